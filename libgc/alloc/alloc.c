@@ -1,0 +1,79 @@
+/* The slow paths of allocation; see alloc.h. */
+#include "alloc/alloc.h"
+
+#include "cycle/cycle.h"
+#include "heap/large.h"
+#include "heap/object.h"
+#include "os/maps.h"
+#include "thread/thread.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* One try, from the cache if the thread has one. */
+static void *take_small(unsigned span_class) {
+    struct thread *thread = thread_current();
+    if (!thread->has_cache)
+        return heap_start() ? cache_take_uncached(span_class) : NULL;
+    void *object = cache_pop(&thread->cache.bins[span_class]);
+    if (object == NULL && cache_refill(&thread->cache, span_class))
+        object = cache_pop(&thread->cache.bins[span_class]);
+    return object;
+}
+
+static void *take_large(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
+    if (thread_current() == &thread_left && !heap_start())
+        return NULL;
+    return large_take(bytes, alignment, kind, clear);
+}
+
+static void *alloc_small(unsigned span_class) {
+    thread_current();
+    cycle_poll();
+    void *object = take_small(span_class);
+    if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
+        object = take_small(span_class);
+    return object;
+}
+
+static void *alloc_large(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
+    thread_current();
+    if (bytes > PTRDIFF_MAX)
+        return NULL;
+    cycle_poll();
+    void *object = take_large(bytes, alignment, kind, clear);
+    if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
+        object = take_large(bytes, alignment, kind, clear);
+    return object;
+}
+
+void *alloc_slow(size_t bytes, enum object_kind kind) {
+    if (bytes <= SIZES_LARGEST_SMALL)
+        return alloc_small(sizes_span_class(bytes, kind));
+    return alloc_large(bytes, HEAP_PAGE_BYTES, kind, false);
+}
+
+void *alloc_cleared(size_t bytes, enum object_kind kind) {
+    if (bytes > SIZES_LARGEST_SMALL)
+        return alloc_large(bytes, HEAP_PAGE_BYTES, kind, true);
+    unsigned span_class = sizes_span_class(bytes, kind);
+    void *object = cache_pop(&thread_self->cache.bins[span_class]);
+    if (object == NULL)
+        object = alloc_small(span_class);
+    return object ? memset(object, 0, sizes_bytes(span_class / 2)) : NULL;
+}
+
+void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
+    unsigned size_class = sizes_aligned_class(bytes, alignment);
+    if (size_class)
+        return alloc_small(size_class * 2 + kind);
+    return alloc_large(bytes ? bytes : 1, alignment, kind, false);
+}
+
+size_t alloc_usable_bytes(const void *address) {
+    struct object object;
+    if (!object_find((uintptr_t)address, &object) ||
+        object_address(object) != (uintptr_t)address || *object_state(object) == OBJECT_FREE)
+        return 0;
+    return object.span->object_bytes;
+}

@@ -1,0 +1,55 @@
+/* The front door: allocation and freeing, as malloc and GC_malloc need them.
+ *
+ * The fast paths below pop or push the calling thread's cache and do nothing else. What they cannot
+ * do goes to the slow paths, which register the thread, let the collector have its turn, and refill
+ * or flush. Any thread, at any time, also before constructors and after the thread's last
+ * destructor; not async-signal-safe while another call here was interrupted, like malloc.
+ */
+#ifndef TITHE_ALLOC_ALLOC_H
+#define TITHE_ALLOC_ALLOC_H
+
+#include "heap/layout.h"
+#include "heap/sizes.h"
+#include "thread/thread.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* NULL when memory is exhausted even after a collection. Contents are not cleared. */
+void *alloc_slow(size_t bytes, enum object_kind kind);
+void free_slow(void *object);
+
+/* Cleared. */
+void *alloc_cleared(size_t bytes, enum object_kind kind);
+
+/* alignment is a power of two. */
+void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind);
+
+/* Moves or resizes in place; NULL, and the object as it was, when out of memory. An object that is
+ * not ours is copied, as far as it can be read, and left alone. */
+void *alloc_resize(void *object, size_t bytes);
+
+/* The usable size of an allocated object given by its start; 0 for anything else. */
+size_t alloc_usable_bytes(const void *object);
+
+static inline void *alloc_fast(size_t bytes) {
+    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {
+        struct cache_bin *bin = &thread_self->cache.bins[sizes_span_class(bytes, OBJECT_SCANNED)];
+        void *object = cache_pop(bin);
+        if (__builtin_expect(object != NULL, 1))
+            return object;
+    }
+    return alloc_slow(bytes, OBJECT_SCANNED);
+}
+
+/* Pages of large objects have class 0, whose bin never has room. */
+static inline void free_fast(void *object) {
+    if (__builtin_expect(heap_contains((uintptr_t)object), 1)) {
+        unsigned span_class = heap.page_classes[heap_page_of((uintptr_t)object)];
+        if (__builtin_expect(cache_push(&thread_self->cache.bins[span_class], object), 1))
+            return;
+    }
+    free_slow(object);
+}
+
+#endif

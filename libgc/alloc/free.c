@@ -1,0 +1,76 @@
+/* Freeing and resizing; see alloc.h. */
+#include "alloc/alloc.h"
+
+#include "heap/large.h"
+#include "heap/object.h"
+#include "os/log.h"
+#include "os/maps.h"
+
+#include <string.h>
+
+static void free_small(unsigned span_class, void *object) {
+    struct thread *thread = thread_current();
+    if (!thread->has_cache) {
+        cache_give_uncached(span_class, object);
+        return;
+    }
+    struct cache_bin *bin = &thread->cache.bins[span_class];
+    if (bin->count > 0 && bin->slots[bin->count - 1] == object)
+        log_fatal("double free of %p", object);
+    if (bin->count >= bin->limit)
+        cache_flush(&thread->cache, span_class);
+    cache_push(bin, object);
+}
+
+/* Memory that is not ours belongs to another allocator of the process and is left alone. */
+void free_slow(void *object) {
+    if (!heap_contains((uintptr_t)object))
+        return;
+    struct span *span = heap_span_of((uintptr_t)object);
+    if (span == NULL || span->object_count == 0)
+        log_fatal("free of %p, which is not allocated", object);
+    if (span->span_class < 2)
+        large_give(span, object);
+    else
+        free_small(span->span_class, object);
+}
+
+static void *resize_by_copy(void *object, size_t old_bytes, size_t bytes, enum object_kind kind) {
+    void *copy = kind == OBJECT_SCANNED ? alloc_fast(bytes) : alloc_slow(bytes, kind);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, object, old_bytes < bytes ? old_bytes : bytes);
+    free_fast(object);
+    return copy;
+}
+
+/* How much another allocator's block holds is unknown, so everything readable comes along. */
+static void *resize_foreign(void *object, size_t bytes) {
+    void *copy = alloc_fast(bytes);
+    if (copy)
+        maps_read(copy, (uintptr_t)object, bytes);
+    return copy;
+}
+
+/* In place when it stays as large as it is or nearly; small ones only move when the size class that
+ * fits is below half of what they have. */
+static bool fits_in_place(size_t old_bytes, size_t bytes) {
+    return bytes <= old_bytes && (bytes >= old_bytes / 2 || old_bytes <= 64);
+}
+
+void *alloc_resize(void *address, size_t bytes) {
+    struct object object;
+    if (!heap_contains((uintptr_t)address))
+        return resize_foreign(address, bytes);
+    if (!object_find((uintptr_t)address, &object) ||
+        object_address(object) != (uintptr_t)address || *object_state(object) == OBJECT_FREE)
+        log_fatal("realloc of %p, which is not the start of an allocated block", address);
+    size_t old_bytes = object.span->object_bytes;
+    if (fits_in_place(old_bytes, bytes))
+        return address;
+    bool large = object.span->span_class < 2;
+    if (large && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
+        large_resize(object.span, bytes))
+        return address;
+    return resize_by_copy(address, old_bytes, bytes, sizes_kind(object.span->span_class));
+}

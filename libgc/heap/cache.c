@@ -1,0 +1,185 @@
+/* Refilling and flushing thread caches, between a bin and the spans of its set; see cache.h. */
+#include "heap/cache.h"
+
+#include "heap/layout.h"
+#include "heap/metadata.h"
+#include "heap/object.h"
+#include "heap/pages.h"
+#include "heap/span.h"
+#include "heap/sweep.h"
+#include "os/log.h"
+
+#include <string.h>
+
+enum { FIRST_LIMIT = 8 };
+
+static unsigned limit_of(unsigned span_class) { return sizes_cache_limit(span_class / 2); }
+
+static size_t slots_bytes(void) {
+    size_t slots = 0;
+    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+        slots += limit_of(class);
+    return slots * sizeof(void *);
+}
+
+/* The slots of a cache that was in use before are still there. */
+bool cache_start(struct cache *cache) {
+    void **slots = cache->bins[0].slots;
+    if (slots == NULL && (slots = metadata_take(slots_bytes())) == NULL)
+        return false;
+    cache->bins[0].slots = slots;
+    for (unsigned class = 2; class < SPAN_CLASSES; class++) {
+        unsigned limit = limit_of(class), first = limit < FIRST_LIMIT ? limit : FIRST_LIMIT;
+        cache->bins[class] = (struct cache_bin){slots, 0, first};
+        slots += limit;
+    }
+    return true;
+}
+
+static void bin_lengthen(struct cache_bin *bin, unsigned span_class) {
+    unsigned most = limit_of(span_class);
+    bin->limit = bin->limit * 2 > most ? most : bin->limit * 2;
+}
+
+/* The next free object at or after index; states are looked at eight at a time. */
+static unsigned next_free(const struct span *span, unsigned index) {
+    static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
+    for (; index < span->object_count; index++) {
+        uint64_t states;
+        while (index % 8 == 0 && index + 8 <= span->object_count) {
+            memcpy(&states, &span->states[index], sizeof states);
+            if ((states - ones) & ~states & highs)
+                break;
+            index += 8;
+        }
+        if (index < span->object_count && span->states[index] == OBJECT_FREE)
+            return index;
+    }
+    return span->object_count;
+}
+
+/* Takes free objects of one span until wanted is reached. They fill the slots from the top down, so
+ * that they are popped in the order of their addresses. Returns the lowest slot used. */
+static void **span_take(struct span *span, void **slot, void **lowest) {
+    unsigned char colour = object_live_colour();
+    unsigned index = span->search_from;
+    while (slot > lowest && span->free_count > 0) {
+        index = next_free(span, index);
+        AO_char_store(&span->states[index], colour);
+        *--slot = (void *)span_object(span, index);
+        span->free_count--;
+        index++;
+    }
+    span->search_from = index;
+    if (span->free_count == 0)
+        span_move(span, SPAN_FULL);
+    return slot;
+}
+
+/* A span with free objects: a partial one, else one that sweeping finds, else a new one. */
+static struct span *span_with_room(struct span_set *set, unsigned span_class) {
+    if (set->partial.first)
+        return set->partial.first;
+    struct span *span = sweep_for_room(set);
+    if (span)
+        return span;
+    span = span_make_small(span_class);
+    if (span)
+        span_move(span, SPAN_PARTIAL);
+    return span;
+}
+
+/* Puts up to room objects into slots and sets count. All of it under the lock: a thread stopped with
+ * objects in its slots that count does not cover would lose them. */
+static void set_take(unsigned span_class, void **slots, unsigned room, unsigned *count) {
+    struct span_set *set = &span_sets[span_class];
+    void **slot = slots + room;
+    struct span *span;
+    lock_take(&set->lock);
+    while (slot > slots && (span = span_with_room(set, span_class)) != NULL)
+        slot = span_take(span, slot, slots);
+    unsigned got = slots + room - slot;
+    if (slot > slots)
+        memmove(slots, slot, got * sizeof *slots);
+    *count = got;
+    lock_give(&set->lock);
+    heap_count_allocated(got * sizes_bytes(span_class / 2));
+}
+
+static void object_release(struct span_set *set, void *address) {
+    struct object object;
+    if (!object_find((uintptr_t)address, &object) || span_set_of(object.span) != set ||
+        object_address(object) != (uintptr_t)address)
+        log_fatal("free of %p, which is not the start of an allocated block", address);
+    struct span *span = object.span;
+    sweep_span(span);
+    if (*object_state(object) == OBJECT_FREE)
+        log_fatal("double free of %p (%zu bytes)", address, span->object_bytes);
+    AO_char_store(object_state(object), OBJECT_FREE);
+    if (object.index < span->search_from)
+        span->search_from = object.index;
+    if (span->free_count++ == 0)
+        span_move(span, SPAN_PARTIAL);
+    if (span->free_count == span->object_count && set->partial.first != set->partial.last) {
+        span_move(span, SPAN_UNLISTED);
+        span_destroy(span);
+    }
+}
+
+static void set_give(unsigned span_class, void **slots, unsigned count) {
+    struct span_set *set = &span_sets[span_class];
+    lock_take(&set->lock);
+    for (unsigned i = 0; i < count; i++)
+        object_release(set, slots[i]);
+    lock_give(&set->lock);
+    heap_count_freed(count * sizes_bytes(span_class / 2));
+    pages_release_idle();
+}
+
+bool cache_refill(struct cache *cache, unsigned span_class) {
+    struct cache_bin *bin = &cache->bins[span_class];
+    unsigned wanted = bin->limit > 1 ? bin->limit / 2 : 1;
+    set_take(span_class, bin->slots, wanted, &bin->count);
+    bin_lengthen(bin, span_class);
+    return bin->count > 0;
+}
+
+/* The thread may be stopped between any two of these lines, and then finds each object in a slot
+ * below count or on this frame. */
+static void bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned count) {
+    void *oldest[SIZES_CACHE_MOST];
+    memcpy(oldest, bin->slots, count * sizeof *oldest);
+    CACHE_HOLD(oldest);
+    memmove(bin->slots, bin->slots + count, (bin->count - count) * sizeof *bin->slots);
+    CACHE_HOLD(oldest);
+    bin->count -= count;
+    set_give(span_class, oldest, count);
+}
+
+void cache_flush(struct cache *cache, unsigned span_class) {
+    struct cache_bin *bin = &cache->bins[span_class];
+    bin_give_oldest(bin, span_class, (bin->count + 1) / 2);
+    bin_lengthen(bin, span_class);
+}
+
+void cache_empty(struct cache *cache) {
+    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+        if (cache->bins[class].count > 0)
+            bin_give_oldest(&cache->bins[class], class, cache->bins[class].count);
+}
+
+void *cache_take_uncached(unsigned span_class) {
+    void *object = NULL;
+    unsigned count;
+    set_take(span_class, &object, 1, &count);
+    return object;
+}
+
+void cache_give_uncached(unsigned span_class, void *object) { set_give(span_class, &object, 1); }
+
+void cache_each(const struct cache *cache, void (*visit)(void *object, void *context),
+                void *context) {
+    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+        for (unsigned i = 0; i < cache->bins[class].count; i++)
+            visit(cache->bins[class].slots[i], context);
+}

@@ -1,0 +1,77 @@
+/* Large objects; see large.h. */
+#include "heap/large.h"
+
+#include "heap/layout.h"
+#include "heap/object.h"
+#include "heap/pages.h"
+#include "heap/span.h"
+#include "os/log.h"
+#include "os/vm.h"
+
+#include <string.h>
+
+/* From here on, dropping pages and having them faulted in as zeros beats clearing them, most of all
+ * for a program that will touch few of them. */
+enum { CLEAR_BY_RELEASE = 1 << 20 };
+
+static void clear_pages(void *start, size_t bytes) {
+    if (bytes < CLEAR_BY_RELEASE || !vm_release((uintptr_t)start, bytes))
+        memset(start, 0, bytes);
+}
+
+void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
+    struct span_set *set = &span_sets[kind];
+    lock_take(&set->lock);
+    struct span *span = span_make_large(bytes, alignment, kind);
+    void *object = NULL;
+    bool zeroed = false;
+    if (span) {
+        span_move(span, SPAN_FULL);
+        object = (void *)span->base;
+        zeroed = span->zeroed;
+        bytes = span->object_bytes;
+    }
+    lock_give(&set->lock);
+    if (object == NULL)
+        return NULL;
+    heap_count_allocated(bytes);
+    if (clear && !zeroed)
+        clear_pages(object, bytes);
+    return object;
+}
+
+void large_give(struct span *span, void *address) {
+    struct span_set *set = span_set_of(span);
+    lock_take(&set->lock);
+    if (span->base != (uintptr_t)address || span->object_count == 0) {
+        lock_give(&set->lock);
+        log_fatal("free of %p, which is not the start of an allocated block", address);
+    }
+    size_t bytes = span->object_bytes;
+    span_move(span, SPAN_UNLISTED);
+    span_destroy(span);
+    lock_give(&set->lock);
+    heap_count_freed(bytes);
+    pages_release_idle();
+}
+
+bool large_resize(struct span *span, size_t bytes) {
+    size_t count = (bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES;
+    struct span_set *set = span_set_of(span);
+    lock_take(&set->lock);
+    size_t before = span->object_bytes;
+    bool done = count <= UINT32_MAX;
+    if (done && count > span->page_count)
+        done = pages_lengthen(span, count);
+    else if (done && count < span->page_count)
+        pages_shorten(span, count);
+    if (done)
+        span->object_bytes = count * HEAP_PAGE_BYTES;
+    lock_give(&set->lock);
+    size_t after = span->object_bytes;
+    if (done && after > before)
+        heap_count_allocated(after - before);
+    else if (done && after < before)
+        heap_count_freed(before - after);
+    return done;
+}

@@ -1,0 +1,76 @@
+/* Where the heap lies: one reservation for objects, and the tables beside it.
+ *
+ *   objects       the pages that hold objects, a prefix of it in use
+ *   page_spans    one pointer a page: the span the page belongs to, or NULL
+ *   page_classes  one byte a page: its span class if it holds small objects, else 0
+ *   metadata      spans, threads, caches, alternate stacks: everything that is not an object
+ *
+ * "Is it ours" is one subtraction and one compare. All four are reserved once, never unmapped below
+ * what was committed, and are no roots. The tables are committed before the pages they describe.
+ * Readers need no lock; the writers hold the lock of pages.h.
+ */
+#ifndef TITHE_HEAP_LAYOUT_H
+#define TITHE_HEAP_LAYOUT_H
+
+#include "os/vm.h"
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { HEAP_PAGE_SHIFT = 13, HEAP_PAGE_BYTES = 1 << HEAP_PAGE_SHIFT };
+
+struct span;
+
+struct heap {
+    struct vm_region objects;
+    struct span **page_spans;
+    unsigned char *page_classes;
+
+    volatile AO_t live;      /* bytes allocated and not yet freed or found dead; any thread adds */
+    volatile AO_t allocated; /* bytes handed out since the start; any thread adds */
+    volatile AO_t freed;     /* bytes freed explicitly since the start; any thread adds */
+    volatile AO_t collected; /* bytes found dead since the start; the collecting thread adds */
+    volatile AO_t peak;      /* the most bytes that were live; racy maximum, for statistics */
+
+    struct vm_region page_span_table;
+    struct vm_region page_class_table;
+    struct vm_region metadata;
+};
+
+extern struct heap heap;
+
+/* Reserves everything on the first call. False when not even a small heap can be had. */
+bool heap_start(void);
+
+/* Makes the first bytes of objects usable. False when out of memory. Holds the lock of pages.h. */
+bool heap_extend(size_t bytes);
+
+/* Shrinks the reservations so that the process's address space fits under limit bytes. */
+void heap_fit_address_space(size_t limit);
+
+/* Calls visit for each of the four reserved ranges. */
+void heap_each_region(void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
+static inline bool heap_contains(uintptr_t address) {
+    return address - heap.objects.start < AO_load(&heap.objects.committed);
+}
+
+static inline size_t heap_page_of(uintptr_t address) {
+    return (address - heap.objects.start) >> HEAP_PAGE_SHIFT;
+}
+
+/* The span an address lies in; NULL outside the heap and in pages never used. It may be a free run,
+ * which holds no objects. */
+static inline struct span *heap_span_of(uintptr_t address) {
+    if (!heap_contains(address))
+        return NULL;
+    return (struct span *)AO_load((volatile AO_t *)&heap.page_spans[heap_page_of(address)]);
+}
+
+/* Adds to the live bytes and remembers the most there ever were. */
+void heap_count_allocated(size_t bytes);
+void heap_count_freed(size_t bytes);
+
+#endif

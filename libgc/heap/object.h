@@ -1,0 +1,50 @@
+/* Objects: their one state byte, its colours, and the way from a word to an object.
+ *
+ * An object is free or allocated; an allocated one is white (not reached by this mark), grey
+ * (reached, contents not yet read) or black. White and black are two values that swap roles when a
+ * mark begins, so nothing is cleared: yesterday's black is today's white. Between collections every
+ * allocated object of a swept span has the live colour, which is the black of the last mark.
+ */
+#ifndef TITHE_HEAP_OBJECT_H
+#define TITHE_HEAP_OBJECT_H
+
+#include "heap/layout.h"
+#include "heap/span.h"
+
+enum object_state { OBJECT_FREE = 0, OBJECT_GREY = 1, OBJECT_COLOUR_LOW = 2, OBJECT_COLOUR_HIGH = 3 };
+
+/* The colour of black, and of objects allocated now. Written by object_swap_colours only. */
+extern volatile unsigned char object_black;
+
+static inline unsigned char object_live_colour(void) { return AO_char_load(&object_black); }
+static inline unsigned char object_white(void) {
+    return OBJECT_COLOUR_LOW + OBJECT_COLOUR_HIGH - AO_char_load(&object_black);
+}
+
+/* Begins a mark: what was black is white. Every span must have been swept; all sets are locked. */
+void object_swap_colours(void);
+
+struct object {
+    struct span *span;
+    size_t index;
+};
+
+static inline volatile unsigned char *object_state(struct object object) {
+    return &object.span->states[object.index];
+}
+
+static inline uintptr_t object_address(struct object object) {
+    return span_object(object.span, object.index);
+}
+
+/* Finds the object an address lies in, free or not. False when it lies in none. */
+static inline bool object_find(uintptr_t address, struct object *object) {
+    struct span *span = heap_span_of(address);
+    if (span == NULL)
+        return false;
+    object->span = span;
+    object->index = span_index(span, address);
+    return object->index < AO_int_load(&span->object_count);
+}
+
+#endif

@@ -1,0 +1,317 @@
+/* Free runs of pages in bins by length; see pages.h. */
+#include "heap/pages.h"
+
+#include "heap/layout.h"
+#include "heap/metadata.h"
+
+#include <string.h>
+#include <time.h>
+
+/* A free run is a span without objects, so that the page table needs only one kind of entry. */
+struct run {
+    struct span span;
+    struct run *older, *newer; /* idle runs in the order in which they became idle */
+    long since;                /* milliseconds, for idle runs */
+};
+
+enum {
+    EXACT_BINS = 64,
+    BINS = EXACT_BINS + 4 * 26,
+    BIN_WORDS = (BINS + 63) / 64,
+    TRIES_IN_BIN = 16,
+    IDLE_KEPT = 16 << 20,    /* bytes always worth keeping for a short while */
+    IDLE_SHARE = 4,          /* as is a quarter of the live heap */
+    IDLE_MILLISECONDS = 1000 /* and nothing is kept longer than this while memory is being freed */
+};
+
+struct bins {
+    struct run *first[BINS];
+    uint64_t occupied[BIN_WORDS];
+};
+
+static struct lock lock = LOCK_INITIALIZER;
+static struct bins idle_bins, released_bins;
+static struct run *oldest, *newest;
+static size_t idle_bytes; /* under the lock; read without it as a hint */
+static size_t used;       /* bytes from the start of the heap that were ever in a run */
+static bool release_refused;
+
+void pages_lock(void) { lock_take(&lock); }
+void pages_unlock(void) { lock_give(&lock); }
+size_t pages_idle_bytes(void) { return idle_bytes; }
+size_t pages_used_bytes(void) { return used; }
+
+static long now_milliseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* Bins of one length each up to 63 pages, then four a doubling. */
+static unsigned bin_of(size_t count) {
+    if (count < EXACT_BINS)
+        return count;
+    unsigned doubling = 63 - __builtin_clzl(count);
+    return EXACT_BINS + (doubling - 6) * 4 + (count >> (doubling - 2) & 3);
+}
+
+static struct bins *bins_for(const struct run *run) {
+    return run->span.zeroed ? &released_bins : &idle_bins;
+}
+
+static void page_table_set(uintptr_t base, size_t count, struct span *span, unsigned char class) {
+    size_t first = heap_page_of(base);
+    for (size_t i = 0; i < count; i++)
+        AO_store((volatile AO_t *)&heap.page_spans[first + i], (AO_t)span);
+    memset(&heap.page_classes[first], class, count);
+}
+
+static void page_table_set_ends(struct run *run) {
+    size_t first = heap_page_of(run->span.base);
+    AO_store((volatile AO_t *)&heap.page_spans[first], (AO_t)&run->span);
+    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1],
+             (AO_t)&run->span);
+}
+
+/* Entries inside a free run are NULL: its descriptor may go while they stay. */
+static void page_table_clear_ends(struct run *run) {
+    page_table_set(run->span.base, 1, NULL, 0);
+    page_table_set(run->span.base + (size_t)(run->span.page_count - 1) * HEAP_PAGE_BYTES, 1, NULL,
+                   0);
+}
+
+static void age_append(struct run *run) {
+    run->newer = NULL;
+    run->older = newest;
+    *(newest ? &newest->newer : &oldest) = run;
+    newest = run;
+    run->since = now_milliseconds();
+    idle_bytes += (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+}
+
+static void age_remove(struct run *run) {
+    *(run->older ? &run->older->newer : &oldest) = run->newer;
+    *(run->newer ? &run->newer->older : &newest) = run->older;
+    idle_bytes -= (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+}
+
+static void bin_insert(struct run *run) {
+    struct bins *bins = bins_for(run);
+    unsigned bin = bin_of(run->span.page_count);
+    run->span.previous = NULL;
+    run->span.next = bins->first[bin] ? &bins->first[bin]->span : NULL;
+    if (run->span.next)
+        run->span.next->previous = &run->span;
+    bins->first[bin] = run;
+    bins->occupied[bin / 64] |= (uint64_t)1 << bin % 64;
+    run->span.list = SPAN_FREE_RUN;
+    if (!run->span.zeroed)
+        age_append(run);
+}
+
+static void bin_remove(struct run *run) {
+    struct bins *bins = bins_for(run);
+    unsigned bin = bin_of(run->span.page_count);
+    if (run->span.next)
+        run->span.next->previous = run->span.previous;
+    if (run->span.previous)
+        run->span.previous->next = run->span.next;
+    else
+        bins->first[bin] = (struct run *)run->span.next;
+    if (bins->first[bin] == NULL)
+        bins->occupied[bin / 64] &= ~((uint64_t)1 << bin % 64);
+    run->span.list = SPAN_UNLISTED;
+    if (!run->span.zeroed)
+        age_remove(run);
+}
+
+/* The free run a page belongs to at one of its ends, if it may join a run of this sort. */
+static struct run *neighbour(uintptr_t address, bool zeroed) {
+    struct span *span = heap_span_of(address);
+    if (span == NULL || span->list != SPAN_FREE_RUN || span->zeroed != zeroed)
+        return NULL;
+    return (struct run *)span;
+}
+
+static void run_absorb(struct run *run, struct run *other) {
+    bin_remove(other);
+    page_table_clear_ends(other);
+    if (other->span.base < run->span.base)
+        run->span.base = other->span.base;
+    run->span.page_count += other->span.page_count;
+    metadata_give(other, sizeof *other);
+}
+
+/* Joins a run with what is free on both sides and puts it into its bin. The entries of its pages
+ * must already be clear. */
+static void run_insert(struct run *run) {
+    uintptr_t end = run->span.base + (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+    struct run *before = neighbour(run->span.base - 1, run->span.zeroed);
+    struct run *behind = neighbour(end, run->span.zeroed);
+    if (before)
+        run_absorb(run, before);
+    if (behind)
+        run_absorb(run, behind);
+    page_table_set_ends(run);
+    bin_insert(run);
+}
+
+/* Pages that no descriptor can be had for stay out of use until their neighbours are freed. */
+static void run_make(uintptr_t base, size_t count, bool zeroed) {
+    struct run *run = count > 0 ? metadata_take(sizeof *run) : NULL;
+    if (run == NULL)
+        return;
+    memset(run, 0, sizeof *run);
+    run->span.base = base;
+    run->span.page_count = count;
+    run->span.zeroed = zeroed;
+    run_insert(run);
+}
+
+static struct run *bin_first_fit(struct bins *bins, unsigned bin, size_t count) {
+    struct run *run = bins->first[bin];
+    for (int tries = 0; run && tries < TRIES_IN_BIN; tries++) {
+        if (run->span.page_count >= count)
+            return run;
+        run = (struct run *)run->span.next;
+    }
+    return NULL;
+}
+
+static struct run *bins_find(struct bins *bins, size_t count) {
+    unsigned bin = bin_of(count);
+    struct run *run = bin_first_fit(bins, bin, count);
+    if (run || ++bin >= BINS)
+        return run;
+    uint64_t mask = ~(uint64_t)0 << bin % 64;
+    for (size_t word = bin / 64; word < BIN_WORDS; word++, mask = ~(uint64_t)0)
+        if (bins->occupied[word] & mask)
+            return bins->first[word * 64 + __builtin_ctzl(bins->occupied[word] & mask)];
+    return NULL;
+}
+
+/* Cuts [base, base + count pages) out of a free run; what is left on either side stays free. */
+static void run_carve(struct run *run, uintptr_t base, size_t count, struct span *span) {
+    struct span whole = run->span;
+    uintptr_t end = base + count * HEAP_PAGE_BYTES;
+    uintptr_t whole_end = whole.base + (size_t)whole.page_count * HEAP_PAGE_BYTES;
+    bin_remove(run);
+    page_table_clear_ends(run);
+    metadata_give(run, sizeof *run);
+    span->base = base;
+    span->page_count = count;
+    span->zeroed = whole.zeroed;
+    page_table_set(base, count, span, span->span_class < 2 ? 0 : span->span_class);
+    run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed);
+    run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed);
+}
+
+/* Turns the next never-used pages of the heap into a free run. */
+static bool heap_grow(size_t count) {
+    if (count > (heap.objects.reserved - used) / HEAP_PAGE_BYTES ||
+        !heap_extend(used + count * HEAP_PAGE_BYTES))
+        return false;
+    uintptr_t base = heap.objects.start + used;
+    used += count * HEAP_PAGE_BYTES;
+    run_make(base, count, true);
+    return true;
+}
+
+static uintptr_t align_up(uintptr_t address, size_t alignment) {
+    return (address + alignment - 1) & ~(alignment - 1);
+}
+
+bool pages_take(struct span *span, size_t count, size_t alignment) {
+    if (alignment < HEAP_PAGE_BYTES)
+        alignment = HEAP_PAGE_BYTES;
+    size_t slack = alignment / HEAP_PAGE_BYTES - 1, search;
+    if (__builtin_add_overflow(count, slack, &search) || search > UINT32_MAX)
+        return false;
+    lock_take(&lock);
+    struct run *run = bins_find(&idle_bins, search);
+    if (run == NULL)
+        run = bins_find(&released_bins, search);
+    if (run == NULL && heap_grow(search))
+        run = bins_find(&released_bins, search);
+    if (run)
+        run_carve(run, align_up(run->span.base, alignment), count, span);
+    lock_give(&lock);
+    return run != NULL;
+}
+
+void pages_give(struct span *span) {
+    lock_take(&lock);
+    page_table_set(span->base, span->page_count, NULL, 0);
+    run_make(span->base, span->page_count, false);
+    lock_give(&lock);
+}
+
+bool pages_lengthen(struct span *span, size_t count) {
+    uintptr_t end = span->base + (size_t)span->page_count * HEAP_PAGE_BYTES;
+    size_t more = count - span->page_count;
+    lock_take(&lock);
+    struct span *behind = heap_span_of(end);
+    bool fits = behind && behind->list == SPAN_FREE_RUN && behind->base == end &&
+                behind->page_count >= more;
+    if (fits) {
+        struct span extra = {.span_class = span->span_class};
+        run_carve((struct run *)behind, end, more, &extra);
+        page_table_set(end, more, span, 0);
+        span->page_count = count;
+    }
+    lock_give(&lock);
+    return fits;
+}
+
+void pages_shorten(struct span *span, size_t count) {
+    uintptr_t end = span->base + count * HEAP_PAGE_BYTES;
+    size_t less = span->page_count - count;
+    lock_take(&lock);
+    span->page_count = count;
+    page_table_set(end, less, NULL, 0);
+    run_make(end, less, false);
+    lock_give(&lock);
+}
+
+/* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and not
+ * in the page table, so nobody can take it or join it. */
+static void run_release(struct run *run) {
+    bin_remove(run);
+    page_table_clear_ends(run);
+    lock_give(&lock);
+    bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
+    lock_take(&lock);
+    run->span.zeroed = released;
+    release_refused |= !released;
+    run_insert(run);
+}
+
+static size_t idle_bound(void) {
+    size_t share = AO_load(&heap.live) / IDLE_SHARE;
+    return share > IDLE_KEPT ? share : IDLE_KEPT;
+}
+
+void pages_release_idle(void) {
+    if (idle_bytes == 0 || release_refused)
+        return;
+    bool old = oldest && now_milliseconds() - oldest->since > IDLE_MILLISECONDS;
+    if (!old && idle_bytes <= idle_bound())
+        return;
+    lock_take(&lock);
+    size_t bound = idle_bound();
+    size_t target = idle_bytes > bound ? bound / 2 : idle_bytes;
+    long stale = now_milliseconds() - IDLE_MILLISECONDS;
+    while (oldest && !release_refused && (idle_bytes > target || oldest->since < stale))
+        run_release(oldest);
+    lock_give(&lock);
+}
+
+bool pages_release_all(void) {
+    lock_take(&lock);
+    size_t before = idle_bytes;
+    while (oldest && !release_refused)
+        run_release(oldest);
+    bool less = idle_bytes < before;
+    lock_give(&lock);
+    return less;
+}

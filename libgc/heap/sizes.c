@@ -1,0 +1,53 @@
+/* The arithmetic of size classes; see sizes.h. */
+#include "heap/sizes.h"
+
+#include "heap/layout.h"
+
+enum {
+    SPAN_MOST_PAGES = 32,
+    SPAN_FEWEST_OBJECTS = 8,
+    SPAN_LARGEST_FOR_FEWEST = 65536, /* bytes a span may grow to only to hold that many */
+    CACHE_BYTES = 16384,
+    CACHE_FEWEST = 2
+};
+
+size_t sizes_bytes(unsigned size_class) {
+    if (size_class <= SIZES_FINE_CLASSES)
+        return (size_t)size_class * SIZES_GRANULE;
+    unsigned above = size_class - SIZES_FINE_CLASSES - 1;
+    size_t doubling = (size_t)256 << above / SIZES_PER_DOUBLING;
+    return doubling + doubling / SIZES_PER_DOUBLING * (above % SIZES_PER_DOUBLING + 1);
+}
+
+unsigned sizes_aligned_class(size_t bytes, size_t alignment) {
+    if (bytes > SIZES_LARGEST_SMALL || alignment > HEAP_PAGE_BYTES)
+        return 0;
+    if (bytes < alignment)
+        bytes = alignment;
+    for (unsigned size_class = sizes_class(bytes); size_class <= SIZES_CLASSES; size_class++)
+        if (sizes_bytes(size_class) % alignment == 0)
+            return size_class;
+    return 0;
+}
+
+/* The fewest pages that hold enough objects and lose at most a sixteenth at the end. */
+unsigned sizes_span_pages(unsigned size_class) {
+    size_t bytes = sizes_bytes(size_class);
+    size_t wanted = bytes * SPAN_FEWEST_OBJECTS;
+    if (wanted > SPAN_LARGEST_FOR_FEWEST)
+        wanted = SPAN_LARGEST_FOR_FEWEST;
+    size_t pages = (wanted + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES;
+    while (pages < SPAN_MOST_PAGES &&
+           pages * HEAP_PAGE_BYTES % bytes > pages * HEAP_PAGE_BYTES / 16)
+        pages++;
+    return pages;
+}
+
+unsigned sizes_span_objects(unsigned size_class) {
+    return sizes_span_pages(size_class) * HEAP_PAGE_BYTES / sizes_bytes(size_class);
+}
+
+unsigned sizes_cache_limit(unsigned size_class) {
+    size_t fit = CACHE_BYTES / sizes_bytes(size_class);
+    return fit > SIZES_CACHE_MOST ? SIZES_CACHE_MOST : fit < CACHE_FEWEST ? CACHE_FEWEST : fit;
+}

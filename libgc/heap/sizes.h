@@ -1,0 +1,61 @@
+/* Size classes: which sizes small objects come in, and how their spans are cut.
+ *
+ * Sixteen classes of 16-byte steps up to 256 bytes, then eight a doubling up to 32 KiB, so that at
+ * most 12.5 % of an object is rounding (past the first steps, where alignment rules). A span class
+ * is a size class with the kind of object in its lowest bit, because objects of the two kinds never
+ * share a span. Pure arithmetic and a constant table; anybody may call.
+ */
+#ifndef TITHE_HEAP_SIZES_H
+#define TITHE_HEAP_SIZES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum {
+    SIZES_GRANULE = 16,
+    SIZES_LARGEST_SMALL = 32768,
+    SIZES_FINE_CLASSES = 16,   /* 16, 32, ... 256 */
+    SIZES_PER_DOUBLING = 8,    /* 288 ... 512, 576 ... 1024, and so on */
+    SIZES_CLASSES = 16 + 8 * 7, /* the last is 32768 */
+    SIZES_CACHE_MOST = 128      /* objects of one class in a thread's cache */
+};
+
+enum object_kind {
+    OBJECT_SCANNED = 0, /* every word may be a pointer */
+    OBJECT_ATOMIC = 1   /* holds no pointers, never looked at */
+};
+
+/* Span classes 0 and 1 are the large objects of the two kinds; small ones start at 2. */
+enum { SPAN_CLASSES = 2 * (SIZES_CLASSES + 1) };
+
+/* The size class, 1 to SIZES_CLASSES, of an object of bytes <= SIZES_LARGEST_SMALL. */
+static inline unsigned sizes_class(size_t bytes) {
+    if (bytes <= 256)
+        return bytes == 0 ? 1 : (bytes + SIZES_GRANULE - 1) / SIZES_GRANULE;
+    unsigned doubling = 63 - __builtin_clzl(bytes - 1);
+    unsigned step = (bytes - 1) >> (doubling - 3) & 7;
+    return SIZES_FINE_CLASSES + 1 + (doubling - 8) * SIZES_PER_DOUBLING + step;
+}
+
+static inline unsigned sizes_span_class(size_t bytes, enum object_kind kind) {
+    return sizes_class(bytes) * 2 + kind;
+}
+
+static inline enum object_kind sizes_kind(unsigned span_class) { return span_class & 1; }
+
+/* The object size of a size class. */
+size_t sizes_bytes(unsigned size_class);
+
+/* The smallest size class of at least bytes whose objects are all aligned; alignment is a power of
+ * two, at most the heap's page. 0 when only a large object will do. */
+unsigned sizes_aligned_class(size_t bytes, size_t alignment);
+
+/* How many heap pages a span of this size class has, and how many objects fit. */
+unsigned sizes_span_pages(unsigned size_class);
+unsigned sizes_span_objects(unsigned size_class);
+
+/* How many objects of this size class a thread may keep in its cache. */
+unsigned sizes_cache_limit(unsigned size_class);
+
+#endif

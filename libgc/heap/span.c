@@ -1,0 +1,133 @@
+/* Making, listing and destroying spans; see span.h. */
+#include "heap/span.h"
+
+#include "heap/layout.h"
+#include "heap/metadata.h"
+#include "heap/object.h"
+#include "heap/pages.h"
+
+#include <string.h>
+
+struct span_set span_sets[SPAN_CLASSES];
+
+static struct span *descriptor_take(unsigned objects) {
+    struct span *span = metadata_take(sizeof *span + objects);
+    if (span == NULL)
+        return NULL;
+    memset(span, 0, sizeof *span + objects);
+    span->state_room = objects;
+    return span;
+}
+
+static void descriptor_give(struct span *span) {
+    metadata_give(span, sizeof *span + span->state_room);
+}
+
+static struct span *span_make(unsigned span_class, unsigned objects, size_t pages,
+                              size_t alignment) {
+    struct span *span = descriptor_take(objects);
+    if (span == NULL)
+        return NULL;
+    span->span_class = span_class;
+    span->epoch = span_set_of(span)->epoch;
+    if (!pages_take(span, pages, alignment)) {
+        descriptor_give(span);
+        return NULL;
+    }
+    return span;
+}
+
+struct span *span_make_small(unsigned span_class) {
+    unsigned size_class = span_class / 2;
+    unsigned objects = sizes_span_objects(size_class);
+    struct span *span =
+        span_make(span_class, objects, sizes_span_pages(size_class), HEAP_PAGE_BYTES);
+    if (span == NULL)
+        return NULL;
+    span->object_bytes = sizes_bytes(size_class);
+    span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
+    span->free_count = objects;
+    AO_int_store_release(&span->object_count, objects);
+    return span;
+}
+
+struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind) {
+    size_t pages = (bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES;
+    if (pages > UINT32_MAX)
+        return NULL;
+    struct span *span = span_make(kind, 1, pages, alignment);
+    if (span == NULL)
+        return NULL;
+    span->object_bytes = pages * HEAP_PAGE_BYTES;
+    span->states[0] = object_live_colour();
+    AO_int_store_release(&span->object_count, 1);
+    return span;
+}
+
+void span_destroy(struct span *span) {
+    AO_int_store(&span->object_count, 0);
+    pages_give(span);
+    descriptor_give(span);
+}
+
+static struct span_ring *ring_of(struct span *span) {
+    struct span_set *set = span_set_of(span);
+    if (span_is_unswept(span))
+        return &set->unswept;
+    switch (span->list) {
+    case SPAN_PARTIAL:
+        return &set->partial;
+    case SPAN_FULL:
+        return &set->full;
+    default:
+        return NULL;
+    }
+}
+
+static void ring_remove(struct span_ring *ring, struct span *span) {
+    *(span->previous ? &span->previous->next : &ring->first) = span->next;
+    *(span->next ? &span->next->previous : &ring->last) = span->previous;
+    span->next = span->previous = NULL;
+}
+
+static void ring_append(struct span_ring *ring, struct span *span) {
+    span->previous = ring->last;
+    *(ring->last ? &ring->last->next : &ring->first) = span;
+    ring->last = span;
+}
+
+void span_move(struct span *span, enum span_list list) {
+    struct span_ring *from = ring_of(span);
+    if (from)
+        ring_remove(from, span);
+    span->list = list;
+    span->epoch = span_set_of(span)->epoch;
+    struct span_ring *to = ring_of(span);
+    if (to)
+        ring_append(to, span);
+}
+
+static void ring_join(struct span_ring *to, struct span_ring *from) {
+    if (from->first == NULL)
+        return;
+    from->first->previous = to->last;
+    *(to->last ? &to->last->next : &to->first) = from->first;
+    to->last = from->last;
+    *from = (struct span_ring){NULL, NULL};
+}
+
+void span_set_unsweep(struct span_set *set) {
+    ring_join(&set->unswept, &set->partial);
+    ring_join(&set->unswept, &set->full);
+    set->epoch++;
+}
+
+void span_sets_lock(void) {
+    for (size_t i = 0; i < SPAN_CLASSES; i++)
+        lock_take(&span_sets[i].lock);
+}
+
+void span_sets_unlock(void) {
+    for (size_t i = SPAN_CLASSES; i-- > 0;)
+        lock_give(&span_sets[i].lock);
+}

@@ -1,0 +1,103 @@
+/* Spans: runs of pages that hold objects of one size and kind, and the sets they are kept in.
+ *
+ * A span's descriptor is metadata; its tail is one state byte an object. The first cache line is
+ * what marking needs: base, reciprocal, count, and the flag that says it is queued.
+ *
+ * A set holds all spans of one span class, each on exactly one of three lists: unswept (dead objects
+ * of the last collection not yet turned free), partial (swept, has free objects), full (swept, has
+ * none). Set 0 and set 1 hold the large objects of the two kinds, which are never partial. A set's
+ * lock guards its lists and the counts and states of its spans; the marker changes states too, but
+ * only those of allocated objects, and only while marking.
+ */
+#ifndef TITHE_HEAP_SPAN_H
+#define TITHE_HEAP_SPAN_H
+
+#include "heap/sizes.h"
+#include "os/park.h"
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum span_list {
+    SPAN_UNLISTED,
+    SPAN_PARTIAL,
+    SPAN_FULL,
+    SPAN_FREE_RUN /* no objects: pages to be had, see pages.h */
+};
+
+struct span {
+    uintptr_t base;
+    uint64_t reciprocal;           /* ceil(2^40 / object_bytes), 0 for a large object */
+    size_t object_bytes;
+    unsigned object_count;         /* 0 for a free run, so that no address finds an object in it */
+    unsigned char span_class;
+    unsigned char list;            /* enum span_list, if the epoch is the set's, else unswept */
+    volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
+    bool zeroed;                   /* the pages were zero when the span was made */
+    struct span *queue_next;       /* the owner of the queue entry */
+    volatile AO_t scanned;         /* bytes of a large object handed out for scanning */
+
+    unsigned page_count;
+    unsigned free_count;  /* objects in the state free */
+    unsigned search_from; /* no object below this index is free */
+    unsigned state_room;  /* how many state bytes the descriptor has */
+    unsigned epoch;       /* the set's when last swept */
+    struct span *next, *previous;
+
+    unsigned char states[] __attribute__((aligned(8))); /* see object.h */
+};
+
+struct span_ring {
+    struct span *first, *last;
+};
+
+struct span_set {
+    struct lock lock;
+    unsigned epoch; /* how often the set was unswept; a span of an older epoch is unswept */
+    struct span_ring unswept, partial, full;
+} __attribute__((aligned(64)));
+
+extern struct span_set span_sets[SPAN_CLASSES];
+
+/* All of the following: with the lock of the span's set. */
+
+/* Makes a span of small objects, all free, unlisted. NULL when out of memory. */
+struct span *span_make_small(unsigned span_class);
+
+/* Makes a span of one large object, allocated, unlisted. alignment is a power of two. */
+struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind);
+
+/* Gives an unlisted span's pages back to pages.h and its descriptor to metadata.h. */
+void span_destroy(struct span *span);
+
+/* Moves a span to another list of its set, or to none. Appends, so lists are first in, first out. */
+void span_move(struct span *span, enum span_list list);
+
+/* Moves every span of the set to unswept, in constant time: the states of a finished mark have yet to
+ * be read. No span may be unswept before. */
+void span_set_unsweep(struct span_set *set);
+
+/* Takes or gives the locks of all sets, in the one order in which more than one may be held. */
+void span_sets_lock(void);
+void span_sets_unlock(void);
+
+static inline struct span_set *span_set_of(const struct span *span) {
+    return &span_sets[span->span_class];
+}
+
+static inline bool span_is_unswept(const struct span *span) {
+    return span->epoch != span_set_of(span)->epoch;
+}
+
+/* The index of the object an address lies in; at least object_count in the waste at the end. */
+static inline size_t span_index(const struct span *span, uintptr_t address) {
+    return (address - span->base) * span->reciprocal >> 40;
+}
+
+static inline uintptr_t span_object(const struct span *span, size_t index) {
+    return span->base + index * span->object_bytes;
+}
+
+#endif

@@ -1,0 +1,26 @@
+/* Sweeping: what the last mark left white becomes free.
+ *
+ * Lazy: a span is swept when somebody wants room in its set, frees into it, or finishes the sweep
+ * before the next mark. Spans without a survivor give their pages back. The bytes found dead left
+ * the count of live bytes when the mark ended, so sweeping counts nothing.
+ */
+#ifndef TITHE_HEAP_SWEEP_H
+#define TITHE_HEAP_SWEEP_H
+
+#include "heap/span.h"
+
+/* After a mark, all sets locked: every span of every set is to be swept. */
+void sweep_begin(void);
+
+/* Sweeps one span if it still has to be; it stays, even if nothing in it survived. With its set's
+ * lock. */
+void sweep_span(struct span *span);
+
+/* Sweeps until a span with free objects turns up and returns it, partial; NULL when nothing is left
+ * to sweep. With the set's lock. */
+struct span *sweep_for_room(struct span_set *set);
+
+/* Sweeps everything that is left. No locks held. */
+void sweep_finish(void);
+
+#endif

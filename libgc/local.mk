@@ -1,0 +1,35 @@
+# The collector: one convenience library, hidden symbols, built once for everything that contains it.
+noinst_LTLIBRARIES += libgc/libtithe_core.la
+libgc_libtithe_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
+	-fno-builtin-malloc -fno-stack-protector
+libgc_libtithe_core_la_SOURCES = \
+	libgc/os/altstack.c libgc/os/altstack.h \
+	libgc/os/log.c libgc/os/log.h \
+	libgc/os/maps.c libgc/os/maps.h \
+	libgc/os/options.c libgc/os/options.h \
+	libgc/os/park.c libgc/os/park.h \
+	libgc/os/signal.c libgc/os/signal.h \
+	libgc/os/syscall.h \
+	libgc/os/tasks.c libgc/os/tasks.h \
+	libgc/os/vm.c libgc/os/vm.h \
+	libgc/heap/cache.c libgc/heap/cache.h \
+	libgc/heap/large.c libgc/heap/large.h \
+	libgc/heap/layout.c libgc/heap/layout.h \
+	libgc/heap/metadata.c libgc/heap/metadata.h \
+	libgc/heap/object.c libgc/heap/object.h \
+	libgc/heap/pages.c libgc/heap/pages.h \
+	libgc/heap/sizes.c libgc/heap/sizes.h \
+	libgc/heap/span.c libgc/heap/span.h \
+	libgc/heap/sweep.c libgc/heap/sweep.h \
+	libgc/thread/thread.c libgc/thread/thread.h \
+	libgc/thread/world.c libgc/thread/world.h \
+	libgc/mark/drain.c libgc/mark/drain.h \
+	libgc/mark/queue.c libgc/mark/queue.h \
+	libgc/mark/roots.c libgc/mark/roots.h \
+	libgc/mark/scan.c libgc/mark/scan.h \
+	libgc/cycle/cycle.c libgc/cycle/cycle.h \
+	libgc/cycle/pace.c libgc/cycle/pace.h \
+	libgc/alloc/alloc.c libgc/alloc/alloc.h \
+	libgc/alloc/free.c
+EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \
+	libgc/mark/README.md libgc/cycle/README.md libgc/alloc/README.md

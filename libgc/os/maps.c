@@ -1,0 +1,269 @@
+/* /proc/self/maps, page residency and safe reading; see maps.h.
+ *
+ * Residency comes from PAGEMAP_SCAN (Linux 6.7), which skips empty page tables and so passes over a
+ * terabyte of reserved memory in microseconds; else from /proc/self/pagemap; else from mincore(2),
+ * which needs no /proc file (pagemap is closed to processes that made themselves undumpable).
+ */
+#include "os/maps.h"
+
+#include "os/syscall.h"
+#include "os/vm.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+
+enum { READ_BYTES = 16384, LONGEST_LINE = 4096 + 256 };
+
+/* The ABI of PAGEMAP_SCAN, newer than Debian 12's kernel headers; linux/fs.h documents it. */
+struct scan_argument {
+    uint64_t size, flags, start, end, walk_end, vector, vector_length, max_pages;
+    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+};
+
+struct scan_region {
+    uint64_t start, end, categories;
+};
+
+enum {
+    SCAN_FILE = 1 << 2,
+    SCAN_PRESENT = 1 << 3,
+    SCAN_SWAPPED = 1 << 4,
+    SCAN_ZERO_PAGE = 1 << 5,
+};
+
+#define SCAN_IOCTL 0xc0606610u
+
+enum residency { RESIDENCY_SCAN, RESIDENCY_PAGEMAP, RESIDENCY_MINCORE };
+
+static enum residency residency = RESIDENCY_SCAN;
+static bool swapped_out; /* some pages are in swap, which mincore cannot tell from absent ones */
+static long maps_fd = -1, pagemap_fd = -1;
+
+const char *maps_method(void) {
+    static const char *const names[] = {"pagemap_scan", "pagemap", "mincore"};
+    return names[residency];
+}
+
+/* An empty query tells whether the kernel knows PAGEMAP_SCAN. */
+static bool scan_works(void) {
+    struct scan_argument argument = {.size = sizeof argument, .return_mask = SCAN_PRESENT};
+    return system_call(SYS_ioctl, pagemap_fd, SCAN_IOCTL, &argument) >= 0;
+}
+
+static bool has_swapped_pages(void) {
+    char text[4096];
+    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+    if (fd < 0)
+        return true;
+    long length = system_call(SYS_read, fd, text, sizeof text - 1);
+    system_call(SYS_close, fd);
+    text[length > 0 ? length : 0] = 0;
+    const char *field = strstr(text, "VmSwap:");
+    return field == NULL || strtoul(field + strlen("VmSwap:"), NULL, 10) != 0;
+}
+
+bool maps_open(void) {
+    maps_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
+    if (maps_fd < 0)
+        return false;
+    pagemap_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
+    if (pagemap_fd >= 0)
+        residency = scan_works() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
+    else
+        residency = RESIDENCY_MINCORE;
+    swapped_out = residency == RESIDENCY_MINCORE && has_swapped_pages();
+    return true;
+}
+
+void maps_close(void) {
+    system_call(SYS_close, maps_fd);
+    if (pagemap_fd >= 0)
+        system_call(SYS_close, pagemap_fd);
+    maps_fd = pagemap_fd = -1;
+}
+
+static const char *parse_hex(const char *text, uintptr_t *value) {
+    uintptr_t number = 0;
+    for (;; text++) {
+        char c = *text;
+        if (c >= '0' && c <= '9')
+            number = number << 4 | (uintptr_t)(c - '0');
+        else if (c >= 'a' && c <= 'f')
+            number = number << 4 | (uintptr_t)(c - 'a' + 10);
+        else
+            break;
+    }
+    *value = number;
+    return text;
+}
+
+static bool starts_with(const char *text, const char *prefix) {
+    return strncmp(text, prefix, strlen(prefix)) == 0;
+}
+
+static bool is_deleted(const char *path) {
+    static const char suffix[] = " (deleted)";
+    size_t length = strlen(path);
+    return length >= sizeof suffix - 1 && strcmp(path + length - (sizeof suffix - 1), suffix) == 0;
+}
+
+static enum map_kind kind_of(const char *path) {
+    if (path[0] == 0)
+        return MAP_KIND_MEMORY;
+    if (path[0] == '[') {
+        if (strcmp(path, "[stack]") == 0)
+            return MAP_KIND_MAIN_STACK;
+        bool kernels = starts_with(path, "[v") || starts_with(path, "[uprobes");
+        return kernels ? MAP_KIND_OTHER : MAP_KIND_MEMORY;
+    }
+    if (starts_with(path, "/dev/zero") || starts_with(path, "/dev/shm/") ||
+        starts_with(path, "/memfd:") || starts_with(path, "/SYSV") ||
+        starts_with(path, "anon_inode:[io_uring]"))
+        return MAP_KIND_MEMORY;
+    if (starts_with(path, "/dev/") || path[0] != '/')
+        return MAP_KIND_OTHER;
+    return is_deleted(path) ? MAP_KIND_MEMORY : MAP_KIND_FILE;
+}
+
+/* A line is "start-end rwxp offset device inode   path". */
+static void parse_line(const char *line, struct map *map) {
+    const char *at = parse_hex(line, &map->start);
+    at = parse_hex(at + 1, &map->end) + 1;
+    map->readable = at[0] == 'r';
+    map->writable = at[1] == 'w';
+    map->executable = at[2] == 'x';
+    map->shared = at[3] == 's';
+    for (int fields = 0; fields < 4 && *at; fields++) {
+        while (*at && *at != ' ')
+            at++;
+        while (*at == ' ')
+            at++;
+    }
+    map->kind = kind_of(at);
+}
+
+bool maps_each(void (*visit)(const struct map *map, void *context), void *context) {
+    char buffer[READ_BYTES + LONGEST_LINE];
+    size_t filled = 0;
+    for (;;) {
+        long got = system_call(SYS_read, maps_fd, buffer + filled, READ_BYTES);
+        if (got == -EINTR)
+            continue;
+        if (got <= 0)
+            return got == 0 && filled == 0;
+        filled += got;
+        char *line = buffer, *newline;
+        while ((newline = memchr(line, '\n', buffer + filled - line)) != NULL) {
+            struct map map;
+            *newline = 0;
+            parse_line(line, &map);
+            visit(&map, context);
+            line = newline + 1;
+        }
+        filled = buffer + filled - line;
+        if (filled > LONGEST_LINE)
+            return false;
+        memmove(buffer, line, filled);
+    }
+}
+
+struct visit {
+    void (*call)(uintptr_t start, uintptr_t end, void *context);
+    void *context;
+};
+
+/* False when the kernel does not answer for this range. */
+static bool resident_by_scan(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
+    struct scan_region regions[256];
+    uint64_t unwanted = SCAN_ZERO_PAGE | (private_only ? SCAN_FILE : 0);
+    while (start < end) {
+        struct scan_argument argument = {
+            .size = sizeof argument,
+            .start = start,
+            .end = end,
+            .vector = (uintptr_t)regions,
+            .vector_length = sizeof regions / sizeof *regions,
+            .category_inverted = unwanted,
+            .category_mask = unwanted,
+            .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
+            .return_mask = unwanted,
+        };
+        long count = system_call(SYS_ioctl, pagemap_fd, SCAN_IOCTL, &argument);
+        if (count < 0)
+            return false;
+        for (long i = 0; i < count; i++)
+            to.call(regions[i].start, regions[i].end, to.context);
+        start = argument.walk_end;
+    }
+    return true;
+}
+
+/* Calls back for each run of pages whose flag is set; flag i stands for the page start + i. */
+static void visit_flagged(const bool *flags, size_t count, uintptr_t start, struct visit to) {
+    size_t page = vm_page_bytes();
+    for (size_t i = 0, first; i < count; i++) {
+        if (!flags[i])
+            continue;
+        for (first = i; i < count && flags[i];)
+            i++;
+        to.call(start + first * page, start + i * page, to.context);
+    }
+}
+
+enum { BATCH_PAGES = 1024 };
+
+static bool pagemap_flags(uintptr_t start, size_t pages, bool private_only, bool *flags) {
+    static const uint64_t present = 1ull << 63, swapped = 1ull << 62, file = 1ull << 61;
+    uint64_t entries[BATCH_PAGES];
+    long want = pages * sizeof *entries;
+    if (system_call(SYS_pread64, pagemap_fd, entries, want,
+                    start / vm_page_bytes() * sizeof *entries) != want)
+        return false;
+    for (size_t i = 0; i < pages; i++)
+        flags[i] = (entries[i] & (present | swapped)) && !(private_only && (entries[i] & file));
+    return true;
+}
+
+static bool mincore_flags(uintptr_t start, size_t pages, bool *flags) {
+    unsigned char states[BATCH_PAGES];
+    if (swapped_out || system_call(SYS_mincore, start, pages * vm_page_bytes(), states) != 0)
+        return false;
+    for (size_t i = 0; i < pages; i++)
+        flags[i] = states[i] & 1;
+    return true;
+}
+
+/* A batch that neither interface answers for is taken as resident: reading it is safe anyway. */
+static void resident_by_flags(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
+    size_t page = vm_page_bytes();
+    while (start < end) {
+        bool flags[BATCH_PAGES];
+        size_t pages = (end - start) / page < BATCH_PAGES ? (end - start) / page : BATCH_PAGES;
+        if (!(residency != RESIDENCY_MINCORE && pagemap_flags(start, pages, private_only, flags)) &&
+            !mincore_flags(start, pages, flags))
+            memset(flags, true, sizeof flags);
+        visit_flagged(flags, pages, start, to);
+        start += pages * page;
+    }
+}
+
+void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
+                   void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
+    struct visit to = {visit, context};
+    size_t page = vm_page_bytes();
+    start &= ~(page - 1);
+    end = (end + page - 1) & ~(page - 1);
+    if (residency == RESIDENCY_SCAN && resident_by_scan(start, end, private_only, to))
+        return;
+    resident_by_flags(start, end, private_only, to);
+}
+
+/* Our own process id, asked for each time: after a fork it is another. */
+size_t maps_read(void *to, uintptr_t from, size_t bytes) {
+    struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
+    long got = system_call(SYS_process_vm_readv, system_call(SYS_getpid), &local, 1, &remote, 1, 0);
+    return got < 0 ? 0 : (size_t)got;
+}

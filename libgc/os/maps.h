@@ -1,0 +1,46 @@
+/* The process's memory as the kernel sees it: which maps exist, which of their pages are resident,
+ * and a way to read them that survives their going away.
+ *
+ * Everything here works on a stopped or a running process and never faults: a page that vanished is
+ * merely not read. One thread at a time, the one that runs the collection; needs /proc.
+ */
+#ifndef TITHE_OS_MAPS_H
+#define TITHE_OS_MAPS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum map_kind {
+    MAP_KIND_MEMORY,     /* anonymous memory, private or shared (memfd, shm, deleted file too) */
+    MAP_KIND_MAIN_STACK, /* the main thread's stack */
+    MAP_KIND_FILE,       /* a file on disk: code, data segments, mapped data */
+    MAP_KIND_OTHER       /* devices and the kernel's own pages: never read */
+};
+
+struct map {
+    uintptr_t start, end;
+    enum map_kind kind;
+    bool readable, writable, executable, shared;
+};
+
+/* Opens what reading needs. False when /proc is out of reach: then roots cannot be known. */
+bool maps_open(void);
+void maps_close(void);
+
+/* Calls visit for each map in address order. False when the list could not be read whole. */
+bool maps_each(void (*visit)(const struct map *map, void *context), void *context);
+
+/* Calls visit for each run of resident pages inside [start, end), never one read as zeros only
+ * because nothing was written there. private_only leaves out pages that still equal their file. */
+void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
+                   void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
+/* Copies up to bytes from an address that may vanish meanwhile. Returns how many came; a hole ends
+ * the copy, so less than asked for means that the byte after is unreadable. */
+size_t maps_read(void *to, uintptr_t from, size_t bytes);
+
+/* How residency is found out: "pagemap_scan", "pagemap" or "mincore". */
+const char *maps_method(void);
+
+#endif

@@ -1,0 +1,119 @@
+/* Parsing of TITHE_OPTIONS; see options.h. */
+#include "os/options.h"
+
+#include "os/log.h"
+
+#include <ctype.h>
+#include <stdint.h>
+#include <string.h>
+
+struct options options = {
+    .percent = 100,
+    .min_heap = (size_t)32 << 20,
+    .reserve = (size_t)1 << 40,
+    .stop_timeout = 1000,
+    .mask = true,
+    .align = 8,
+    .collect = true,
+};
+
+enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT };
+
+struct option {
+    const char *key;
+    enum option_type type;
+    void *value;
+    size_t lowest, highest;
+};
+
+static const struct option table[] = {
+    {"stats", OPTION_SWITCH, &options.stats, 0, 0},
+    {"summary", OPTION_SIZE, &options.summary, 0, SIZE_MAX},
+    {"gc_every", OPTION_SIZE, &options.gc_every, 0, SIZE_MAX},
+    {"percent", OPTION_SIZE, &options.percent, 1, 10000},
+    {"min_heap", OPTION_SIZE, &options.min_heap, 0, (size_t)1 << 46},
+    {"reserve", OPTION_SIZE, &options.reserve, (size_t)1 << 26, (size_t)1 << 46},
+    {"stop_timeout", OPTION_SIZE, &options.stop_timeout, 1, 3600000},
+    {"signal", OPTION_SIZE, &options.signal, 34, 64},
+    {"mask", OPTION_SWITCH, &options.mask, 0, 0},
+    {"align", OPTION_SIZE, &options.align, 1, 8},
+    {"collect", OPTION_SWITCH, &options.collect, 0, 0},
+    {"log", OPTION_TEXT, options.log, 0, sizeof options.log},
+};
+
+static bool parse_switch(const char *text, size_t length, bool *value) {
+    static const char *const on[] = {"1", "on", "yes"}, *const off[] = {"0", "off", "no"};
+    for (size_t i = 0; i < 3; i++) {
+        if (strlen(on[i]) == length && memcmp(on[i], text, length) == 0)
+            return *value = true, true;
+        if (strlen(off[i]) == length && memcmp(off[i], text, length) == 0)
+            return *value = false, true;
+    }
+    return false;
+}
+
+static bool parse_size(const char *text, size_t length, const struct option *option) {
+    size_t number = 0, at = 0;
+    for (; at < length && isdigit((unsigned char)text[at]); at++)
+        if (__builtin_mul_overflow(number, 10, &number) ||
+            __builtin_add_overflow(number, (size_t)(text[at] - '0'), &number))
+            return false;
+    if (at == 0 || length - at > 1)
+        return false;
+    if (at < length) {
+        const char *suffixes = "KMG", *suffix = strchr(suffixes, toupper((unsigned char)text[at]));
+        if (suffix == NULL || *suffix == 0)
+            return false;
+        if (__builtin_mul_overflow(number, (size_t)1 << 10 * (suffix - suffixes + 1), &number))
+            return false;
+    }
+    if (number < option->lowest || number > option->highest)
+        return false;
+    *(size_t *)option->value = number;
+    return true;
+}
+
+static bool parse_text(const char *text, size_t length, const struct option *option) {
+    if (length == 0 || length >= option->highest)
+        return false;
+    memcpy(option->value, text, length);
+    ((char *)option->value)[length] = 0;
+    return true;
+}
+
+static bool option_set(const struct option *option, const char *text, size_t length) {
+    switch (option->type) {
+    case OPTION_SWITCH:
+        return parse_switch(text, length, option->value);
+    case OPTION_SIZE:
+        return parse_size(text, length, option);
+    default:
+        return parse_text(text, length, option);
+    }
+}
+
+static const struct option *option_find(const char *key, size_t length) {
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        if (strlen(table[i].key) == length && memcmp(table[i].key, key, length) == 0)
+            return &table[i];
+    return NULL;
+}
+
+static void option_read(const char *item, size_t length) {
+    const char *equals = memchr(item, '=', length);
+    size_t key_length = equals ? (size_t)(equals - item) : length;
+    const struct option *option = option_find(item, key_length);
+    if (option == NULL)
+        log_line("TITHE_OPTIONS: unknown option '%.*s' ignored", (int)key_length, item);
+    else if (equals == NULL || !option_set(option, equals + 1, length - key_length - 1))
+        log_line("TITHE_OPTIONS: option '%.*s' has no valid value; ignored", (int)length, item);
+}
+
+void options_read(const char *text) {
+    while (text && *text) {
+        size_t length = strcspn(text, ":");
+        if (length > 0)
+            option_read(text, length);
+        text += length + (text[length] == ':');
+    }
+}

@@ -1,0 +1,33 @@
+/* The options, all in one place: TITHE_OPTIONS=key=value:key=value...
+ *
+ * Read once, in the library's constructor, and constant afterwards; before that every option has
+ * its default. An unknown key or a value that makes no sense is one warning and changes nothing.
+ * Sizes take the suffixes K, M, G. Each option's meaning is documented here and in doc/options.md.
+ */
+#ifndef TITHE_OS_OPTIONS_H
+#define TITHE_OS_OPTIONS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct options {
+    bool stats;          /* stats: one line a cycle and one at exit */
+    size_t summary;      /* summary: one line at exit, if the process has this pid */
+    size_t gc_every;     /* gc_every: force a collection each so many allocated bytes; 0 off */
+    size_t percent;      /* percent: how much the heap may grow between collections */
+    size_t min_heap;     /* min_heap: no collection below this many live bytes */
+    size_t reserve;      /* reserve: address space reserved for objects */
+    size_t stop_timeout; /* stop_timeout: milliseconds until a thread that won't stop cancels */
+    size_t signal;       /* signal: number of the stop signal; 0 chooses a free one */
+    bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
+    size_t align;        /* align: distance in bytes at which pointers are looked for: 8, 4 or 1 */
+    bool collect;        /* collect: off never collects; free still works */
+    char log[256];       /* log: file the lines are appended to instead of standard error */
+};
+
+extern struct options options;
+
+/* Reads "key=value:..."; NULL or "" reads nothing. */
+void options_read(const char *text);
+
+#endif

@@ -1,0 +1,136 @@
+/* The stop signal on Linux, x86-64 and aarch64; see signal.h. */
+#include "os/signal.h"
+
+#include "os/syscall.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/ucontext.h>
+#include <unistd.h>
+
+/* The kernel's own structures: libc's sigaction would be the shim's wrapper. 64 signals, one word. */
+typedef uint64_t kernel_set;
+
+struct kernel_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    kernel_set mask;
+};
+
+#if defined(__x86_64__)
+/* Debuggers and unwinders know a signal frame by exactly these two instructions. */
+extern void signal_restorer(void) __attribute__((visibility("hidden")));
+__asm__(".text\n"
+        ".globl signal_restorer\n"
+        ".hidden signal_restorer\n"
+        ".type signal_restorer, @function\n"
+        "nop\n"
+        "signal_restorer:\n"
+        "    movq $15, %rax\n"
+        "    syscall\n"
+        ".size signal_restorer, .-signal_restorer\n");
+enum { RESTORER_FLAG = 0x04000000 };
+#else
+#define signal_restorer NULL
+enum { RESTORER_FLAG = 0 };
+#endif
+
+bool signal_is_default(int number) {
+    struct kernel_action action = {0};
+    return system_call(SYS_rt_sigaction, number, 0, &action, sizeof action.mask) == 0 &&
+           action.handler == NULL;
+}
+
+int signal_choose(int below) {
+    for (int number = below - 1; number > SIGRTMIN; number--)
+        if (signal_is_default(number))
+            return number;
+    return 0;
+}
+
+bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
+    struct kernel_action action = {
+        .handler = handler,
+        .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | RESTORER_FLAG,
+        .restorer = signal_restorer,
+        .mask = ~(kernel_set)0,
+    };
+    return system_call(SYS_rt_sigaction, number, &action, 0, sizeof action.mask) == 0;
+}
+
+int signal_send(int tid, int number, void *word) {
+    siginfo_t info;
+    memset(&info, 0, sizeof info);
+    info.si_signo = number;
+    info.si_code = SI_QUEUE;
+    info.si_pid = system_call(SYS_getpid);
+    info.si_uid = system_call(SYS_getuid);
+    info.si_value.sival_ptr = word;
+    return system_call(SYS_rt_tgsigqueueinfo, info.si_pid, tid, number, &info);
+}
+
+void *signal_word(const siginfo_t *info) {
+    if (info->si_code != SI_QUEUE || info->si_pid != system_call(SYS_getpid))
+        return NULL;
+    return info->si_value.sival_ptr;
+}
+
+static bool other_signal_waits(const ucontext_t *context) {
+    kernel_set waiting = 0, masked;
+    memcpy(&masked, &context->uc_sigmask, sizeof masked);
+    system_call(SYS_rt_sigpending, &waiting, sizeof waiting);
+    return (waiting & ~masked) != 0;
+}
+
+#if defined(__x86_64__)
+
+uintptr_t signal_stack_pointer(const void *context) {
+    return ((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
+}
+
+/* The signal frame keeps vector registers in XSAVE layout; its true size stands in the bytes that
+ * FXSAVE leaves to software, behind a magic number (asm/sigcontext.h). */
+static size_t vector_bytes(const void *area) {
+    uint32_t magic, extended;
+    memcpy(&magic, (const char *)area + 464, sizeof magic);
+    memcpy(&extended, (const char *)area + 468, sizeof extended);
+    return magic == 0x46505853 && extended >= 512 && extended < 65536 ? extended : 512;
+}
+
+void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to) {
+    const mcontext_t *machine = &((const ucontext_t *)context)->uc_mcontext;
+    visit(machine->gregs, sizeof machine->gregs, to);
+    if (machine->fpregs)
+        visit(machine->fpregs, vector_bytes(machine->fpregs), to);
+}
+
+bool signal_broke_call(const void *context) {
+    const ucontext_t *user = context;
+    const unsigned char *after = (const unsigned char *)user->uc_mcontext.gregs[REG_RIP];
+    if (user->uc_mcontext.gregs[REG_RAX] != -EINTR || (uintptr_t)after % 4096 < 2)
+        return false;
+    return after[-2] == 0x0f && after[-1] == 0x05 && !other_signal_waits(user);
+}
+
+#elif defined(__aarch64__)
+
+uintptr_t signal_stack_pointer(const void *context) {
+    return ((const ucontext_t *)context)->uc_mcontext.sp;
+}
+
+void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to) {
+    const mcontext_t *machine = &((const ucontext_t *)context)->uc_mcontext;
+    visit(machine->regs, sizeof machine->regs, to);
+    visit(machine->__reserved, sizeof machine->__reserved, to);
+}
+
+bool signal_broke_call(const void *context) {
+    const ucontext_t *user = context;
+    const uint32_t *after = (const uint32_t *)user->uc_mcontext.pc;
+    if ((long)user->uc_mcontext.regs[0] != -EINTR)
+        return false;
+    return after[-1] == 0xd4000001 && !other_signal_waits(user);
+}
+
+#endif

@@ -1,0 +1,43 @@
+/* The mechanics of the stop signal: choose a number, install a handler, send it to one thread, and
+ * read an interrupted thread's registers.
+ *
+ * The signal is a real-time one that the program left at its default. The sender passes a word that
+ * comes back in the handler; a signal not sent by us is told apart by that. Sending is
+ * async-signal-safe; choosing and installing are done by the collecting thread.
+ */
+#ifndef TITHE_OS_SIGNAL_H
+#define TITHE_OS_SIGNAL_H
+
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* The candidate nearest to the top of the real-time range that is at its default disposition, below
+ * the given number; 0 when none is left. signal_choose(SIGRTMAX) starts at the top. */
+int signal_choose(int below);
+
+/* True while the kernel's disposition of the signal is the default one. */
+bool signal_is_default(int number);
+
+/* Installs handler: on the alternate stack if there is one, restarting calls, all signals masked. */
+bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
+
+/* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
+int signal_send(int tid, int number, void *word);
+
+/* The word sent by signal_send of this process, or NULL when somebody else sent the signal. */
+void *signal_word(const siginfo_t *info);
+
+/* The interrupted stack pointer. */
+uintptr_t signal_stack_pointer(const void *context);
+
+/* Calls visit for each memory range of the context that holds register contents, vector registers
+ * included. */
+void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to);
+
+/* True when the signal made a system call fail with EINTR that would else have gone on, and no other
+ * signal is waiting to be delivered, which would have interrupted it anyway. */
+bool signal_broke_call(const void *context);
+
+#endif

@@ -1,0 +1,22 @@
+/* The kernel's list of this process's threads, from /proc/self/task.
+ *
+ * Finds threads nobody told us about (raw clone). Allocates nothing; any thread may call.
+ */
+#ifndef TITHE_OS_TASKS_H
+#define TITHE_OS_TASKS_H
+
+#include <stdbool.h>
+
+/* How many threads the process has, zombies included; -1 when /proc cannot tell. */
+int tasks_count(void);
+
+/* Calls visit(tid, context) for each thread. False when /proc cannot tell or visit returned false. */
+bool tasks_each(bool (*visit)(int tid, void *context), void *context);
+
+/* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when the thread is gone. */
+char tasks_state(int tid);
+
+int tasks_self(void);
+int tasks_process(void);
+
+#endif

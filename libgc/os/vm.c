@@ -1,0 +1,79 @@
+/* Address space over mmap, mprotect and madvise; see vm.h. */
+#include "os/vm.h"
+
+#include "os/syscall.h"
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+
+static size_t round_up(size_t bytes, size_t unit) { return (bytes + unit - 1) & ~(unit - 1); }
+
+size_t vm_page_bytes(void) {
+    static size_t bytes;
+    if (bytes == 0)
+        bytes = getauxval(AT_PAGESZ);
+    return bytes;
+}
+
+bool vm_region_reserve(struct vm_region *region, size_t bytes) {
+    bytes = round_up(bytes, vm_page_bytes());
+    long start = system_call(SYS_mmap, 0, bytes, PROT_NONE,
+                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start < 0 && start > -4096)
+        return false;
+    region->start = (uintptr_t)start;
+    region->reserved = bytes;
+    AO_store_release(&region->committed, 0);
+    return true;
+}
+
+bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
+    size_t have = AO_load(&region->committed);
+    if (bytes <= have)
+        return true;
+    if (bytes > region->reserved)
+        return false;
+    size_t page = vm_page_bytes();
+    size_t target = round_up(bytes < have + step ? have + step : bytes, page);
+    if (target > region->reserved)
+        target = region->reserved;
+    if (system_call(SYS_mprotect, region->start + have, target - have, PROT_READ | PROT_WRITE)) {
+        target = round_up(bytes, page);
+        if (system_call(SYS_mprotect, region->start + have, target - have, PROT_READ | PROT_WRITE))
+            return false;
+    }
+    AO_store_release(&region->committed, target);
+    return true;
+}
+
+void vm_region_trim(struct vm_region *region, size_t keep) {
+    size_t committed = AO_load(&region->committed);
+    keep = round_up(keep < committed ? committed : keep, vm_page_bytes());
+    if (keep >= region->reserved)
+        return;
+    if (system_call(SYS_munmap, region->start + keep, region->reserved - keep) == 0)
+        region->reserved = keep;
+}
+
+bool vm_release(uintptr_t start, size_t bytes) {
+    size_t page = vm_page_bytes();
+    uintptr_t first = round_up(start, page);
+    uintptr_t last = (start + bytes) & ~(page - 1);
+    if (last <= first)
+        return false;
+    return system_call(SYS_madvise, first, last - first, MADV_DONTNEED) == 0;
+}
+
+bool vm_guard(uintptr_t start, size_t bytes) {
+    return system_call(SYS_mprotect, start, bytes, PROT_NONE) == 0;
+}
+
+size_t vm_reservable(size_t wanted) {
+    struct rlimit limit;
+    if (system_call(SYS_prlimit64, 0, RLIMIT_AS, 0, &limit) != 0)
+        return wanted;
+    if (limit.rlim_cur == RLIM_INFINITY || wanted <= limit.rlim_cur / 2)
+        return wanted;
+    return limit.rlim_cur / 2;
+}

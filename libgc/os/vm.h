@@ -1,0 +1,43 @@
+/* Address space: reserve it, commit it in growing prefixes, give pages back.
+ *
+ * A region is one PROT_NONE reservation of which a prefix is readable and writable. The prefix only
+ * grows, so whatever was once readable stays readable: a marker may read it at any time without a
+ * lock. Growing and trimming need the lock of the region's owner; vm_release needs none.
+ */
+#ifndef TITHE_OS_VM_H
+#define TITHE_OS_VM_H
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct vm_region {
+    uintptr_t start;
+    volatile AO_t committed; /* bytes; written by the owner, release after the pages are usable */
+    size_t reserved;         /* bytes */
+};
+
+size_t vm_page_bytes(void);
+
+/* Reserves bytes (rounded up to pages). False when the system refuses. */
+bool vm_region_reserve(struct vm_region *region, size_t bytes);
+
+/* Makes at least the first bytes usable, in steps of at least step. False when the reservation is
+ * used up or the system refuses memory; what was usable stays so. */
+bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step);
+
+/* Gives the reserved but never committed part beyond keep bytes back to the system. */
+void vm_region_trim(struct vm_region *region, size_t keep);
+
+/* Drops the contents of whole system pages inside [start, start+bytes); they read as zero after.
+ * False (and contents untouched) when the system refuses, as it does for locked memory. */
+bool vm_release(uintptr_t start, size_t bytes);
+
+/* Makes whole system pages inaccessible, as the end of a stack. False when the system refuses. */
+bool vm_guard(uintptr_t start, size_t bytes);
+
+/* The largest reservation that leaves the program its share of RLIMIT_AS: wanted, or less. */
+size_t vm_reservable(size_t wanted);
+
+#endif

@@ -1,0 +1,85 @@
+/* Threads the collector knows: each with a cache, and what stopping it needs.
+ *
+ * A thread registers itself at its first allocation; the shim also does so when a thread starts. It
+ * leaves when its last destructor of thread-specific data has run, and may still allocate and free
+ * afterwards, without a cache. Threads that never allocate are found when the world is stopped and
+ * get a record for as long as they live. Records are metadata and are reused, never unmapped.
+ */
+#ifndef TITHE_THREAD_THREAD_H
+#define TITHE_THREAD_THREAD_H
+
+#include "heap/cache.h"
+#include "os/park.h"
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+enum thread_state {
+    THREAD_RUNNING,  /* written by the collecting thread */
+    THREAD_STOPPING, /* written by the collecting thread before it sends the signal */
+    THREAD_STOPPED,  /* written by the thread in its stop handler, release */
+    THREAD_GONE      /* written by the collecting thread: the kernel knows it no more */
+};
+
+struct thread {
+    struct cache cache; /* the owner's; empty limits for a thread that has none */
+    int tid;
+    bool has_cache;
+    volatile unsigned state; /* enum thread_state */
+    unsigned epoch;          /* the stop the record was last used for */
+
+    uintptr_t stack_low, stack_high; /* bounds of its own stack; 0 when not known */
+    uintptr_t altstack_low, altstack_high; /* the one we made; 0 while there is none */
+    bool altstack_tried;                   /* thread_ensure_altstack was called */
+    bool program_altstack;                 /* the program set one of its own in this thread */
+
+    volatile uintptr_t stack_pointer; /* while stopped: where its frames begin */
+    const void *volatile context;     /* while stopped by signal: its registers */
+
+    /* Set by the stop handler when it broke a call that must go on; read and cleared by the wrapper
+     * of that call in the same thread. */
+    volatile bool call_broken;
+
+    struct thread *next, *previous; /* registered threads; under the registry's lock */
+};
+
+/* The calling thread. Points to a thread without a cache before registration and after leaving, so
+ * the fast paths need no test for either. */
+extern __thread struct thread *thread_self __attribute__((tls_model("initial-exec")));
+
+extern struct thread thread_absent, thread_left;
+
+/* The calling thread's record, registering it if need be. &thread_left when it has left or cannot be
+ * registered for lack of memory. */
+struct thread *thread_current(void);
+
+/* Ends the calling thread's registration: its cache goes back to the heap. */
+void thread_leave(void);
+
+/* Tells the bounds of the calling thread's own stack. */
+void thread_set_stack(uintptr_t low, uintptr_t high);
+
+/* Gives the calling thread an alternate signal stack if it has none of any kind. */
+void thread_ensure_altstack(void);
+
+/* The registry: all threads, their lock, and how many there are. */
+extern struct lock thread_registry_lock;
+struct thread *thread_first(void);
+unsigned thread_count(void);
+
+/* With the registry's lock: a record for a thread that did not register itself; NULL when out of
+ * memory. */
+struct thread *thread_adopt(int tid);
+
+/* With the registry's lock and the world running: drops the records of threads marked gone. */
+void thread_drop_gone(void);
+
+/* In the child of a fork: all threads but the calling one are gone, and it has a new id. */
+void thread_after_fork(void);
+
+/* Called by thread_current when a thread registers, for the floor that wants to know when it ends.
+ * Set before a second thread exists. */
+extern void (*thread_registered_hook)(void);
+
+#endif

@@ -1,0 +1,18 @@
+/* Words that the program gave the kernel to keep, held as roots until it takes them back. */
+#ifndef TITHE_SHIM_KERNEL_HELD_H
+#define TITHE_SHIM_KERNEL_HELD_H
+
+#include <stdint.h>
+
+/* Where a word is kept: who holds it, and under which two names. */
+enum holder { HELD_BY_EPOLL, HELD_BY_TIMER, HELD_BY_QUEUE };
+
+/* The holder now keeps word under these names, in place of what it kept there before. Words that
+ * are no addresses of ours are not recorded. */
+void kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word);
+
+/* Around a fork, outside the collector's own locks. */
+void kernel_held_lock(void);
+void kernel_held_unlock(void);
+
+#endif

@@ -1,0 +1,22 @@
+# libtithe.so, to be preloaded, and the command that preloads it.
+lib_LTLIBRARIES += libtithe.la
+libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
+	-fno-builtin-malloc -fno-stack-protector -fexceptions
+libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
+libtithe_la_LIBADD = libgc/libtithe_core.la
+libtithe_la_SOURCES = \
+	shim/altstack.c shim/altstack.h \
+	shim/blocking.c \
+	shim/introspection.c \
+	shim/kernel_held.c shim/kernel_held.h \
+	shim/limits.c \
+	shim/malloc.c \
+	shim/real.c shim/real.h \
+	shim/signals.c shim/signals.h \
+	shim/start.c \
+	shim/threads.c shim/threads.h
+
+bin_PROGRAMS += tithe
+tithe_SOURCES = shim/tithe.c
+tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"'
+EXTRA_DIST += shim/README.md

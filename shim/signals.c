@@ -1,0 +1,106 @@
+/* Dispositions, masks and waits for signals, so that the program can neither replace, block nor
+ * consume the stop signal; see signals.h.
+ *
+ * What the program asks for concerning that number is remembered and told back to it, and a handler
+ * it set is called when somebody else sends the signal. System calls made without libc escape this;
+ * a stop that fails because of it only cancels a collection.
+ */
+#include "signals.h"
+
+#include "altstack.h"
+#include "real.h"
+
+#include "thread/world.h"
+
+#include <stdbool.h>
+#include <sys/signalfd.h>
+
+static struct sigaction program_action; /* what the program set for the stop signal */
+static __thread bool believed_blocked __attribute__((tls_model("initial-exec")));
+
+static void foreign_signal(int number, void *info, void *context) {
+    if (program_action.sa_flags & SA_SIGINFO)
+        program_action.sa_sigaction(number, info, context);
+    else if (program_action.sa_handler != SIG_DFL && program_action.sa_handler != SIG_IGN)
+        program_action.sa_handler(number);
+}
+
+void signals_start(void) { world_foreign_signal_hook = foreign_signal; }
+
+const sigset_t *signals_without_stop(const sigset_t *set, sigset_t *copy) {
+    if (set == NULL)
+        return NULL;
+    *copy = *set;
+    sigdelset(copy, world_signal());
+    return copy;
+}
+
+/* Whether the number is ours for good. Until the first collection another one can still be chosen. */
+static bool is_taken(int number) {
+    if (number != world_signal())
+        return false;
+    if (world_signal_installed())
+        return true;
+    world_avoid_signal(number);
+    return false;
+}
+
+TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old) {
+    struct sigaction changed;
+    if (action == NULL ? number == world_signal() : is_taken(number)) {
+        if (old)
+            *old = program_action;
+        if (action)
+            program_action = *action;
+        return 0;
+    }
+    if (action) {
+        changed = *action;
+        sigdelset(&changed.sa_mask, world_signal());
+        action = &changed;
+    }
+    return altstack_sigaction(number, action, old);
+}
+
+TITHE_EXPORT sighandler_t signal(int number, sighandler_t handler) {
+    if (!is_taken(number)) {
+        altstack_forget(number);
+        return REAL(signal)(number, handler);
+    }
+    sighandler_t old = program_action.sa_handler;
+    program_action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
+    return old;
+}
+
+/* The thread believes what it asked for: a mask with the stop signal reads back with it. */
+static int change_mask(int (*change)(int, const sigset_t *, sigset_t *), int how,
+                       const sigset_t *set, sigset_t *old) {
+    sigset_t copy;
+    bool before = believed_blocked;
+    int result = change(how, signals_without_stop(set, &copy), old);
+    if (result != 0)
+        return result;
+    if (old && before)
+        sigaddset(old, world_signal());
+    if (set && (how == SIG_SETMASK || sigismember(set, world_signal())))
+        believed_blocked = how != SIG_UNBLOCK && sigismember(set, world_signal());
+    return 0;
+}
+
+TITHE_EXPORT int pthread_sigmask(int how, const sigset_t *set, sigset_t *old) {
+    return change_mask(REAL(pthread_sigmask), how, set, old);
+}
+
+TITHE_EXPORT int sigprocmask(int how, const sigset_t *set, sigset_t *old) {
+    return change_mask(REAL(sigprocmask), how, set, old);
+}
+
+TITHE_EXPORT int sigwait(const sigset_t *set, int *number) {
+    sigset_t copy;
+    return REAL(sigwait)(signals_without_stop(set, &copy), number);
+}
+
+TITHE_EXPORT int signalfd(int fd, const sigset_t *set, int flags) {
+    sigset_t copy;
+    return REAL(signalfd)(fd, signals_without_stop(set, &copy), flags);
+}

@@ -1,0 +1,101 @@
+/* The library's beginning and end in a process, and what it says of itself.
+ *
+ * Before the constructor malloc works but nothing is collected: the options are unknown and libc may
+ * not be ready. There is no tearing down: the heap serves whoever still runs after main.
+ */
+#define TITHE_BUILDING
+#include "tithe.h"
+
+#include "kernel_held.h"
+#include "real.h"
+#include "signals.h"
+#include "threads.h"
+
+#include "cycle/cycle.h"
+#include "heap/layout.h"
+#include "os/log.h"
+#include "os/options.h"
+#include "os/tasks.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static void fork_prepare(void) {
+    kernel_held_lock();
+    cycle_before_fork();
+}
+
+static void fork_parent(void) {
+    cycle_after_fork(false);
+    kernel_held_unlock();
+}
+
+static void fork_child(void) {
+    cycle_after_fork(true);
+    kernel_held_unlock();
+}
+
+static bool says_summary(void) {
+    return options.stats || options.summary == (size_t)tasks_process();
+}
+
+__attribute__((constructor)) static void start(void) {
+    options_read(secure_getenv("TITHE_OPTIONS"));
+    if (options.log[0])
+        log_to_file(options.log);
+    else if (says_summary())
+        log_keep_stderr();
+    threads_start();
+    signals_start();
+    pthread_atfork(fork_prepare, fork_parent, fork_child);
+    cycle_enable();
+}
+
+/* "12.3M": three figures are enough for people. */
+static const char *human(size_t bytes, char text[16]) {
+    static const char units[] = "BKMGT";
+    double value = bytes;
+    size_t unit = 0;
+    for (; value >= 1000 && units[unit + 1]; unit++)
+        value /= 1024;
+    snprintf(text, 16, unit == 0 || value >= 100 ? "%.0f%c" : "%.1f%c", value, units[unit]);
+    return text;
+}
+
+__attribute__((destructor)) static void say_summary(void) {
+    char live[16], most[16], allocated[16], freed[16], collected[16];
+    struct cycle_totals totals = cycle_totals();
+    if (!says_summary())
+        return;
+    log_line("%s[%d]: allocated %s, freed %s, collected %s in %zu cycles (%zu cancelled), "
+             "live %s, most %s, longest stop %.1f ms",
+             program_invocation_short_name, tasks_process(),
+             human(AO_load(&heap.allocated), allocated), human(AO_load(&heap.freed), freed),
+             human(AO_load(&heap.collected), collected), totals.cycles, totals.cancelled,
+             human(AO_load(&heap.live), live), human(AO_load(&heap.peak), most),
+             totals.stop_longest / 1e6);
+}
+
+int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
+
+size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) {
+    struct cycle_totals totals = cycle_totals();
+    struct tithe_statistics now = {
+        .live = AO_load(&heap.live),
+        .live_most = AO_load(&heap.peak),
+        .allocated = AO_load(&heap.allocated),
+        .freed = AO_load(&heap.freed),
+        .collected = AO_load(&heap.collected),
+        .cycles = totals.cycles,
+        .cancelled = totals.cancelled,
+        .stop_longest = totals.stop_longest,
+        .stop_total = totals.stop_total,
+    };
+    if (bytes > sizeof now)
+        bytes = sizeof now;
+    memcpy(statistics, &now, bytes);
+    return bytes;
+}

@@ -1,0 +1,76 @@
+/* Threads: their stacks' bounds when they start, their leaving when they end; see threads.h.
+ *
+ * pthread_create is wrapped to learn the bounds of the new stack, so that its dead part is no root.
+ * A thread made in another way registers at its first allocation and has its whole stack scanned.
+ * Leaving hangs on thread-specific data and waits for the last round of destructors, since earlier
+ * ones may still free; after it the thread is served without a cache.
+ */
+#include "threads.h"
+
+#include "real.h"
+
+#include "alloc/alloc.h"
+#include "thread/thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <stdbool.h>
+
+static pthread_key_t leave_key;
+static bool has_key;
+static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
+
+static void leave(void *thread) {
+    if (++leave_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+        pthread_setspecific(leave_key, thread);
+    else
+        thread_leave();
+}
+
+static void arrange_leave(void) {
+    if (has_key)
+        pthread_setspecific(leave_key, thread_self);
+}
+
+void threads_start(void) {
+    has_key = pthread_key_create(&leave_key, leave) == 0;
+    thread_registered_hook = arrange_leave;
+    if (thread_current()->has_cache)
+        arrange_leave();
+}
+
+struct start {
+    void *(*function)(void *);
+    void *argument;
+};
+
+static void tell_stack(void) {
+    pthread_attr_t attributes;
+    void *low;
+    size_t bytes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return;
+    if (pthread_attr_getstack(&attributes, &low, &bytes) == 0)
+        thread_set_stack((uintptr_t)low, (uintptr_t)low + bytes);
+    pthread_attr_destroy(&attributes);
+}
+
+static void *thread_main(void *argument) {
+    struct start start = *(struct start *)argument;
+    free_fast(argument);
+    tell_stack();
+    return start.function(start.argument);
+}
+
+TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                                void *(*function)(void *), void *argument) {
+    struct start *start = alloc_fast(sizeof *start);
+    if (start == NULL)
+        return EAGAIN;
+    *start = (struct start){function, argument};
+    int failure = REAL(pthread_create)(thread, attributes, thread_main, start);
+    if (failure)
+        free_fast(start);
+    return failure;
+}
