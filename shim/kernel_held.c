@@ -62,8 +62,10 @@ static bool grow(void) {
         *find(old[i].holder, old[i].first, old[i].second) = old[i];
         used++;
     }
-    if (old)
+    if (old) {
+        memset(old, 0, old_room * sizeof *old); /* the next owner must not inherit these pointers */
         free_fast(old);
+    }
     return true;
 }
 

@@ -17,15 +17,34 @@
 #include <pthread.h>
 #include <stdbool.h>
 
+enum { WIPED_BYTES = 16384 };
+
 static pthread_key_t leave_key;
 static bool has_key;
 static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
 
+/* The dead stack stays mapped and is read like any memory: glibc keeps it for the next thread. What
+ * this thread's frames left in it must not count. Beyond this depth glibc drops the pages itself. */
+__attribute__((noinline)) static void wipe_stack(void) {
+    volatile char frames[WIPED_BYTES];
+    for (size_t i = 0; i < sizeof frames; i += sizeof(uint64_t))
+        *(volatile uint64_t *)&frames[i] = 0;
+}
+
+static bool has_room_below(const struct thread *thread) {
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    return here < thread->stack_high && here > thread->stack_low + 2 * WIPED_BYTES;
+}
+
 static void leave(void *thread) {
-    if (++leave_rounds < PTHREAD_DESTRUCTOR_ITERATIONS)
+    if (++leave_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
         pthread_setspecific(leave_key, thread);
-    else
-        thread_leave();
+        return;
+    }
+    bool wipe = has_room_below(thread_self);
+    thread_leave();
+    if (wipe)
+        wipe_stack();
 }
 
 static void arrange_leave(void) {

@@ -112,7 +112,7 @@ static bool mark(struct cycle *cycle) {
  * that, too. */
 static void unmark_span(struct span *span) {
     for (unsigned i = 0; i < span->object_count; i++)
-        if (span->states[i] != OBJECT_FREE)
+        if (!object_is_free(span->states[i]))
             AO_char_store(&span->states[i], object_live_colour());
 }
 

@@ -48,25 +48,29 @@ static unsigned next_free(const struct span *span, unsigned index) {
         uint64_t states;
         while (index % 8 == 0 && index + 8 <= span->object_count) {
             memcpy(&states, &span->states[index], sizeof states);
+            states &= ones * OBJECT_ALLOCATED_MASK;
             if ((states - ones) & ~states & highs)
                 break;
             index += 8;
         }
-        if (index < span->object_count && span->states[index] == OBJECT_FREE)
+        if (index < span->object_count && object_is_free(span->states[index]))
             return index;
     }
     return span->object_count;
 }
 
-/* Takes free objects of one span until wanted is reached. They fill the slots from the top down, so
- * that they are popped in the order of their addresses. Returns the lowest slot used. */
-static void **span_take(struct span *span, void **slot, void **lowest) {
+/* Takes free objects of one span until the slots are full. They fill the slots from the top down, so
+ * that they are popped in the order of their addresses. Returns the lowest slot used; bit i of *stale
+ * tells that the object in lowest[i] must be cleared. */
+static void **span_take(struct span *span, void **slot, void **lowest, uint64_t *stale) {
     unsigned char colour = object_live_colour();
     unsigned index = span->search_from;
     while (slot > lowest && span->free_count > 0) {
         index = next_free(span, index);
-        AO_char_store(&span->states[index], colour);
         *--slot = (void *)span_object(span, index);
+        if (span->states[index] == OBJECT_STALE)
+            *stale |= (uint64_t)1 << (slot - lowest);
+        AO_char_store(&span->states[index], colour);
         span->free_count--;
         index++;
     }
@@ -74,6 +78,11 @@ static void **span_take(struct span *span, void **slot, void **lowest) {
     if (span->free_count == 0)
         span_move(span, SPAN_FULL);
     return slot;
+}
+
+static void clear_stale(void **slots, uint64_t stale, size_t bytes) {
+    for (; stale; stale &= stale - 1)
+        memset(slots[__builtin_ctzl(stale)], 0, bytes);
 }
 
 /* A span with free objects: a partial one, else one that sweeping finds, else a new one. */
@@ -93,17 +102,22 @@ static struct span *span_with_room(struct span_set *set, unsigned span_class) {
  * objects in its slots that count does not cover would lose them. */
 static void set_take(unsigned span_class, void **slots, unsigned room, unsigned *count) {
     struct span_set *set = &span_sets[span_class];
+    size_t bytes = sizes_bytes(span_class / 2);
     void **slot = slots + room;
     struct span *span;
+    uint64_t stale = 0;
     lock_take(&set->lock);
     while (slot > slots && (span = span_with_room(set, span_class)) != NULL)
-        slot = span_take(span, slot, slots);
+        slot = span_take(span, slot, slots, &stale);
     unsigned got = slots + room - slot;
-    if (slot > slots)
+    if (slot > slots) {
         memmove(slots, slot, got * sizeof *slots);
+        stale >>= slot - slots;
+    }
     *count = got;
     lock_give(&set->lock);
-    heap_count_allocated(got * sizes_bytes(span_class / 2));
+    clear_stale(slots, stale, bytes);
+    heap_count_allocated(got * bytes);
 }
 
 static void object_release(struct span_set *set, void *address) {
@@ -113,7 +127,7 @@ static void object_release(struct span_set *set, void *address) {
         log_fatal("free of %p, which is not the start of an allocated block", address);
     struct span *span = object.span;
     sweep_span(span);
-    if (*object_state(object) == OBJECT_FREE)
+    if (object_is_free(*object_state(object)))
         log_fatal("double free of %p (%zu bytes)", address, span->object_bytes);
     AO_char_store(object_state(object), OBJECT_FREE);
     if (object.index < span->search_from)
@@ -122,7 +136,7 @@ static void object_release(struct span_set *set, void *address) {
         span_move(span, SPAN_PARTIAL);
     if (span->free_count == span->object_count && set->partial.first != set->partial.last) {
         span_move(span, SPAN_UNLISTED);
-        span_destroy(span);
+        span_destroy(span, false);
     }
 }
 

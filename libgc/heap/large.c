@@ -24,18 +24,17 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
     lock_take(&set->lock);
     struct span *span = span_make_large(bytes, alignment, kind);
     void *object = NULL;
-    bool zeroed = false;
     if (span) {
         span_move(span, SPAN_FULL);
         object = (void *)span->base;
-        zeroed = span->zeroed;
+        clear = span->stale || (clear && !span->zeroed);
         bytes = span->object_bytes;
     }
     lock_give(&set->lock);
     if (object == NULL)
         return NULL;
     heap_count_allocated(bytes);
-    if (clear && !zeroed)
+    if (clear)
         clear_pages(object, bytes);
     return object;
 }
@@ -49,7 +48,7 @@ void large_give(struct span *span, void *address) {
     }
     size_t bytes = span->object_bytes;
     span_move(span, SPAN_UNLISTED);
-    span_destroy(span);
+    span_destroy(span, false);
     lock_give(&set->lock);
     heap_count_freed(bytes);
     pages_release_idle();
@@ -69,9 +68,12 @@ bool large_resize(struct span *span, size_t bytes) {
         span->object_bytes = count * HEAP_PAGE_BYTES;
     lock_give(&set->lock);
     size_t after = span->object_bytes;
-    if (done && after > before)
+    if (done && after > before) {
         heap_count_allocated(after - before);
-    else if (done && after < before)
+        if (span->stale)
+            clear_pages((char *)span->base + before, after - before);
+    } else if (done && after < before) {
         heap_count_freed(before - after);
+    }
     return done;
 }

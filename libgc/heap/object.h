@@ -4,6 +4,10 @@
  * (reached, contents not yet read) or black. White and black are two values that swap roles when a
  * mark begins, so nothing is cleared: yesterday's black is today's white. Between collections every
  * allocated object of a swept span has the live colour, which is the black of the last mark.
+ *
+ * A free object that was collected is stale: it still holds the pointers it died with. It is cleared
+ * before it is handed out, or else an object that its owner fills only in part would keep alive
+ * whatever now lies where those pointers lead, and that, in turn, more, without end.
  */
 #ifndef TITHE_HEAP_OBJECT_H
 #define TITHE_HEAP_OBJECT_H
@@ -11,7 +15,14 @@
 #include "heap/layout.h"
 #include "heap/span.h"
 
-enum object_state { OBJECT_FREE = 0, OBJECT_GREY = 1, OBJECT_COLOUR_LOW = 2, OBJECT_COLOUR_HIGH = 3 };
+enum object_state {
+    OBJECT_FREE = 0,
+    OBJECT_GREY = 1,
+    OBJECT_COLOUR_LOW = 2,
+    OBJECT_COLOUR_HIGH = 3,
+    OBJECT_STALE = 4,
+    OBJECT_ALLOCATED_MASK = 3 /* no bit of it is set in the two free states */
+};
 
 /* The colour of black, and of objects allocated now. Written by object_swap_colours only. */
 extern volatile unsigned char object_black;
@@ -28,6 +39,10 @@ struct object {
     struct span *span;
     size_t index;
 };
+
+static inline bool object_is_free(unsigned char state) {
+    return (state & OBJECT_ALLOCATED_MASK) == 0;
+}
 
 static inline volatile unsigned char *object_state(struct object object) {
     return &object.span->states[object.index];

@@ -139,6 +139,7 @@ static void run_absorb(struct run *run, struct run *other) {
     if (other->span.base < run->span.base)
         run->span.base = other->span.base;
     run->span.page_count += other->span.page_count;
+    run->span.stale |= other->span.stale;
     metadata_give(other, sizeof *other);
 }
 
@@ -157,7 +158,7 @@ static void run_insert(struct run *run) {
 }
 
 /* Pages that no descriptor can be had for stay out of use until their neighbours are freed. */
-static void run_make(uintptr_t base, size_t count, bool zeroed) {
+static void run_make(uintptr_t base, size_t count, bool zeroed, bool stale) {
     struct run *run = count > 0 ? metadata_take(sizeof *run) : NULL;
     if (run == NULL)
         return;
@@ -165,6 +166,7 @@ static void run_make(uintptr_t base, size_t count, bool zeroed) {
     run->span.base = base;
     run->span.page_count = count;
     run->span.zeroed = zeroed;
+    run->span.stale = stale;
     run_insert(run);
 }
 
@@ -201,9 +203,10 @@ static void run_carve(struct run *run, uintptr_t base, size_t count, struct span
     span->base = base;
     span->page_count = count;
     span->zeroed = whole.zeroed;
+    span->stale = whole.stale;
     page_table_set(base, count, span, span->span_class < 2 ? 0 : span->span_class);
-    run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed);
-    run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed);
+    run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
+    run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
 }
 
 /* Turns the next never-used pages of the heap into a free run. */
@@ -213,7 +216,7 @@ static bool heap_grow(size_t count) {
         return false;
     uintptr_t base = heap.objects.start + used;
     used += count * HEAP_PAGE_BYTES;
-    run_make(base, count, true);
+    run_make(base, count, true, false);
     return true;
 }
 
@@ -239,10 +242,10 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
     return run != NULL;
 }
 
-void pages_give(struct span *span) {
+void pages_give(struct span *span, bool stale) {
     lock_take(&lock);
     page_table_set(span->base, span->page_count, NULL, 0);
-    run_make(span->base, span->page_count, false);
+    run_make(span->base, span->page_count, false, stale);
     lock_give(&lock);
 }
 
@@ -258,6 +261,7 @@ bool pages_lengthen(struct span *span, size_t count) {
         run_carve((struct run *)behind, end, more, &extra);
         page_table_set(end, more, span, 0);
         span->page_count = count;
+        span->stale |= extra.stale;
     }
     lock_give(&lock);
     return fits;
@@ -269,7 +273,7 @@ void pages_shorten(struct span *span, size_t count) {
     lock_take(&lock);
     span->page_count = count;
     page_table_set(end, less, NULL, 0);
-    run_make(end, less, false);
+    run_make(end, less, false, false);
     lock_give(&lock);
 }
 
@@ -282,6 +286,7 @@ static void run_release(struct run *run) {
     bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
     lock_take(&lock);
     run->span.zeroed = released;
+    run->span.stale &= !released;
     release_refused |= !released;
     run_insert(run);
 }

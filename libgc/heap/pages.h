@@ -11,12 +11,12 @@
 
 #include "heap/span.h"
 
-/* Sets base, page_count and zeroed of the span and enters it in the page table. False when out of
+/* Sets base, page_count, zeroed and stale of the span and enters it in the page table. False when out of
  * memory. alignment is a power of two of bytes. */
 bool pages_take(struct span *span, size_t count, size_t alignment);
 
 /* Takes the span's pages back. The descriptor stays the caller's. */
-void pages_give(struct span *span);
+void pages_give(struct span *span, bool stale);
 
 /* Lengthens a large span to count pages if the pages behind it are free. */
 bool pages_lengthen(struct span *span, size_t count);

@@ -47,6 +47,8 @@ struct span *span_make_small(unsigned span_class) {
     span->object_bytes = sizes_bytes(size_class);
     span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
     span->free_count = objects;
+    if (span->stale)
+        memset(span->states, OBJECT_STALE, objects);
     AO_int_store_release(&span->object_count, objects);
     return span;
 }
@@ -64,9 +66,9 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
     return span;
 }
 
-void span_destroy(struct span *span) {
+void span_destroy(struct span *span, bool stale) {
     AO_int_store(&span->object_count, 0);
-    pages_give(span);
+    pages_give(span, stale);
     descriptor_give(span);
 }
 

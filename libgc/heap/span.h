@@ -36,6 +36,7 @@ struct span {
     unsigned char list;            /* enum span_list, if the epoch is the set's, else unswept */
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
     bool zeroed;                   /* the pages were zero when the span was made */
+    bool stale;                    /* or they held the remains of collected objects */
     struct span *queue_next;       /* the owner of the queue entry */
     volatile AO_t scanned;         /* bytes of a large object handed out for scanning */
 
@@ -69,8 +70,9 @@ struct span *span_make_small(unsigned span_class);
 /* Makes a span of one large object, allocated, unlisted. alignment is a power of two. */
 struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind);
 
-/* Gives an unlisted span's pages back to pages.h and its descriptor to metadata.h. */
-void span_destroy(struct span *span);
+/* Gives an unlisted span's pages back to pages.h and its descriptor to metadata.h. stale tells that
+ * collected objects were among its last. */
+void span_destroy(struct span *span, bool stale);
 
 /* Moves a span to another list of its set, or to none. Appends, so lists are first in, first out. */
 void span_move(struct span *span, enum span_list list);

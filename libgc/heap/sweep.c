@@ -9,14 +9,14 @@ void sweep_begin(void) {
         span_set_unsweep(&span_sets[class]);
 }
 
-/* Turns white objects free and counts them. */
+/* Turns white objects stale and counts them. */
 static unsigned free_dead(struct span *span) {
     unsigned char white = object_white();
     unsigned dead = 0, lowest = span->object_count;
     for (unsigned i = span->object_count; i-- > 0;) {
         if (span->states[i] != white)
             continue;
-        AO_char_store(&span->states[i], OBJECT_FREE);
+        AO_char_store(&span->states[i], OBJECT_STALE);
         dead++;
         lowest = i;
     }
@@ -41,7 +41,7 @@ static struct span *sweep_next(struct span_set *set) {
     if (span->free_count < span->object_count)
         return span;
     span_move(span, SPAN_UNLISTED);
-    span_destroy(span);
+    span_destroy(span, true);
     return NULL;
 }
 
