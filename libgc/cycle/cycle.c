@@ -139,7 +139,7 @@ static void settle(struct cycle *cycle) {
 static void stopped_phase(struct cycle *cycle) {
     long long start = now_nanoseconds();
     if (!world_stop()) {
-        log_once("a thread could not be stopped; collection cancelled");
+        log_once("not every thread could be stopped: collection cancelled");
         return;
     }
     cycle->done = mark(cycle);
@@ -255,7 +255,9 @@ void cycle_poll(void) {
         cycle_collect(CYCLE_PACED);
 }
 
+/* A started heap needs no lock to be found started, so the child cannot meet one held. */
 void cycle_before_fork(void) {
+    heap_start();
     lock_take(&cycle_lock);
     locks_take();
     metadata_lock();

@@ -38,8 +38,10 @@ static bool reserve_all(size_t objects) {
     return true;
 }
 
+static bool is_started(void) { return AO_load_acquire((volatile AO_t *)&heap.page_spans) != 0; }
+
 static bool start_locked(void) {
-    if (heap.page_spans)
+    if (is_started())
         return true;
     size_t objects = vm_reservable(options.reserve);
     while (objects >= SMALLEST_RESERVATION && !reserve_all(objects & ~(size_t)(HEAP_PAGE_BYTES - 1)))
@@ -47,11 +49,13 @@ static bool start_locked(void) {
     if (objects < SMALLEST_RESERVATION)
         return false;
     heap.page_classes = (unsigned char *)heap.page_class_table.start;
-    heap.page_spans = (struct span **)heap.page_span_table.start;
+    AO_store_release((volatile AO_t *)&heap.page_spans, heap.page_span_table.start);
     return true;
 }
 
 bool heap_start(void) {
+    if (is_started())
+        return true;
     lock_take(&start_lock);
     bool started = start_locked();
     lock_give(&start_lock);

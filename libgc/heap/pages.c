@@ -33,7 +33,10 @@ static struct lock lock = LOCK_INITIALIZER;
 static struct bins idle_bins, released_bins;
 static struct run *oldest, *newest;
 static size_t idle_bytes; /* under the lock; read without it as a hint */
-static size_t used;       /* bytes from the start of the heap that were ever in a run */
+
+/* Bytes from the start of the heap that were ever in a run. The first page never is: its address
+ * stands in our own variables, which are roots like all others. */
+static size_t used = HEAP_PAGE_BYTES;
 static bool release_refused;
 
 void pages_lock(void) { lock_take(&lock); }
@@ -254,6 +257,8 @@ bool pages_lengthen(struct span *span, size_t count) {
     size_t more = count - span->page_count;
     lock_take(&lock);
     struct span *behind = heap_span_of(end);
+    if (end == heap.objects.start + used && heap_grow(more))
+        behind = heap_span_of(end);
     bool fits = behind && behind->list == SPAN_FREE_RUN && behind->base == end &&
                 behind->page_count >= more;
     if (fits) {

@@ -82,7 +82,7 @@ static void plan_sort(void) {
 
 /* Stopped, or running because it is the collecting thread. */
 static bool is_present(const struct thread *thread) {
-    return AO_int_load(&thread->state) != THREAD_GONE;
+    return thread_state(thread) != THREAD_GONE;
 }
 
 static void scan_registers(const void *start, size_t bytes, void *marker) {

@@ -177,7 +177,7 @@ void thread_ensure_altstack(void) {
 void thread_drop_gone(void) {
     for (struct thread *thread = first, *next; thread; thread = next) {
         next = thread->next;
-        if (AO_int_load(&thread->state) != THREAD_GONE)
+        if (thread_state(thread) != THREAD_GONE)
             continue;
         if (thread->has_cache)
             cache_empty(&thread->cache);

@@ -19,15 +19,15 @@ enum thread_state {
     THREAD_RUNNING,  /* written by the collecting thread */
     THREAD_STOPPING, /* written by the collecting thread before it sends the signal */
     THREAD_STOPPED,  /* written by the thread in its stop handler, release */
-    THREAD_GONE      /* written by the collecting thread: the kernel knows it no more */
+    THREAD_GONE,     /* written by the collecting thread: the kernel knows it no more */
+    THREAD_STATES    /* a state word is the epoch of its stop times this, plus the state */
 };
 
 struct thread {
     struct cache cache; /* the owner's; empty limits for a thread that has none */
     int tid;
     bool has_cache;
-    volatile unsigned state; /* enum thread_state */
-    unsigned epoch;          /* the stop the record was last used for */
+    volatile unsigned state; /* a state word: which stop, and enum thread_state; see world.c */
 
     uintptr_t stack_low, stack_high; /* bounds of its own stack; 0 when not known */
     uintptr_t altstack_low, altstack_high; /* the one we made; 0 while there is none */
@@ -62,6 +62,10 @@ void thread_set_stack(uintptr_t low, uintptr_t high);
 
 /* Gives the calling thread an alternate signal stack if it has none of any kind. */
 void thread_ensure_altstack(void);
+
+static inline enum thread_state thread_state(const struct thread *thread) {
+    return AO_int_load_acquire(&thread->state) % THREAD_STATES;
+}
 
 /* The registry: all threads, their lock, and how many there are. */
 extern struct lock thread_registry_lock;

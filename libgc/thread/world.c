@@ -2,9 +2,9 @@
  *
  * The collecting thread moves a record to stopping and sends the signal; the handler publishes where
  * the thread stands, moves the record to stopped and sleeps until the epoch changes. That exchange is
- * the acknowledgement: a signal that arrives after its stop was cancelled finds the record running
- * and returns at once, and one that arrives during the next stop serves that one. Neither side waits
- * for the other to leave.
+ * the acknowledgement, and it carries the epoch, so that a handler which was delayed over the end of
+ * one stop into the next knows which one it serves: a signal that arrives after its stop was cancelled
+ * finds the record running and returns at once. Neither side waits for the other to leave.
  */
 #include "thread/world.h"
 
@@ -40,12 +40,25 @@ void world_avoid_signal(int number) {
         stop_signal = signal_choose(number);
 }
 
-static void stay_stopped(struct thread *thread) {
-    unsigned stop = thread->epoch;
+static unsigned state_word(unsigned stop, enum thread_state state) {
+    return stop * THREAD_STATES + state;
+}
+
+/* Moves the record from one state to another within the same stop. */
+static bool exchange_state(struct thread *thread, unsigned word, enum thread_state state) {
+    unsigned next = word / THREAD_STATES * THREAD_STATES + state;
+    return AO_int_compare_and_swap_full(&thread->state, word, next);
+}
+
+static void stop_here(struct thread *thread) {
+    unsigned word = AO_int_load_acquire(&thread->state);
+    if (word % THREAD_STATES != THREAD_STOPPING || !exchange_state(thread, word, THREAD_STOPPED))
+        return;
+    unsigned stop = word / THREAD_STATES, seen;
     AO_int_fetch_and_add1_full(&stirred);
     park_wake(&stirred, INT_MAX);
-    while (AO_int_load_acquire(&epoch) == stop)
-        park_wait(&epoch, stop, -1);
+    while ((seen = AO_int_load_acquire(&epoch)) % (UINT_MAX / THREAD_STATES + 1) == stop)
+        park_wait(&epoch, seen, -1);
 }
 
 /* Uses nothing thread-local: the thread may have been made by raw clone, with no TLS of its own. */
@@ -59,8 +72,7 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
     if (thread->tid == tasks_self()) {
         thread->context = context;
         thread->stack_pointer = signal_stack_pointer(context);
-        if (AO_int_compare_and_swap_full(&thread->state, THREAD_STOPPING, THREAD_STOPPED))
-            stay_stopped(thread);
+        stop_here(thread);
     }
     if (signal_broke_call(context))
         thread->call_broken = true;
@@ -79,23 +91,23 @@ static bool install_handler(void) {
 }
 
 static void send_stop(struct thread *thread) {
-    thread->epoch = AO_int_load(&epoch);
-    AO_int_store_release(&thread->state, THREAD_STOPPING);
+    AO_int_store_release(&thread->state, state_word(AO_int_load(&epoch), THREAD_STOPPING));
     if (signal_send(thread->tid, installed_signal, thread) == -ESRCH)
         AO_int_store(&thread->state, THREAD_GONE);
 }
 
 static void send_stop_to_running(int self) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid != self && AO_int_load(&thread->state) == THREAD_RUNNING)
+        if (thread->tid != self && thread_state(thread) == THREAD_RUNNING)
             send_stop(thread);
 }
 
 /* False when the thread is in an uninterruptible call, so that waiting for it has no end in sight. */
 static bool check_late(struct thread *thread) {
+    unsigned word = AO_int_load(&thread->state);
     char state = tasks_state(thread->tid);
-    if (state == 0 || state == 'Z' || state == 'X')
-        AO_int_compare_and_swap_full(&thread->state, THREAD_STOPPING, THREAD_GONE);
+    if (word % THREAD_STATES == THREAD_STOPPING && (state == 0 || state == 'Z' || state == 'X'))
+        exchange_state(thread, word, THREAD_GONE);
     return state != 'D';
 }
 
@@ -108,11 +120,11 @@ static long long now_milliseconds(void) {
 static bool wait_for(struct thread *thread, long long limit) {
     for (;;) {
         unsigned seen = AO_int_load_acquire(&stirred);
-        if (AO_int_load_acquire(&thread->state) != THREAD_STOPPING)
+        if (thread_state(thread) != THREAD_STOPPING)
             return true;
         park_wait(&stirred, seen, PATIENCE_MILLISECONDS * 1000000ll);
         if (AO_int_load(&stirred) == seen && (!check_late(thread) || now_milliseconds() > limit))
-            return AO_int_load_acquire(&thread->state) != THREAD_STOPPING;
+            return thread_state(thread) != THREAD_STOPPING;
     }
 }
 
@@ -149,7 +161,7 @@ static unsigned count_present(int self) {
     unsigned present = 0;
     bool self_seen = false;
     for (struct thread *thread = thread_first(); thread; thread = thread->next) {
-        present += AO_int_load(&thread->state) != THREAD_GONE;
+        present += thread_state(thread) != THREAD_GONE;
         self_seen |= thread->tid == self;
     }
     return present + !self_seen;
@@ -188,7 +200,7 @@ bool world_stop(void) {
 void world_start(void) {
     int self = tasks_self();
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (AO_int_load(&thread->state) != THREAD_GONE && thread->tid != self)
+        if (thread_state(thread) != THREAD_GONE && thread->tid != self)
             AO_int_store(&thread->state, THREAD_RUNNING);
     AO_int_fetch_and_add1_full(&epoch);
     park_wake(&epoch, INT_MAX);

@@ -1,0 +1,393 @@
+/* The mark and cycle rooms: what a collection keeps, what it takes back, and when it must not run.
+ *
+ * Objects come from the collector, everything else of the test from libc's malloc, whose memory is a
+ * root like any other.
+ */
+#include "suite.h"
+
+#include "alloc/alloc.h"
+#include "cycle/cycle.h"
+#include "cycle/pace.h"
+#include "heap/object.h"
+#include "heap/pages.h"
+#include "os/options.h"
+#include "thread/thread.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+struct node {
+    struct node *next;
+    size_t number;
+};
+
+static struct node *volatile list;
+static void *volatile root;
+
+/* Stale copies of pointers in dead frames would keep what a test has dropped. */
+__attribute__((noinline)) static void overwrite_stack(void) {
+    volatile unsigned char buffer[32768];
+    for (size_t i = 0; i < sizeof buffer; i++)
+        buffer[i] = (unsigned char)i;
+}
+
+static void collect(void) {
+    overwrite_stack();
+    ck_assert(cycle_collect(CYCLE_FORCED));
+}
+
+__attribute__((noinline)) static void list_make(size_t count, size_t bytes) {
+    list = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct node *node = alloc_fast(bytes);
+        *node = (struct node){list, i};
+        list = node;
+    }
+}
+
+static size_t list_length(void) {
+    size_t length = 0;
+    for (struct node *node = list; node; node = node->next) {
+        if (alloc_usable_bytes(node) == 0 ||
+            (node->next && node->number != node->next->number + 1))
+            return 0;
+        length++;
+    }
+    return length;
+}
+
+START_TEST(a_list_lives_as_long_as_its_root) {
+    enum { NODES = 100000 };
+    cycle_enable();
+    for (int round = 0; round < 5; round++) {
+        list_make(NODES, 32 + 16 * round);
+        for (int i = 0; i < 3; i++)
+            collect();
+        ck_assert_uint_eq(list_length(), NODES);
+        list = NULL;
+        collect();
+        ck_assert_uint_lt(AO_load(&heap.live), 100000);
+    }
+    ck_assert_uint_eq(cycle_totals().cycles, 20);
+    ck_assert_uint_eq(cycle_totals().cancelled, 0);
+}
+END_TEST
+
+/* Far more grey objects at once than the marker's rings hold. */
+START_TEST(a_wide_object_keeps_all_its_children) {
+    enum { CHILDREN = 200000 };
+    cycle_enable();
+    size_t **wide = alloc_slow(CHILDREN * sizeof *wide, OBJECT_SCANNED);
+    for (size_t i = 0; i < CHILDREN; i++)
+        *(wide[(i * 7919) % CHILDREN] = alloc_fast(16 + i % 200)) = i;
+    root = wide;
+    wide = NULL;
+    collect();
+    wide = root;
+    for (size_t i = 0; i < CHILDREN; i++)
+        REQUIRE(alloc_usable_bytes(wide[i]) > 0 && (*wide[i] * 7919) % CHILDREN == i);
+}
+END_TEST
+
+__attribute__((noinline)) static uintptr_t hidden_child_of(size_t parent_bytes,
+                                                           enum object_kind kind) {
+    void **parent = alloc_slow(parent_bytes, kind);
+    memset(parent, 0, parent_bytes);
+    parent[parent_bytes / sizeof *parent - 1] = alloc_slow(48, OBJECT_SCANNED);
+    root = parent;
+    return ~(uintptr_t)parent[parent_bytes / sizeof *parent - 1];
+}
+
+static bool is_allocated(uintptr_t hidden) { return alloc_usable_bytes((void *)~hidden) > 0; }
+
+START_TEST(atomic_objects_are_not_scanned) {
+    cycle_enable();
+    for (size_t bytes = 64; bytes <= 1 << 22; bytes *= 16) {
+        uintptr_t scanned = hidden_child_of(bytes, OBJECT_SCANNED);
+        collect();
+        ck_assert(is_allocated(scanned));
+        uintptr_t atomic = hidden_child_of(bytes, OBJECT_ATOMIC);
+        collect();
+        ck_assert(!is_allocated(atomic));
+        ck_assert_uint_gt(alloc_usable_bytes(root), 0);
+    }
+}
+END_TEST
+
+START_TEST(large_objects_are_scanned_to_their_end) {
+    cycle_enable();
+    for (size_t bytes = 32769; bytes < 3 << 20; bytes += 99991) {
+        uintptr_t hidden = hidden_child_of(bytes & ~(size_t)7, OBJECT_SCANNED);
+        collect();
+        ck_assert(is_allocated(hidden));
+    }
+}
+END_TEST
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+static size_t resident_bytes(void) {
+    size_t pages = 0, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    ck_assert_int_eq(fscanf(file, "%zu %zu", &pages, &resident), 2);
+    fclose(file);
+    return resident * 4096;
+}
+
+START_TEST(sparse_memory_is_neither_read_nor_made_resident) {
+    cycle_enable();
+    char *map = mmap(NULL, (size_t)1 << 40, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    char *object = alloc_slow((size_t)4 << 30, OBJECT_SCANNED);
+    ck_assert(map != MAP_FAILED && object);
+    root = object;
+    uintptr_t in_map = hidden_child_of(64, OBJECT_SCANNED);
+    *(void **)(map + ((size_t)1 << 39)) = (void *)~in_map;
+    uintptr_t in_object = hidden_child_of(64, OBJECT_SCANNED);
+    *(void **)(object + ((size_t)3 << 30)) = (void *)~in_object;
+    root = object;
+    collect();
+    size_t before = resident_bytes();
+    double start = seconds_now();
+    collect();
+    ck_assert_double_lt(seconds_now() - start, 0.1);
+    ck_assert_uint_lt(resident_bytes(), before + (16 << 20));
+    ck_assert(is_allocated(in_map) && is_allocated(in_object));
+}
+END_TEST
+
+__attribute__((noinline)) static uintptr_t free_root(void) {
+    uintptr_t hidden = ~(uintptr_t)root;
+    free_fast(root);
+    root = NULL;
+    return hidden;
+}
+
+/* What a cache holds is nobody's: it stays, but what it points to does not. */
+START_TEST(cached_objects_stay_and_are_not_scanned) {
+    cycle_enable();
+    uintptr_t hidden = hidden_child_of(64, OBJECT_SCANNED);
+    uintptr_t parent = free_root();
+    collect();
+    ck_assert(is_allocated(parent));
+    ck_assert(!is_allocated(hidden));
+    void *again = alloc_fast(64);
+    ck_assert_uint_eq(~(uintptr_t)again, parent);
+}
+END_TEST
+
+START_TEST(what_was_collected_is_cleared_before_reuse) {
+    cycle_enable();
+    static const size_t sizes[] = {16, 48, 500, 5000, 30000, 40000, 3 << 20};
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        for (int j = 0; j < 200; j++)
+            memset(alloc_slow(sizes[i], OBJECT_SCANNED), 0xff, sizes[i]);
+        collect();
+        for (int j = 0; j < 100; j++) {
+            unsigned char *object = alloc_slow(sizes[i], OBJECT_SCANNED);
+            for (size_t at = 0; at < sizes[i]; at++)
+                REQUIRE(object[at] == 0 || j == 0);
+        }
+        collect();
+    }
+}
+END_TEST
+
+START_TEST(live_bytes_are_what_was_marked) {
+    enum { NODES = 10000 };
+    cycle_enable();
+    list_make(NODES, 64);
+    for (int i = 0; i < 50000; i++)
+        ck_assert(alloc_fast(64) || i < 0);
+    collect();
+    size_t live = AO_load(&heap.live);
+    ck_assert_uint_ge(live, NODES * 64);
+    ck_assert_uint_lt(live, NODES * 64 + 200000);
+    ck_assert_uint_eq(AO_load(&heap.allocated) - AO_load(&heap.freed) - AO_load(&heap.collected),
+                      live);
+}
+END_TEST
+
+START_TEST(the_heap_is_collected_when_due) {
+    cycle_enable();
+    options.min_heap = 4 << 20;
+    for (int i = 0; i < 2000000; i++)
+        REQUIRE(alloc_fast(64));
+    size_t cycles = cycle_totals().cycles;
+    ck_assert_uint_ge(cycles, 128 / 4 - 2);
+    ck_assert_uint_le(cycles, 128 / 4 + 2);
+    ck_assert_uint_lt(pages_used_bytes(), 8 << 20);
+    options.gc_every = 1 << 20;
+    for (int i = 0; i < 1000000; i++)
+        REQUIRE(alloc_fast(64));
+    ck_assert_uint_ge(cycle_totals().cycles - cycles, 60);
+}
+END_TEST
+
+START_TEST(a_program_that_frees_never_collects) {
+    cycle_enable();
+    for (int i = 0; i < 3000000; i++)
+        free_fast(alloc_fast(16 + i % 2000));
+    ck_assert_uint_eq(cycle_totals().cycles, 0);
+}
+END_TEST
+
+START_TEST(the_trigger_follows_what_survives) {
+    options.min_heap = 1 << 20;
+    ck_assert_uint_eq(pace_trigger(), 1 << 20);
+    pace_after_cycle(10 << 20, 2 << 20);
+    ck_assert_uint_eq(pace_trigger(), 22 << 20);
+    options.percent = 50;
+    pace_after_cycle(10 << 20, 2 << 20);
+    ck_assert_uint_eq(pace_trigger(), 16 << 20);
+    pace_after_cycle(0, 0);
+    ck_assert_uint_eq(pace_trigger(), 1 << 20);
+    pace_after_cycle(SIZE_MAX, 0);
+    ck_assert_uint_eq(pace_trigger(), SIZE_MAX);
+}
+END_TEST
+
+START_TEST(nothing_is_collected_before_it_is_allowed) {
+    ck_assert(!cycle_collect(CYCLE_FORCED));
+    options.collect = false;
+    cycle_enable();
+    ck_assert(!cycle_collect(CYCLE_FORCED));
+}
+END_TEST
+
+/* Where /proc is missing, as after chroot, roots are unknown: all must survive, and go on living when
+ * a later collection is possible. */
+START_TEST(without_proc_everything_survives) {
+    enum { NODES = 1000 };
+    cycle_enable();
+    list_make(NODES, 64);
+    collect();
+    size_t live = AO_load(&heap.live);
+    char directory[] = "/tmp/tithe-cycle-test-XXXXXX";
+    if (geteuid() != 0 || mkdtemp(directory) == NULL || chroot(directory) != 0)
+        return;
+    struct node *kept = list;
+    list = NULL;
+    for (int i = 0; i < 3; i++)
+        ck_assert(!cycle_collect(CYCLE_FORCED));
+    list = kept;
+    ck_assert_uint_eq(list_length(), NODES);
+    ck_assert_uint_eq(AO_load(&heap.live), live);
+    ck_assert_uint_eq(cycle_totals().cancelled, 3);
+}
+END_TEST
+
+START_TEST(a_vfork_child_never_collects) {
+    int status;
+    cycle_enable();
+    collect();
+    pid_t child = vfork();
+    if (child == 0)
+        _exit(cycle_collect(CYCLE_FORCED));
+    waitpid(child, &status, 0);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    collect();
+}
+END_TEST
+
+static volatile bool finish;
+
+static void *allocate_for_ever(void *argument) {
+    struct node *own = NULL;
+    for (size_t i = 0; !finish; i++) {
+        struct node *node = alloc_fast(16 + i % 500);
+        *node = (struct node){i % 100 ? own : NULL, i};
+        own = node;
+    }
+    return own == argument ? NULL : argument;
+}
+
+static int forked_child(void) {
+    cycle_after_fork(true);
+    list_make(1000, 64);
+    for (int i = 0; i < 100000; i++)
+        free_fast(alloc_fast(16 + i % 3000));
+    bool collected = cycle_collect(CYCLE_FORCED);
+    return collected && list_length() == 1000 && thread_count() == 1 ? 0 : 1;
+}
+
+/* A fork may happen at any moment of any other thread's allocation or collection. */
+START_TEST(a_forked_child_has_a_whole_heap) {
+    enum { THREADS = 3 };
+    pthread_t threads[THREADS];
+    cycle_enable();
+    options.min_heap = 1 << 20;
+    for (int i = 0; i < THREADS; i++)
+        pthread_create(&threads[i], NULL, allocate_for_ever, NULL);
+    for (int round = 0; round < 100; round++) {
+        int status;
+        cycle_before_fork();
+        pid_t child = fork();
+        if (child == 0)
+            _exit(forked_child());
+        cycle_after_fork(false);
+        waitpid(child, &status, 0);
+        ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    finish = true;
+    for (int i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+}
+END_TEST
+
+START_TEST(a_full_heap_is_collected_before_it_refuses) {
+    options.reserve = 64 << 20;
+    options.min_heap = (size_t)1 << 40;
+    cycle_enable();
+    for (int i = 0; i < 4000; i++)
+        REQUIRE(alloc_fast(100000));
+    for (int i = 0; i < 1000000; i++)
+        REQUIRE(alloc_fast(200));
+    ck_assert_uint_gt(cycle_totals().cycles, 5);
+    list_make(100, 64);
+    void **kept = NULL, **object;
+    while ((object = alloc_fast(100000)) != NULL) {
+        *object = kept;
+        kept = object;
+    }
+    ck_assert_uint_gt(AO_load(&heap.live), 40 << 20);
+    ck_assert_uint_eq(list_length(), 100);
+    for (; kept; kept = object) {
+        object = *kept;
+        free_fast(kept);
+    }
+    ck_assert_ptr_nonnull(alloc_fast(100000));
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {
+        a_list_lives_as_long_as_its_root,
+        a_wide_object_keeps_all_its_children,
+        atomic_objects_are_not_scanned,
+        large_objects_are_scanned_to_their_end,
+        sparse_memory_is_neither_read_nor_made_resident,
+        cached_objects_stay_and_are_not_scanned,
+        what_was_collected_is_cleared_before_reuse,
+        live_bytes_are_what_was_marked,
+        the_heap_is_collected_when_due,
+        a_program_that_frees_never_collects,
+        the_trigger_follows_what_survives,
+        nothing_is_collected_before_it_is_allowed,
+        without_proc_everything_survives,
+        a_vfork_child_never_collects,
+        a_forked_child_has_a_whole_heap,
+        a_full_heap_is_collected_before_it_refuses,
+    };
+    return SUITE_RUN("cycle", tests, 60);
+}

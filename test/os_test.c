@@ -1,0 +1,361 @@
+/* The os room: address space, parking, maps and residency, tasks, options, the alternate stack. */
+#include "suite.h"
+
+#include "os/altstack.h"
+#include "os/log.h"
+#include "os/maps.h"
+#include "os/options.h"
+#include "os/park.h"
+#include "os/signal.h"
+#include "os/tasks.h"
+#include "os/vm.h"
+
+#include <fcntl.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+START_TEST(region_grows_and_keeps_its_contents) {
+    struct vm_region region;
+    ck_assert(vm_region_reserve(&region, (size_t)1 << 34));
+    ck_assert_uint_eq(region.committed, 0);
+    ck_assert(vm_region_commit(&region, 1, 1 << 16));
+    ck_assert_uint_eq(region.committed, 1 << 16);
+    memset((void *)region.start, 7, 1 << 16);
+    ck_assert(vm_region_commit(&region, (1 << 16) + 1, 1 << 16));
+    ck_assert_int_eq(((char *)region.start)[(1 << 16) - 1], 7);
+    ck_assert_int_eq(((char *)region.start)[1 << 16], 0);
+    ck_assert(!vm_region_commit(&region, ((size_t)1 << 34) + 1, 1));
+    vm_region_trim(&region, 1 << 20);
+    ck_assert_uint_eq(region.reserved, 1 << 20);
+    ck_assert(!vm_region_commit(&region, (1 << 20) + 1, 1));
+    ck_assert(vm_region_commit(&region, 1 << 20, 1));
+}
+END_TEST
+
+START_TEST(released_pages_read_as_zero) {
+    struct vm_region region;
+    ck_assert(vm_region_reserve(&region, 1 << 20) && vm_region_commit(&region, 1 << 20, 1));
+    memset((void *)region.start, 7, 1 << 20);
+    ck_assert(vm_release(region.start + 8192, 8192));
+    ck_assert_int_eq(((char *)region.start)[8191], 7);
+    ck_assert_int_eq(((char *)region.start)[8192], 0);
+    ck_assert_int_eq(((char *)region.start)[16383], 0);
+    ck_assert_int_eq(((char *)region.start)[16384], 7);
+    ck_assert(!vm_release(region.start + 1, 100));
+}
+END_TEST
+
+START_TEST(reservation_leaves_room_under_a_limit) {
+    struct rlimit limit = {(rlim_t)8 << 30, (rlim_t)8 << 30};
+    ck_assert_uint_eq(vm_reservable((size_t)1 << 40), (size_t)1 << 40);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    ck_assert_uint_eq(vm_reservable((size_t)1 << 40), (size_t)4 << 30);
+    ck_assert_uint_eq(vm_reservable(1 << 20), 1 << 20);
+}
+END_TEST
+
+static struct lock counter_lock = LOCK_INITIALIZER;
+static unsigned counter;
+
+static void *count_up(void *argument) {
+    for (int i = 0; i < 200000; i++) {
+        lock_take(&counter_lock);
+        counter++;
+        lock_give(&counter_lock);
+    }
+    return argument;
+}
+
+START_TEST(lock_excludes) {
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, count_up, NULL);
+    for (int i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    ck_assert_uint_eq(counter, 800000);
+    ck_assert(lock_try(&counter_lock));
+    ck_assert(!lock_try(&counter_lock));
+}
+END_TEST
+
+struct found {
+    uintptr_t address;
+    struct map map;
+    unsigned count;
+};
+
+static void find_map(const struct map *map, void *context) {
+    struct found *found = context;
+    found->count++;
+    if (found->address - map->start < map->end - map->start)
+        found->map = *map;
+}
+
+static struct map map_of(const void *address) {
+    struct found found = {.address = (uintptr_t)address};
+    ck_assert(maps_open());
+    ck_assert(maps_each(find_map, &found));
+    maps_close();
+    ck_assert_uint_gt(found.count, 5);
+    return found.map;
+}
+
+START_TEST(maps_are_told_apart) {
+    static int data = 1;
+    int on_stack;
+    size_t bytes = 65536;
+    void *private = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    void *shared = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    int fd = memfd_create("a name (deleted) with spaces", 0);
+    ck_assert_int_eq(ftruncate(fd, bytes), 0);
+    void *named = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    struct map map = map_of(&on_stack);
+    ck_assert_int_eq(map.kind, MAP_KIND_MAIN_STACK);
+    map = map_of(&data);
+    ck_assert_int_eq(map.kind, MAP_KIND_FILE);
+    ck_assert(map.writable && !map.shared);
+    map = map_of((void *)(uintptr_t)map_of);
+    ck_assert(map.kind == MAP_KIND_FILE && map.executable && !map.writable);
+    map = map_of(private);
+    ck_assert(map.kind == MAP_KIND_MEMORY && map.readable && !map.writable && !map.shared);
+    map = map_of(shared);
+    ck_assert(map.kind == MAP_KIND_MEMORY && map.writable && map.shared);
+    map = map_of(named);
+    ck_assert(map.kind == MAP_KIND_MEMORY && map.shared);
+}
+END_TEST
+
+/* More maps than one read of the kernel's list brings. */
+START_TEST(many_maps_are_all_seen) {
+    enum { MAPS = 5000 };
+    static void *maps[MAPS];
+    struct found found = {0};
+    for (int i = 0; i < MAPS; i++)
+        maps[i] = mmap(NULL, 4096, i % 2 ? PROT_READ : PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(maps_open());
+    ck_assert(maps_each(find_map, &found));
+    maps_close();
+    ck_assert_uint_ge(found.count, MAPS);
+    struct map map = map_of(maps[MAPS / 2]);
+    ck_assert(map.readable && map.start <= (uintptr_t)maps[MAPS / 2]);
+}
+END_TEST
+
+struct resident {
+    uintptr_t first, last;
+    size_t bytes;
+};
+
+static void add_resident(uintptr_t start, uintptr_t end, void *context) {
+    struct resident *resident = context;
+    if (resident->bytes == 0)
+        resident->first = start;
+    resident->last = end;
+    resident->bytes += end - start;
+}
+
+static double seconds_now(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return now.tv_sec + now.tv_nsec / 1e9;
+}
+
+START_TEST(only_touched_pages_are_resident) {
+    size_t bytes = (size_t)1 << 40, page = vm_page_bytes();
+    char *map = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+                     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ck_assert_ptr_ne(map, MAP_FAILED);
+    map[bytes / 2] = 1;
+    map[bytes / 2 + 2 * page] = 1;
+    ck_assert(maps_open());
+    if (strcmp(maps_method(), "pagemap_scan") == 0) {
+        struct resident resident = {0};
+        double start = seconds_now();
+        maps_resident((uintptr_t)map, (uintptr_t)map + bytes, false, add_resident, &resident);
+        ck_assert_double_lt(seconds_now() - start, 0.1);
+        ck_assert_uint_eq(resident.bytes, 2 * page);
+        ck_assert_uint_eq(resident.first, (uintptr_t)map + bytes / 2);
+    }
+    maps_close();
+}
+END_TEST
+
+START_TEST(unchanged_pages_of_a_private_file_map_are_left_out) {
+    char path[] = "/tmp/tithe-os-test-XXXXXX", page[4096] = "file";
+    int fd = mkstemp(path);
+    for (int i = 0; i < 4; i++)
+        ck_assert_int_eq(write(fd, page, sizeof page), sizeof page);
+    char *map = mmap(NULL, 4 * sizeof page, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    unlink(path);
+    map[sizeof page] = map[0];
+    struct resident resident = {0};
+    ck_assert(maps_open());
+    maps_resident((uintptr_t)map, (uintptr_t)map + 4 * sizeof page, true, add_resident, &resident);
+    if (strcmp(maps_method(), "mincore") != 0)
+        ck_assert_uint_eq(resident.bytes, sizeof page);
+    maps_close();
+}
+END_TEST
+
+START_TEST(reading_survives_missing_memory) {
+    size_t page = vm_page_bytes();
+    char *map = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char copy[64];
+    map[page - 1] = 5;
+    munmap(map + page, page);
+    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + page - 8, sizeof copy), 8);
+    ck_assert_int_eq(copy[7], 5);
+    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + page, sizeof copy), 0);
+    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + 2 * page, sizeof copy), sizeof copy);
+}
+END_TEST
+
+static bool see_task(int tid, void *context) {
+    int *sum = context;
+    sum[0]++;
+    sum[1] += tid == tasks_self();
+    return true;
+}
+
+START_TEST(tasks_are_counted) {
+    pthread_t thread;
+    int seen[2] = {0, 0};
+    ck_assert_int_eq(tasks_count(), 1);
+    pthread_create(&thread, NULL, (void *(*)(void *))(void *)pause, NULL);
+    ck_assert_int_eq(tasks_count(), 2);
+    ck_assert(tasks_each(see_task, seen));
+    ck_assert_int_eq(seen[0], 2);
+    ck_assert_int_eq(seen[1], 1);
+    ck_assert_int_eq(tasks_state(tasks_self()), 'R');
+    ck_assert_int_eq(tasks_state(0x7ffffff), 0);
+}
+END_TEST
+
+/* The log goes to a file in which the warnings are counted. */
+static int warnings_of(const char *text) {
+    char path[] = "/tmp/tithe-os-test-XXXXXX", line[4096];
+    int fd = mkstemp(path), lines = 0;
+    ck_assert(log_to_file(path));
+    options_read(text);
+    ssize_t length = read(fd, line, sizeof line);
+    for (ssize_t i = 0; i < length; i++)
+        lines += line[i] == '\n';
+    unlink(path);
+    close(fd);
+    return lines;
+}
+
+START_TEST(options_are_read) {
+    ck_assert_int_eq(warnings_of(NULL), 0);
+    ck_assert_int_eq(warnings_of("gc_every=256K::stats=on:percent=50:min_heap=2G:mask=no"), 0);
+    ck_assert_uint_eq(options.gc_every, 256 << 10);
+    ck_assert_uint_eq(options.percent, 50);
+    ck_assert_uint_eq(options.min_heap, (size_t)2 << 30);
+    ck_assert(options.stats && !options.mask);
+}
+END_TEST
+
+START_TEST(wrong_options_change_nothing) {
+    struct options before = options;
+    ck_assert_int_eq(warnings_of("nosuch=1"), 1);
+    ck_assert_int_eq(warnings_of("percent=0"), 1);
+    ck_assert_int_eq(warnings_of("percent"), 1);
+    ck_assert_int_eq(warnings_of("percent=12x"), 1);
+    ck_assert_int_eq(warnings_of("percent=12KK"), 1);
+    ck_assert_int_eq(warnings_of("gc_every=99999999999999999999"), 1);
+    ck_assert_int_eq(warnings_of("gc_every=-1"), 1);
+    ck_assert_int_eq(warnings_of("stats=maybe:stats="), 2);
+    ck_assert_mem_eq(&before, &options, sizeof options);
+}
+END_TEST
+
+START_TEST(a_log_file_that_cannot_be_written_is_said) {
+    ck_assert(!log_to_file("/nonexistent/log"));
+}
+END_TEST
+
+struct visitor {
+    uintptr_t frame;
+    int calls;
+};
+
+static void visit_altstack(void *context) {
+    struct visitor *visitor = context;
+    visitor->frame = (uintptr_t)__builtin_frame_address(0);
+    visitor->calls++;
+}
+
+START_TEST(function_runs_on_the_other_stack) {
+    static char stack[65536];
+    struct visitor visitor = {0, 0};
+    volatile uintptr_t frozen = 0;
+    volatile int before = 42;
+    altstack_call((uintptr_t)(stack + sizeof stack - 1), visit_altstack, &visitor, &frozen);
+    ck_assert_int_eq(before, 42);
+    ck_assert_int_eq(visitor.calls, 1);
+    ck_assert_uint_ge(visitor.frame, (uintptr_t)stack);
+    ck_assert_uint_lt(visitor.frame, (uintptr_t)stack + sizeof stack);
+    ck_assert_uint_lt(frozen, (uintptr_t)&before);
+    ck_assert_uint_gt(frozen + 4096, (uintptr_t)&before);
+}
+END_TEST
+
+static void *volatile word_seen;
+static volatile uintptr_t stack_seen;
+static volatile size_t register_bytes;
+
+static void add_bytes(const void *start, size_t bytes, void *context) {
+    (void)start, (void)context;
+    register_bytes += bytes;
+}
+
+static void take_signal(int number, siginfo_t *info, void *context) {
+    (void)number;
+    word_seen = signal_word(info);
+    stack_seen = signal_stack_pointer(context);
+    signal_registers(context, add_bytes, NULL);
+}
+
+START_TEST(signal_carries_a_word) {
+    int number = signal_choose(SIGRTMAX), word;
+    ck_assert_int_eq(number, SIGRTMAX - 1);
+    ck_assert(signal_install(number, take_signal));
+    ck_assert(!signal_is_default(number));
+    ck_assert_int_eq(signal_choose(SIGRTMAX), number - 1);
+    ck_assert_int_eq(signal_send(tasks_self(), number, &word), 0);
+    ck_assert_ptr_eq(word_seen, &word);
+    ck_assert_uint_gt(stack_seen + 65536, (uintptr_t)&word);
+    ck_assert_uint_gt(register_bytes, 512);
+    kill(getpid(), number);
+    ck_assert_ptr_null(word_seen);
+    ck_assert_int_lt(signal_send(0x7ffffff, number, &word), 0);
+}
+END_TEST
+
+int main(void) {
+    const TTest *const tests[] = {
+        region_grows_and_keeps_its_contents,
+        released_pages_read_as_zero,
+        reservation_leaves_room_under_a_limit,
+        lock_excludes,
+        maps_are_told_apart,
+        many_maps_are_all_seen,
+        only_touched_pages_are_resident,
+        unchanged_pages_of_a_private_file_map_are_left_out,
+        reading_survives_missing_memory,
+        tasks_are_counted,
+        options_are_read,
+        wrong_options_change_nothing,
+        a_log_file_that_cannot_be_written_is_said,
+        function_runs_on_the_other_stack,
+        signal_carries_a_word,
+    };
+    return SUITE_RUN("os", tests, 30);
+}

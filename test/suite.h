@@ -1,0 +1,35 @@
+/* Running one suite of one case and telling make whether it passed. */
+#ifndef TITHE_TEST_SUITE_H
+#define TITHE_TEST_SUITE_H
+
+#include <check.h>
+#include <stddef.h>
+
+/* Runs the tests, each in a process of its own unless CK_FORK=no, each within seconds. Returns main's
+ * status. */
+static inline int suite_run(const char *name, const TTest *const *tests, size_t count,
+                            double seconds) {
+    Suite *suite = suite_create(name);
+    TCase *all = tcase_create(name);
+    tcase_set_timeout(all, seconds);
+    for (size_t i = 0; i < count; i++)
+        tcase_add_test(all, tests[i]);
+    suite_add_tcase(suite, all);
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
+/* An assertion for inner loops: libcheck's own make a system call each. */
+#define REQUIRE(condition)                                                                         \
+    do {                                                                                           \
+        if (!(condition))                                                                          \
+            ck_abort_msg("%s", #condition);                                                        \
+    } while (0)
+
+#define SUITE_RUN(name, tests, seconds)                                                            \
+    suite_run(name, tests, sizeof tests / sizeof *tests, seconds)
+
+#endif
