@@ -1,7 +1,7 @@
 /* tithe.h: what a program may ask of tithe when it runs under it.
  *
- * A program need not link to anything: declare these weak (as this header does) and test the pointer,
- * so that the same binary runs without tithe, too.
+ * A program need not link to anything: declare these weak (as this header does) and test the
+ * pointer, so that the same binary runs without tithe, too.
  */
 #ifndef TITHE_H
 #define TITHE_H
@@ -18,25 +18,26 @@ extern "C" {
 #define TITHE_WEAK __attribute__((visibility("default")))
 #endif
 
-/* Runs one whole collection: it starts after the call and is swept when this returns. Returns 1, or 0
- * when no collection was possible. Any thread; not from a signal handler. */
+/* Runs one whole collection: it starts after the call and is swept when this returns. Returns 1, or
+ * 0 when no collection was possible. Any thread; not from a signal handler. */
 int tithe_collect(void) TITHE_WEAK;
 
 /* Sizes in bytes, times in nanoseconds, since the program's start unless said otherwise. */
 struct tithe_statistics {
-    size_t live;         /* allocated and not yet freed or found dead, now */
-    size_t live_most;    /* the most that ever was */
-    size_t allocated;    /* handed out */
-    size_t freed;        /* freed by the program */
-    size_t collected;    /* found unreachable and taken back */
-    size_t cycles;       /* collections that ended */
-    size_t cancelled;    /* collections given up, because a thread did not stop or roots were unknown */
+    size_t live;      /* allocated and not yet freed or found dead, now */
+    size_t live_most; /* the most that ever was */
+    size_t allocated; /* handed out */
+    size_t freed;     /* freed by the program */
+    size_t collected; /* found unreachable and taken back */
+    size_t cycles;    /* collections that ended */
+    size_t
+        cancelled; /* collections given up, because a thread did not stop or roots were unknown */
     size_t stop_longest; /* the longest time the program was stopped */
     size_t stop_total;   /* the sum of these times */
 };
 
-/* Fills in the first bytes of *statistics, so that older callers keep working; returns how many were
- * filled in. Any thread; the figures are from slightly different moments. */
+/* Fills in the first bytes of *statistics, so that older callers keep working; returns how many
+ * were filled in. Any thread; the figures are from slightly different moments. */
 size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) TITHE_WEAK;
 
 #ifdef __cplusplus

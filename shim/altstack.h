@@ -4,7 +4,8 @@
 
 #include <signal.h>
 
-/* sigaction(2) for any signal but the stop signal, with SA_ONSTACK meaning what the program expects. */
+/* sigaction(2) for any signal but the stop signal, with SA_ONSTACK meaning what the program
+ * expects. */
 int altstack_sigaction(int number, const struct sigaction *action, struct sigaction *old);
 
 /* The disposition was set in another way, without SA_ONSTACK. */

@@ -4,8 +4,8 @@
  * The program did not ask for the stop signal and must not see its EINTR. The stop handler tells
  * whether it alone broke the call (os/signal.h); then the call is made again with the time that is
  * left. A signal of the program's own is reported as ever. A blocking thread is signalled like any
- * other: it cannot be taken as stopped while it sleeps, because a handler of the program's may run in
- * it at any time.
+ * other: it cannot be taken as stopped while it sleeps, because a handler of the program's may run
+ * in it at any time.
  */
 
 #include "real.h"
@@ -144,8 +144,7 @@ TITHE_EXPORT int pselect(int count, fd_set *read, fd_set *write, fd_set *except,
     struct timespec left;
     sigset_t copy;
     mask = signals_without_stop(mask, &copy);
-    return UNBROKEN(
-        REAL(pselect)(count, read, write, except, time_left(&deadline, &left), mask));
+    return UNBROKEN(REAL(pselect)(count, read, write, except, time_left(&deadline, &left), mask));
 }
 
 /* Linux writes the time that is left back, so the call itself may just be repeated. */
@@ -228,8 +227,7 @@ TITHE_EXPORT int sem_timedwait(sem_t *semaphore, const struct timespec *deadline
     return UNBROKEN(REAL(sem_timedwait)(semaphore, deadline));
 }
 
-TITHE_EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock,
-                               const struct timespec *deadline) {
+TITHE_EXPORT int sem_clockwait(sem_t *semaphore, clockid_t clock, const struct timespec *deadline) {
     return UNBROKEN(REAL(sem_clockwait)(semaphore, clock, deadline));
 }
 
@@ -257,8 +255,8 @@ TITHE_EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags) {
     return UNBROKEN(REAL(recv)(fd, buffer, bytes, flags));
 }
 
-TITHE_EXPORT ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags,
-                              struct sockaddr *from, socklen_t *from_bytes) {
+TITHE_EXPORT ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *from,
+                              socklen_t *from_bytes) {
     return UNBROKEN(REAL(recvfrom)(fd, buffer, bytes, flags, from, from_bytes));
 }
 

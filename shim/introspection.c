@@ -1,7 +1,7 @@
 /* What glibc tells about its heap and lets be tuned, answered for ours.
  *
- * mallinfo and malloc_info report true figures in glibc's fields; mallopt accepts glibc's parameters,
- * none of which means anything here; malloc_trim gives all idle memory back.
+ * mallinfo and malloc_info report true figures in glibc's fields; mallopt accepts glibc's
+ * parameters, none of which means anything here; malloc_trim gives all idle memory back.
  */
 #include "real.h"
 

@@ -1,10 +1,10 @@
-/* Pointers that only the kernel holds: the data of epoll entries, the values of timers, message queue
- * notifications and queued signals; see kernel_held.h.
+/* Pointers that only the kernel holds: the data of epoll entries, the values of timers, message
+ * queue notifications and queued signals; see kernel_held.h.
  *
  * The record is a hash table in the heap, found from a variable of ours, and so is scanned like any
- * of the program's. Closing a descriptor without deleting its entry leaves the word until the number
- * is used again: that keeps a few objects too long and never one too short. Pointers written into
- * pipes and sockets are out of reach.
+ * of the program's. Closing a descriptor without deleting its entry leaves the word until the
+ * number is used again: that keeps a few objects too long and never one too short. Pointers written
+ * into pipes and sockets are out of reach.
  */
 #include "kernel_held.h"
 
@@ -41,8 +41,8 @@ static size_t hash(enum holder holder, uint64_t first, uint64_t second) {
 static struct entry *find(enum holder holder, uint64_t first, uint64_t second) {
     for (size_t at = hash(holder, first, second);; at++) {
         struct entry *entry = &entries[at & (room - 1)];
-        if (!entry->used || (entry->holder == holder && entry->first == first &&
-                             entry->second == second))
+        if (!entry->used ||
+            (entry->holder == holder && entry->first == first && entry->second == second))
             return entry;
     }
 }
@@ -81,9 +81,7 @@ static void set_locked(enum holder holder, uint64_t first, uint64_t second, uint
     *entry = (struct entry){first, second, word, holder, true};
 }
 
-static bool is_address(uint64_t word) {
-    return heap_contains(word & (((uint64_t)1 << 48) - 1));
-}
+static bool is_address(uint64_t word) { return heap_contains(word & (((uint64_t)1 << 48) - 1)); }
 
 void kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
     lock_take(&lock);
@@ -107,7 +105,8 @@ TITHE_EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event 
 TITHE_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *timer) {
     int result = REAL(timer_create)(clock, event, timer);
     if (result == 0 && event)
-        kernel_held_set(HELD_BY_TIMER, (uintptr_t)*timer, 0, (uintptr_t)event->sigev_value.sival_ptr);
+        kernel_held_set(HELD_BY_TIMER, (uintptr_t)*timer, 0,
+                        (uintptr_t)event->sigev_value.sival_ptr);
     return result;
 }
 
@@ -119,12 +118,12 @@ TITHE_EXPORT int timer_delete(timer_t timer) {
 }
 
 TITHE_EXPORT int mq_notify(mqd_t queue, const struct sigevent *event) {
-    kernel_held_set(HELD_BY_QUEUE, queue, 0,
-                    event ? (uintptr_t)event->sigev_value.sival_ptr : 0);
+    kernel_held_set(HELD_BY_QUEUE, queue, 0, event ? (uintptr_t)event->sigev_value.sival_ptr : 0);
     return REAL(mq_notify)(queue, event);
 }
 
-/* A queued signal is taken by its handler soon; the latest values are kept, the oldest forgotten. */
+/* A queued signal is taken by its handler soon; the latest values are kept, the oldest forgotten.
+ */
 enum { QUEUED_KEPT = 1024 };
 static volatile uintptr_t queued[QUEUED_KEPT];
 static volatile AO_t queued_next;

@@ -1,8 +1,9 @@
 /* The malloc family, with glibc's semantics, in front of the heap.
  *
- * The whole family and nothing more: a program whose free meets a block of another allocator, or the
- * other way round, is broken, and so is one that has an allocator of its own and gets our strdup.
- * Works from the first instruction of the process to the last. errno changes only on failure.
+ * The whole family and nothing more: a program whose free meets a block of another allocator, or
+ * the other way round, is broken, and so is one that has an allocator of its own and gets our
+ * strdup. Works from the first instruction of the process to the last. errno changes only on
+ * failure.
  */
 #include "real.h"
 

@@ -11,7 +11,7 @@ void *real_find(void *volatile *cache, const char *name);
 #define REAL(name)                                                                                 \
     ({                                                                                             \
         static void *volatile cache;                                                               \
-        (__typeof__(&name)) real_find(&cache, #name);                                              \
+        (__typeof__(&name))real_find(&cache, #name);                                               \
     })
 
 #endif

@@ -35,7 +35,8 @@ const sigset_t *signals_without_stop(const sigset_t *set, sigset_t *copy) {
     return copy;
 }
 
-/* Whether the number is ours for good. Until the first collection another one can still be chosen. */
+/* Whether the number is ours for good. Until the first collection another one can still be chosen.
+ */
 static bool is_taken(int number) {
     if (number != world_signal())
         return false;

@@ -1,7 +1,7 @@
 /* The library's beginning and end in a process, and what it says of itself.
  *
- * Before the constructor malloc works but nothing is collected: the options are unknown and libc may
- * not be ready. There is no tearing down: the heap serves whoever still runs after main.
+ * Before the constructor malloc works but nothing is collected: the options are unknown and libc
+ * may not be ready. There is no tearing down: the heap serves whoever still runs after main.
  */
 #define TITHE_BUILDING
 #include "tithe.h"

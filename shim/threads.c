@@ -24,7 +24,8 @@ static bool has_key;
 static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
 
 /* The dead stack stays mapped and is read like any memory: glibc keeps it for the next thread. What
- * this thread's frames left in it must not count. Beyond this depth glibc drops the pages itself. */
+ * this thread's frames left in it must not count. Beyond this depth glibc drops the pages itself.
+ */
 __attribute__((noinline)) static void wipe_stack(void) {
     volatile char frames[WIPED_BYTES];
     for (size_t i = 0; i < sizeof frames; i += sizeof(uint64_t))

@@ -1,7 +1,7 @@
 /* The tithe command: runs an unchanged program with its memory served by the collector.
  *
- * It only prepares the environment and executes the program, which keeps this process's id. What the
- * dynamic linker would silently not preload into is refused with a reason.
+ * It only prepares the environment and executes the program, which keeps this process's id. What
+ * the dynamic linker would silently not preload into is refused with a reason.
  */
 #include <elf.h>
 #include <errno.h>
@@ -83,7 +83,8 @@ static bool has_interpreter(int fd, const Elf64_Ehdr *header) {
     for (int i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
         off_t at = header->e_phoff + (off_t)i * header->e_phentsize;
-        if (pread(fd, &segment, sizeof segment, at) == sizeof segment && segment.p_type == PT_INTERP)
+        if (pread(fd, &segment, sizeof segment, at) == sizeof segment &&
+            segment.p_type == PT_INTERP)
             return true;
     }
     return false;
@@ -96,8 +97,8 @@ static void refuse_binary(const char *path, int fd) {
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE)
         refuse(EXIT_REFUSED, "%s is built for another architecture than tithe", path);
     if (!has_interpreter(fd, &header))
-        refuse(EXIT_REFUSED,
-               "%s is statically linked: there is no dynamic linker to preload tithe", path);
+        refuse(EXIT_REFUSED, "%s is statically linked: there is no dynamic linker to preload tithe",
+               path);
 }
 
 /* The interpreter a script names, in text. False when this is no script. */

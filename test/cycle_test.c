@@ -1,7 +1,7 @@
 /* The mark and cycle rooms: what a collection keeps, what it takes back, and when it must not run.
  *
- * Objects come from the collector, everything else of the test from libc's malloc, whose memory is a
- * root like any other.
+ * Objects come from the collector, everything else of the test from libc's malloc, whose memory is
+ * a root like any other.
  */
 #include "suite.h"
 
@@ -54,8 +54,7 @@ __attribute__((noinline)) static void list_make(size_t count, size_t bytes) {
 static size_t list_length(void) {
     size_t length = 0;
     for (struct node *node = list; node; node = node->next) {
-        if (alloc_usable_bytes(node) == 0 ||
-            (node->next && node->number != node->next->number + 1))
+        if (alloc_usable_bytes(node) == 0 || (node->next && node->number != node->next->number + 1))
             return 0;
         length++;
     }
@@ -265,8 +264,8 @@ START_TEST(nothing_is_collected_before_it_is_allowed) {
 }
 END_TEST
 
-/* Where /proc is missing, as after chroot, roots are unknown: all must survive, and go on living when
- * a later collection is possible. */
+/* Where /proc is missing, as after chroot, roots are unknown: all must survive, and go on living
+ * when a later collection is possible. */
 START_TEST(without_proc_everything_survives) {
     enum { NODES = 1000 };
     cycle_enable();

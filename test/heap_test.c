@@ -1,5 +1,5 @@
-/* The heap room and the front door, without any collection: pages, spans, caches, large objects, and
- * a random sequence of operations against a model.
+/* The heap room and the front door, without any collection: pages, spans, caches, large objects,
+ * and a random sequence of operations against a model.
  */
 #include "suite.h"
 

@@ -1,0 +1,48 @@
+# Tests. NAME_test are libcheck suites of one room each, linked with the collector; what ends in
+# .preload is a program that tithe runs; what ends in .sh is a script. make check runs them all.
+EXTRA_DIST += test/README.md test/suite.h test/witness.h test/leaker.sh test/command.sh \
+	test/programs.sh test/programs
+
+TEST_EXTENSIONS = .preload .sh
+PRELOAD_LOG_COMPILER = ./tithe
+AM_PRELOAD_LOG_FLAGS = run --quiet
+AM_TESTS_ENVIRONMENT = \
+	ROOTS_LIBRARY=$(abs_builddir)/test/.libs/roots_library.so; export ROOTS_LIBRARY; \
+	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
+
+check_PROGRAMS += test/leaker test/stress.preload
+test_stress_preload_SOURCES = test/stress.c
+test_stress_preload_LDADD = -lpthread
+TESTS += test/leaker.sh test/command.sh test/stress.preload test/programs.sh
+
+if HAVE_CHECK
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test
+preload_suites = test/roots.preload test/shim_test.preload
+check_PROGRAMS += $(room_suites) $(preload_suites)
+TESTS += $(room_suites) $(preload_suites)
+
+suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
+suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
+test_os_test_CFLAGS = $(suite_cflags)
+test_os_test_LDADD = $(suite_libs)
+test_sizes_test_CFLAGS = $(suite_cflags)
+test_sizes_test_LDADD = $(suite_libs)
+test_heap_test_CFLAGS = $(suite_cflags)
+test_heap_test_LDADD = $(suite_libs)
+test_thread_test_CFLAGS = $(suite_cflags)
+test_thread_test_LDADD = $(suite_libs)
+test_cycle_test_CFLAGS = $(suite_cflags)
+test_cycle_test_LDADD = $(suite_libs)
+
+test_roots_preload_SOURCES = test/roots.c test/witness.c
+test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_roots_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+test_shim_test_preload_SOURCES = test/shim_test.c
+test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+
+# To be dlopened by test/roots.preload.
+check_LTLIBRARIES += test/roots_library.la
+test_roots_library_la_SOURCES = test/roots_library.c
+test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+endif

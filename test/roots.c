@@ -1,5 +1,5 @@
-/* Every place where a program may keep its only pointer to an object: 64 objects in each survive heavy
- * churn and are collected once the place is cleared.
+/* Every place where a program may keep its only pointer to an object: 64 objects in each survive
+ * heavy churn and are collected once the place is cleared.
  *
  * Run under tithe. One test a place; each has a function that puts a pointer there and one that
  * clears it.
@@ -26,9 +26,9 @@
 
 struct place {
     const char *name;
-    void (*prepare)(void);               /* may be NULL */
+    void (*prepare)(void); /* may be NULL */
     void (*hold)(unsigned i, void *object);
-    void (*settle)(void);                /* after the last one; may be NULL */
+    void (*settle)(void); /* after the last one; may be NULL */
     void (*clear)(void);
 };
 
@@ -130,9 +130,7 @@ static void code_prepare(void) { private_map_prepare(); }
 static void code_hold(unsigned i, void *object) {
     memcpy((char *)map + i * 13 + 1, &object, sizeof object);
 }
-static void code_settle(void) {
-    ck_assert_int_eq(mprotect(map, 65536, PROT_READ | PROT_EXEC), 0);
-}
+static void code_settle(void) { ck_assert_int_eq(mprotect(map, 65536, PROT_READ | PROT_EXEC), 0); }
 
 /* Another thread that holds what it finds in `given` on its stack or in its registers. */
 static void *given[WITNESSES];

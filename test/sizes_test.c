@@ -41,7 +41,7 @@ END_TEST
 
 /* The reciprocal must find the index for every address of the longest span of each class. */
 START_TEST(reciprocal_divides_exactly) {
-    for (unsigned class = 1; class <= SIZES_CLASSES; class++) {
+    for (unsigned class = 1; class <= SIZES_CLASSES; class ++) {
         size_t bytes = sizes_bytes(class);
         struct span span = {.base = 1 << 20};
         span.reciprocal = (((uint64_t)1 << 40) + bytes - 1) / bytes;
@@ -54,7 +54,7 @@ START_TEST(reciprocal_divides_exactly) {
 END_TEST
 
 START_TEST(spans_waste_little) {
-    for (unsigned class = 1; class <= SIZES_CLASSES; class++) {
+    for (unsigned class = 1; class <= SIZES_CLASSES; class ++) {
         size_t length = (size_t)sizes_span_pages(class) * HEAP_PAGE_BYTES;
         size_t used = sizes_span_objects(class) * sizes_bytes(class);
         REQUIRE(used <= length);

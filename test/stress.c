@@ -1,9 +1,9 @@
 /* Mutators that allocate, free, lose, resize and hand over objects from many threads, each object
  * checking itself, while collections come as often as gc_every says.
  *
- * Arguments: seconds, threads, seed (0: from the clock). The seed is printed; the work of each thread
- * depends on it alone. Any damaged, doubly handed out or wrongly zeroed object ends the run with 1.
- * Run under tithe; without it the same checks hold for any malloc.
+ * Arguments: seconds, threads, seed (0: from the clock). The seed is printed; the work of each
+ * thread depends on it alone. Any damaged, doubly handed out or wrongly zeroed object ends the run
+ * with 1. Run under tithe; without it the same checks hold for any malloc.
  */
 #include <malloc.h>
 #include <pthread.h>
@@ -31,7 +31,7 @@ struct object {
 struct mutator {
     pthread_t thread;
     uint64_t random;
-    struct object *list;                 /* reachable through one pointer only */
+    struct object *list; /* reachable through one pointer only */
     struct object *slots[SLOTS];
 };
 
@@ -244,8 +244,8 @@ static void *mutate(void *argument) {
 
 /* A mutator's own state is in a map, so that only maps lead to its objects. */
 static struct mutator *mutator_start(unsigned index) {
-    struct mutator *mutator = mmap(NULL, sizeof *mutator, PROT_READ | PROT_WRITE,
-                                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    struct mutator *mutator =
+        mmap(NULL, sizeof *mutator, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     mutator->random = (seed + index) * 0x9e3779b97f4a7c15u | 1;
     if (pthread_create(&mutator->thread, NULL, mutate, mutator) != 0) {
         perror("stress: pthread_create");

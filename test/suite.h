@@ -5,8 +5,8 @@
 #include <check.h>
 #include <stddef.h>
 
-/* Runs the tests, each in a process of its own unless CK_FORK=no, each within seconds. Returns main's
- * status. */
+/* Runs the tests, each in a process of its own unless CK_FORK=no, each within seconds. Returns
+ * main's status. */
 static inline int suite_run(const char *name, const TTest *const *tests, size_t count,
                             double seconds) {
     Suite *suite = suite_create(name);

@@ -62,8 +62,8 @@ void *alloc_resize(void *address, size_t bytes) {
     struct object object;
     if (!heap_contains((uintptr_t)address))
         return resize_foreign(address, bytes);
-    if (!object_find((uintptr_t)address, &object) ||
-        object_address(object) != (uintptr_t)address || object_is_free(*object_state(object)))
+    if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
+        object_is_free(*object_state(object)))
         log_fatal("realloc of %p, which is not the start of an allocated block", address);
     size_t old_bytes = object.span->object_bytes;
     if (fits_in_place(old_bytes, bytes))

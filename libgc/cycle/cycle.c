@@ -49,7 +49,9 @@ void cycle_enable(void) {
     enabled = options.collect;
 }
 
-struct cycle_totals cycle_totals(void) { return totals; }
+struct cycle_totals cycle_totals(void) {
+    return totals;
+}
 
 static bool stack_prepare(void) {
     size_t guard = vm_page_bytes();
@@ -78,8 +80,7 @@ static void heap_locks_give(void) {
 static void keep_cached(void *address, void *context) {
     struct cycle *cycle = context;
     struct object object;
-    if (!object_find((uintptr_t)address, &object) ||
-        *object_state(object) != object_white())
+    if (!object_find((uintptr_t)address, &object) || *object_state(object) != object_white())
         return;
     AO_char_store(object_state(object), object_live_colour());
     cycle->live_after += object.span->object_bytes;
@@ -92,8 +93,8 @@ static void keep_caches(struct cycle *cycle) {
             cache_each(&thread->cache, keep_cached, cycle);
 }
 
-/* With the world stopped and every span swept. The marker is on the collector's stack, where what it
- * remembers is no root. False when the roots could not all be read. */
+/* With the world stopped and every span swept. The marker is on the collector's stack, where what
+ * it remembers is no root. False when the roots could not all be read. */
 static bool mark(struct cycle *cycle) {
     struct marker marker = {0};
     object_swap_colours();
@@ -118,7 +119,7 @@ static void unmark_span(struct span *span) {
 
 static void unmark(void) {
     object_swap_colours();
-    for (unsigned class = 0; class < SPAN_CLASSES; class++) {
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++) {
         struct span_set *set = &span_sets[class];
         for (struct span *span = set->partial.first; span; span = span->next)
             unmark_span(span);
@@ -159,7 +160,7 @@ static void sweep_until_locked(void) {
         sweep_finish();
         locks_take();
         bool swept = true;
-        for (unsigned class = 0; class < SPAN_CLASSES; class++)
+        for (unsigned class = 0; class < SPAN_CLASSES; class ++)
             swept &= span_sets[class].unswept.first == NULL;
         if (swept)
             return;
@@ -168,8 +169,8 @@ static void sweep_until_locked(void) {
     }
 }
 
-/* Runs on the collector's stack. No signal may be handled in this thread meanwhile: its handler would
- * run while the thread counts as stopped. */
+/* Runs on the collector's stack. No signal may be handled in this thread meanwhile: its handler
+ * would run while the thread counts as stopped. */
 static void run(void *context) {
     struct cycle *cycle = context;
     unsigned long all = ~0ul, before;
@@ -186,13 +187,13 @@ static void run(void *context) {
 
 static void say(const struct cycle *cycle) {
     static const char *const names[] = {"paced", "forced", "out of memory"};
-    log_line("cycle %zu (%s): trigger %zuK next %zuK live %zuK -> %zuK freed %zuK roots %zuK marked "
-             "%zu objects cached %zu stop %.3f ms by the stopping thread, %s",
-             totals.cycles, names[cycle->trigger], cycle->trigger_bytes >> 10,
-             pace_trigger() >> 10, cycle->live_before >> 10, cycle->live_after >> 10,
-             (cycle->live_before - cycle->live_after) >> 10, roots_bytes() >> 10,
-             cycle->marked_objects, cycle->cached_objects,
-             cycle->stop_nanoseconds / 1e6, maps_method());
+    log_line(
+        "cycle %zu (%s): trigger %zuK next %zuK live %zuK -> %zuK freed %zuK roots %zuK marked "
+        "%zu objects cached %zu stop %.3f ms by the stopping thread, %s",
+        totals.cycles, names[cycle->trigger], cycle->trigger_bytes >> 10, pace_trigger() >> 10,
+        cycle->live_before >> 10, cycle->live_after >> 10,
+        (cycle->live_before - cycle->live_after) >> 10, roots_bytes() >> 10, cycle->marked_objects,
+        cycle->cached_objects, cycle->stop_nanoseconds / 1e6, maps_method());
 }
 
 static void account(struct cycle *cycle) {

@@ -5,8 +5,8 @@
  * they can run beside the program. All of it runs on a stack of the collector's own, while the
  * calling thread's is frozen and scanned like any other.
  *
- * Callers hold no lock of ours. A collection is impossible in the child of a vfork or a raw fork, in
- * a thread that has left, before cycle_enable, and when the roots cannot be known; then nothing
+ * Callers hold no lock of ours. A collection is impossible in the child of a vfork or a raw fork,
+ * in a thread that has left, before cycle_enable, and when the roots cannot be known; then nothing
  * happens and nothing is reclaimed.
  */
 #ifndef TITHE_CYCLE_CYCLE_H

@@ -3,8 +3,8 @@
  * Due when the live bytes reach the trigger. After a collection the heap may grow by `percent` of
  * what survived and of the root memory that had to be read, but to no less than `min_heap`.
  * collection that was cancelled, or that found hardly anything, moves the trigger, too: a program
- * that frees all it allocates must not pay for collections. With `gc_every` a collection is also due
- * each so many allocated bytes. Reading is lock-free; writing is the collecting thread's.
+ * that frees all it allocates must not pay for collections. With `gc_every` a collection is also
+ * due each so many allocated bytes. Reading is lock-free; writing is the collecting thread's.
  */
 #ifndef TITHE_CYCLE_PACE_H
 #define TITHE_CYCLE_PACE_H

@@ -17,7 +17,7 @@ static unsigned limit_of(unsigned span_class) { return sizes_cache_limit(span_cl
 
 static size_t slots_bytes(void) {
     size_t slots = 0;
-    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
         slots += limit_of(class);
     return slots * sizeof(void *);
 }
@@ -28,7 +28,7 @@ bool cache_start(struct cache *cache) {
     if (slots == NULL && (slots = metadata_take(slots_bytes())) == NULL)
         return false;
     cache->bins[0].slots = slots;
-    for (unsigned class = 2; class < SPAN_CLASSES; class++) {
+    for (unsigned class = 2; class < SPAN_CLASSES; class ++) {
         unsigned limit = limit_of(class), first = limit < FIRST_LIMIT ? limit : FIRST_LIMIT;
         cache->bins[class] = (struct cache_bin){slots, 0, first};
         slots += limit;
@@ -59,9 +59,9 @@ static unsigned next_free(const struct span *span, unsigned index) {
     return span->object_count;
 }
 
-/* Takes free objects of one span until the slots are full. They fill the slots from the top down, so
- * that they are popped in the order of their addresses. Returns the lowest slot used; bit i of *stale
- * tells that the object in lowest[i] must be cleared. */
+/* Takes free objects of one span until the slots are full. They fill the slots from the top down,
+ * so that they are popped in the order of their addresses. Returns the lowest slot used; bit i of
+ * *stale tells that the object in lowest[i] must be cleared. */
 static void **span_take(struct span *span, void **slot, void **lowest, uint64_t *stale) {
     unsigned char colour = object_live_colour();
     unsigned index = span->search_from;
@@ -98,8 +98,8 @@ static struct span *span_with_room(struct span_set *set, unsigned span_class) {
     return span;
 }
 
-/* Puts up to room objects into slots and sets count. All of it under the lock: a thread stopped with
- * objects in its slots that count does not cover would lose them. */
+/* Puts up to room objects into slots and sets count. All of it under the lock: a thread stopped
+ * with objects in its slots that count does not cover would lose them. */
 static void set_take(unsigned span_class, void **slots, unsigned room, unsigned *count) {
     struct span_set *set = &span_sets[span_class];
     size_t bytes = sizes_bytes(span_class / 2);
@@ -177,7 +177,7 @@ void cache_flush(struct cache *cache, unsigned span_class) {
 }
 
 void cache_empty(struct cache *cache) {
-    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
         if (cache->bins[class].count > 0)
             bin_give_oldest(&cache->bins[class], class, cache->bins[class].count);
 }
@@ -193,7 +193,7 @@ void cache_give_uncached(unsigned span_class, void *object) { set_give(span_clas
 
 void cache_each(const struct cache *cache, void (*visit)(void *object, void *context),
                 void *context) {
-    for (unsigned class = 2; class < SPAN_CLASSES; class++)
+    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
         for (unsigned i = 0; i < cache->bins[class].count; i++)
             visit(cache->bins[class].slots[i], context);
 }

@@ -4,9 +4,9 @@
  * far as its state tells; states change in bulk when a bin is refilled or flushed. Bins start short
  * and double with use, so that threads which allocate little keep little.
  *
- * A cache belongs to one thread. The collecting thread reads it while the owner is stopped, which may
- * be between any two instructions: cache_pop and cache_push keep the object either below count or
- * in a register all the time, so that it is never taken for garbage.
+ * A cache belongs to one thread. The collecting thread reads it while the owner is stopped, which
+ * may be between any two instructions: cache_pop and cache_push keep the object either below count
+ * or in a register all the time, so that it is never taken for garbage.
  */
 #ifndef TITHE_HEAP_CACHE_H
 #define TITHE_HEAP_CACHE_H

@@ -44,7 +44,8 @@ static bool start_locked(void) {
     if (is_started())
         return true;
     size_t objects = vm_reservable(options.reserve);
-    while (objects >= SMALLEST_RESERVATION && !reserve_all(objects & ~(size_t)(HEAP_PAGE_BYTES - 1)))
+    while (objects >= SMALLEST_RESERVATION &&
+           !reserve_all(objects & ~(size_t)(HEAP_PAGE_BYTES - 1)))
         objects /= 2;
     if (objects < SMALLEST_RESERVATION)
         return false;

@@ -5,9 +5,9 @@
  * mark begins, so nothing is cleared: yesterday's black is today's white. Between collections every
  * allocated object of a swept span has the live colour, which is the black of the last mark.
  *
- * A free object that was collected is stale: it still holds the pointers it died with. It is cleared
- * before it is handed out, or else an object that its owner fills only in part would keep alive
- * whatever now lies where those pointers lead, and that, in turn, more, without end.
+ * A free object that was collected is stale: it still holds the pointers it died with. It is
+ * cleared before it is handed out, or else an object that its owner fills only in part would keep
+ * alive whatever now lies where those pointers lead, and that, in turn, more, without end.
  */
 #ifndef TITHE_HEAP_OBJECT_H
 #define TITHE_HEAP_OBJECT_H

@@ -72,8 +72,7 @@ static void page_table_set(uintptr_t base, size_t count, struct span *span, unsi
 static void page_table_set_ends(struct run *run) {
     size_t first = heap_page_of(run->span.base);
     AO_store((volatile AO_t *)&heap.page_spans[first], (AO_t)&run->span);
-    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1],
-             (AO_t)&run->span);
+    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1], (AO_t)&run->span);
 }
 
 /* Entries inside a free run are NULL: its descriptor may go while they stay. */
@@ -282,8 +281,8 @@ void pages_shorten(struct span *span, size_t count) {
     lock_give(&lock);
 }
 
-/* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and not
- * in the page table, so nobody can take it or join it. */
+/* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and
+ * not in the page table, so nobody can take it or join it. */
 static void run_release(struct run *run) {
     bin_remove(run);
     page_table_clear_ends(run);

@@ -1,18 +1,18 @@
-/* Runs of pages: taken for spans, given back, joined with their free neighbours, and returned to the
- * system when nobody wanted them for a while.
+/* Runs of pages: taken for spans, given back, joined with their free neighbours, and returned to
+ * the system when nobody wanted them for a while.
  *
  * A free run is a descriptor of its own in the page table at its first and last page. Runs are
- * found by length in bins; the shortest that is long enough is cut. A run is either idle memory that
- * still has its pages, or released (or never used) memory that costs nothing and reads as zero. One
- * lock, below the locks of sets; each function takes it.
+ * found by length in bins; the shortest that is long enough is cut. A run is either idle memory
+ * that still has its pages, or released (or never used) memory that costs nothing and reads as
+ * zero. One lock, below the locks of sets; each function takes it.
  */
 #ifndef TITHE_HEAP_PAGES_H
 #define TITHE_HEAP_PAGES_H
 
 #include "heap/span.h"
 
-/* Sets base, page_count, zeroed and stale of the span and enters it in the page table. False when out of
- * memory. alignment is a power of two of bytes. */
+/* Sets base, page_count, zeroed and stale of the span and enters it in the page table. False when
+ * out of memory. alignment is a power of two of bytes. */
 bool pages_take(struct span *span, size_t count, size_t alignment);
 
 /* Takes the span's pages back. The descriptor stays the caller's. */
@@ -24,8 +24,8 @@ bool pages_lengthen(struct span *span, size_t count);
 /* Shortens a large span to count pages. */
 void pages_shorten(struct span *span, size_t count);
 
-/* Returns idle memory to the system: what is over the bound of what is worth keeping. Called with no
- * lock held by whoever just freed. */
+/* Returns idle memory to the system: what is over the bound of what is worth keeping. Called with
+ * no lock held by whoever just freed. */
 void pages_release_idle(void);
 
 /* Returns all idle memory to the system. True when there was any. */

@@ -15,8 +15,8 @@
 enum {
     SIZES_GRANULE = 16,
     SIZES_LARGEST_SMALL = 32768,
-    SIZES_FINE_CLASSES = 16,   /* 16, 32, ... 256 */
-    SIZES_PER_DOUBLING = 8,    /* 288 ... 512, 576 ... 1024, and so on */
+    SIZES_FINE_CLASSES = 16,    /* 16, 32, ... 256 */
+    SIZES_PER_DOUBLING = 8,     /* 288 ... 512, 576 ... 1024, and so on */
     SIZES_CLASSES = 16 + 8 * 7, /* the last is 32768 */
     SIZES_CACHE_MOST = 128      /* objects of one class in a thread's cache */
 };

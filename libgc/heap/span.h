@@ -3,11 +3,11 @@
  * A span's descriptor is metadata; its tail is one state byte an object. The first cache line is
  * what marking needs: base, reciprocal, count, and the flag that says it is queued.
  *
- * A set holds all spans of one span class, each on exactly one of three lists: unswept (dead objects
- * of the last collection not yet turned free), partial (swept, has free objects), full (swept, has
- * none). Set 0 and set 1 hold the large objects of the two kinds, which are never partial. A set's
- * lock guards its lists and the counts and states of its spans; the marker changes states too, but
- * only those of allocated objects, and only while marking.
+ * A set holds all spans of one span class, each on exactly one of three lists: unswept (dead
+ * objects of the last collection not yet turned free), partial (swept, has free objects), full
+ * (swept, has none). Set 0 and set 1 hold the large objects of the two kinds, which are never
+ * partial. A set's lock guards its lists and the counts and states of its spans; the marker changes
+ * states too, but only those of allocated objects, and only while marking.
  */
 #ifndef TITHE_HEAP_SPAN_H
 #define TITHE_HEAP_SPAN_H
@@ -29,9 +29,9 @@ enum span_list {
 
 struct span {
     uintptr_t base;
-    uint64_t reciprocal;           /* ceil(2^40 / object_bytes), 0 for a large object */
+    uint64_t reciprocal; /* ceil(2^40 / object_bytes), 0 for a large object */
     size_t object_bytes;
-    unsigned object_count;         /* 0 for a free run, so that no address finds an object in it */
+    unsigned object_count; /* 0 for a free run, so that no address finds an object in it */
     unsigned char span_class;
     unsigned char list;            /* enum span_list, if the epoch is the set's, else unswept */
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
@@ -74,11 +74,12 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
  * collected objects were among its last. */
 void span_destroy(struct span *span, bool stale);
 
-/* Moves a span to another list of its set, or to none. Appends, so lists are first in, first out. */
+/* Moves a span to another list of its set, or to none. Appends, so lists are first in, first out.
+ */
 void span_move(struct span *span, enum span_list list);
 
-/* Moves every span of the set to unswept, in constant time: the states of a finished mark have yet to
- * be read. No span may be unswept before. */
+/* Moves every span of the set to unswept, in constant time: the states of a finished mark have yet
+ * to be read. No span may be unswept before. */
 void span_set_unsweep(struct span_set *set);
 
 /* Takes or gives the locks of all sets, in the one order in which more than one may be held. */

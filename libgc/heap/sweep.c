@@ -5,7 +5,7 @@
 #include "heap/pages.h"
 
 void sweep_begin(void) {
-    for (unsigned class = 0; class < SPAN_CLASSES; class++)
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         span_set_unsweep(&span_sets[class]);
 }
 
@@ -55,7 +55,7 @@ struct span *sweep_for_room(struct span_set *set) {
 }
 
 void sweep_finish(void) {
-    for (unsigned class = 0; class < SPAN_CLASSES; class++) {
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++) {
         struct span_set *set = &span_sets[class];
         lock_take(&set->lock);
         while (set->unswept.first)

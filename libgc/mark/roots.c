@@ -1,8 +1,8 @@
 /* Walking the process's maps as roots; see roots.h.
  *
- * Before the walk, the parts of memory that are not plain memory are put into a sorted list: our own
- * regions and the dead part of each stack are passed over, the live part of each stack is scanned as
- * one. The walk then needs one look at the list a map, since both are in address order.
+ * Before the walk, the parts of memory that are not plain memory are put into a sorted list: our
+ * own regions and the dead part of each stack are passed over, the live part of each stack is
+ * scanned as one. The walk then needs one look at the list a map, since both are in address order.
  */
 #include "mark/roots.h"
 
@@ -12,9 +12,8 @@
 #include "os/tasks.h"
 #include "thread/thread.h"
 
-
 enum {
-    RED_ZONE = 128,    /* below the stack pointer the ABI lets functions keep data */
+    RED_ZONE = 128, /* below the stack pointer the ABI lets functions keep data */
     COPY_BYTES = 65536,
     OWN_REGIONS = 4,
     RANGES_PER_THREAD = 2
@@ -56,8 +55,8 @@ static void plan_add_region(uintptr_t start, uintptr_t end, void *context) {
     plan_add(start, end, true);
 }
 
-/* When a thread is elsewhere, on a fibre or in a signal handler's stack, all of its own stack may be
- * live; the walk then takes it as plain memory. */
+/* When a thread is elsewhere, on a fibre or in a signal handler's stack, all of its own stack may
+ * be live; the walk then takes it as plain memory. */
 static void plan_add_stack(const struct thread *thread) {
     uintptr_t pointer = thread->stack_pointer;
     if (pointer < thread->stack_low || pointer >= thread->stack_high)
@@ -81,9 +80,7 @@ static void plan_sort(void) {
 }
 
 /* Stopped, or running because it is the collecting thread. */
-static bool is_present(const struct thread *thread) {
-    return thread_state(thread) != THREAD_GONE;
-}
+static bool is_present(const struct thread *thread) { return thread_state(thread) != THREAD_GONE; }
 
 static void scan_registers(const void *start, size_t bytes, void *marker) {
     scan_range(marker, (uintptr_t)start, (uintptr_t)start + bytes, SCAN_STACK);

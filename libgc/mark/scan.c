@@ -8,8 +8,8 @@
 #include <string.h>
 
 enum {
-    SLICE_BYTES = 128 << 10,  /* of a large object, so that several markers can share it */
-    SPARSE_BYTES = 1 << 20    /* from here on, only the resident pages of an object are read */
+    SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
+    SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
 static void object_scan(struct marker *marker, struct object object) {
@@ -69,7 +69,8 @@ static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 
 
 /* The two loops differ only in the distance between words; the common one reads aligned words. */
 static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) {
-    uintptr_t mask = word_mask(), base = heap.objects.start, bytes = AO_load(&heap.objects.committed);
+    uintptr_t mask = word_mask(), base = heap.objects.start,
+              bytes = AO_load(&heap.objects.committed);
     const volatile uintptr_t *word = (const volatile uintptr_t *)start;
     const volatile uintptr_t *limit = (const volatile uintptr_t *)(end & ~(uintptr_t)7);
     for (; word < limit; word++) {

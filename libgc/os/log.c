@@ -51,7 +51,8 @@ void log_keep_stderr(void) {
 }
 
 bool log_to_file(const char *path) {
-    long fd = system_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
+    long fd =
+        system_call(SYS_openat, AT_FDCWD, path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0666);
     if (fd < 0) {
         log_line("cannot write the log to %s: %s", path, strerrorname_np(-fd));
         return false;

@@ -1,8 +1,8 @@
 /* Sleeping and waking: a futex wait, a futex wake, and the lock built on them.
  *
  * A lock is one word: free, held, or held with sleepers. Taking a free one is one compare-and-swap.
- * Not recursive, not fair. A thread stopped by the collector never holds a lock of the heap, because
- * the collector takes all of those before it stops anybody (thread/world.h).
+ * Not recursive, not fair. A thread stopped by the collector never holds a lock of the heap,
+ * because the collector takes all of those before it stops anybody (thread/world.h).
  */
 #ifndef TITHE_OS_PARK_H
 #define TITHE_OS_PARK_H

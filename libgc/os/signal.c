@@ -8,7 +8,8 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 
-/* The kernel's own structures: libc's sigaction would be the shim's wrapper. 64 signals, one word. */
+/* The kernel's own structures: libc's sigaction would be the shim's wrapper. 64 signals, one word.
+ */
 typedef uint64_t kernel_set;
 
 struct kernel_action {

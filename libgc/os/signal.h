@@ -20,7 +20,8 @@ int signal_choose(int below);
 /* True while the kernel's disposition of the signal is the default one. */
 bool signal_is_default(int number);
 
-/* Installs handler: on the alternate stack if there is one, restarting calls, all signals masked. */
+/* Installs handler: on the alternate stack if there is one, restarting calls, all signals masked.
+ */
 bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 
 /* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
@@ -36,8 +37,8 @@ uintptr_t signal_stack_pointer(const void *context);
  * included. */
 void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to);
 
-/* True when the signal made a system call fail with EINTR that would else have gone on, and no other
- * signal is waiting to be delivered, which would have interrupted it anyway. */
+/* True when the signal made a system call fail with EINTR that would else have gone on, and no
+ * other signal is waiting to be delivered, which would have interrupted it anyway. */
 bool signal_broke_call(const void *context);
 
 #endif

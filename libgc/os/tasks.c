@@ -35,8 +35,8 @@ static bool visit_entries(char *buffer, long length, bool (*visit)(int, void *),
 }
 
 bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/task",
-                          O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    long fd =
+        system_call(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
     if (fd < 0)
         return false;
     _Alignas(struct dirent64) char buffer[4096];

@@ -10,7 +10,8 @@
 /* How many threads the process has, zombies included; -1 when /proc cannot tell. */
 int tasks_count(void);
 
-/* Calls visit(tid, context) for each thread. False when /proc cannot tell or visit returned false. */
+/* Calls visit(tid, context) for each thread. False when /proc cannot tell or visit returned false.
+ */
 bool tasks_each(bool (*visit)(int tid, void *context), void *context);
 
 /* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when the thread is gone. */

@@ -22,7 +22,9 @@ void (*thread_registered_hook)(void);
 static struct thread *first, *unused;
 static unsigned count;
 
-struct thread *thread_first(void) { return first; }
+struct thread *thread_first(void) {
+    return first;
+}
 unsigned thread_count(void) { return count; }
 
 static struct thread *record_take(void) {
@@ -141,7 +143,8 @@ void thread_set_stack(uintptr_t low, uintptr_t high) {
     thread->stack_high = high;
 }
 
-/* The memory stays with the record, for the next thread that gets it. The lowest page is the guard. */
+/* The memory stays with the record, for the next thread that gets it. The lowest page is the guard.
+ */
 static bool altstack_make(struct thread *thread) {
     size_t guard = vm_page_bytes();
     size_t bytes = ALTSTACK_BYTES + getauxval(AT_MINSIGSTKSZ);

@@ -29,7 +29,7 @@ struct thread {
     bool has_cache;
     volatile unsigned state; /* a state word: which stop, and enum thread_state; see world.c */
 
-    uintptr_t stack_low, stack_high; /* bounds of its own stack; 0 when not known */
+    uintptr_t stack_low, stack_high;       /* bounds of its own stack; 0 when not known */
     uintptr_t altstack_low, altstack_high; /* the one we made; 0 while there is none */
     bool altstack_tried;                   /* thread_ensure_altstack was called */
     bool program_altstack;                 /* the program set one of its own in this thread */
@@ -50,8 +50,8 @@ extern __thread struct thread *thread_self __attribute__((tls_model("initial-exe
 
 extern struct thread thread_absent, thread_left;
 
-/* The calling thread's record, registering it if need be. &thread_left when it has left or cannot be
- * registered for lack of memory. */
+/* The calling thread's record, registering it if need be. &thread_left when it has left or cannot
+ * be registered for lack of memory. */
 struct thread *thread_current(void);
 
 /* Ends the calling thread's registration: its cache goes back to the heap. */

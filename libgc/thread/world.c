@@ -1,10 +1,11 @@
 /* Stop and start by signal; see world.h.
  *
- * The collecting thread moves a record to stopping and sends the signal; the handler publishes where
- * the thread stands, moves the record to stopped and sleeps until the epoch changes. That exchange is
- * the acknowledgement, and it carries the epoch, so that a handler which was delayed over the end of
- * one stop into the next knows which one it serves: a signal that arrives after its stop was cancelled
- * finds the record running and returns at once. Neither side waits for the other to leave.
+ * The collecting thread moves a record to stopping and sends the signal; the handler publishes
+ * where the thread stands, moves the record to stopped and sleeps until the epoch changes. That
+ * exchange is the acknowledgement, and it carries the epoch, so that a handler which was delayed
+ * over the end of one stop into the next knows which one it serves: a signal that arrives after its
+ * stop was cancelled finds the record running and returns at once. Neither side waits for the other
+ * to leave.
  */
 #include "thread/world.h"
 
@@ -24,7 +25,7 @@ enum { PATIENCE_MILLISECONDS = 20, MOST_ROUNDS = 1000 };
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
 
 static int stop_signal, installed_signal;
-static volatile unsigned epoch;  /* odd while stopping or stopped; the collecting thread, release */
+static volatile unsigned epoch; /* odd while stopping or stopped; the collecting thread, release */
 static volatile unsigned stirred; /* counts acknowledgements, to be slept on; any thread */
 
 int world_signal(void) {
@@ -102,7 +103,8 @@ static void send_stop_to_running(int self) {
             send_stop(thread);
 }
 
-/* False when the thread is in an uninterruptible call, so that waiting for it has no end in sight. */
+/* False when the thread is in an uninterruptible call, so that waiting for it has no end in sight.
+ */
 static bool check_late(struct thread *thread) {
     unsigned word = AO_int_load(&thread->state);
     char state = tasks_state(thread->tid);

@@ -1,0 +1,57 @@
+#!/bin/bash
+# The command tithe: what it runs keeps its output, status and arguments; what cannot be served is
+# refused with a reason; options reach the library and wrong ones are told.
+set -u
+tithe=$TITHE_BUILD/tithe
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+failed=0
+
+# check NAME STATUS PATTERN COMMAND...: the command ends with the status and says the pattern.
+check() {
+    local name=$1 status=$2 pattern=$3 said
+    shift 3
+    said=$("$@" 2>&1)
+    local got=$?
+    if [ "$got" != "$status" ] || ! grep -qE -- "$pattern" <<<"$said"; then
+        echo "FAIL $name: status $got, said: $said"
+        failed=1
+    else
+        echo "ok $name"
+    fi
+}
+
+check output 0 '^a b  c$' "$tithe" run --quiet printf '%s\n' 'a b  c'
+check status 7 '' "$tithe" run --quiet sh -c 'exit 7'
+check summary 0 '^tithe: true\[[0-9]+\]: allocated .* in 0 cycles' "$tithe" run true
+check one-summary 0 '^1$' sh -c "'$tithe' run sh -c 'true; (true); sh -c true' 2>&1 | grep -c ^tithe:"
+check statistics 0 'cycle 1 \(paced\): trigger' "$tithe" run -s -o gc_every=64K \
+    bash -c 'for i in {1..2000}; do x+=$i; done'
+check unknown-option 0 "unknown option 'nosuch' ignored" "$tithe" run -q -o nosuch=1 true
+check bad-value 0 'has no valid value' "$tithe" run -q -o percent=x true
+check not-found 127 'command not found' "$tithe" run nosuchprogram
+check no-file 127 'No such file' "$tithe" run ./nosuchprogram
+check no-program 125 'no program given' "$tithe" run
+check bad-flag 125 'unknown option --nosuch' "$tithe" run --nosuch true
+check no-value 125 'needs a value' "$tithe" run -o
+check usage 125 '^usage: ' "$tithe"
+check help 0 '^usage: ' "$tithe" --help
+check version 0 '^tithe [0-9]' "$tithe" --version
+check no-library 125 'TITHE_LIBRARY=/nowhere' env TITHE_LIBRARY=/nowhere "$tithe" run true
+
+echo 'int main(void) { return 0; }' >"$work/main.c"
+gcc -static -o "$work/static" "$work/main.c"
+check static 125 'statically linked' "$tithe" run "$work/static"
+printf '#!%s\n' "$work/static" >"$work/script"
+chmod +x "$work/script"
+check static-interpreter 125 'statically linked' "$tithe" run "$work/script"
+gcc -o "$work/dynamic" "$work/main.c"
+if [ "$(id -u)" = 0 ]; then
+    cp "$work/dynamic" "$work/privileged"
+    chown nobody "$work/privileged"
+    chmod 4755 "$work/privileged"
+    check set-user-id 125 'set-user-ID' "$tithe" run "$work/privileged"
+fi
+printf '\x28' | dd of="$work/dynamic" bs=1 seek=18 conv=notrunc status=none
+check architecture 125 'another architecture' "$tithe" run "$work/dynamic"
+exit $failed

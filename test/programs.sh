@@ -1,0 +1,10 @@
+#!/bin/bash
+# Debian's programs, unchanged, under the collector: as users would run them, and with a collection
+# forced every 256 KiB of allocation, which is where wrong roots show. TITHE_TEST_RUNS repeats them.
+set -eu
+run=$(dirname "$0")/programs/run
+library=$TITHE_BUILD/.libs/libtithe.so
+runs=${TITHE_TEST_RUNS:-1}
+
+"$run" --library "$library" --runs "$runs"
+"$run" --library "$library" --runs "$runs" --options gc_every=256K --timeout 300
