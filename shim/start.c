@@ -15,6 +15,7 @@
 #include "heap/layout.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "os/syscall.h"
 #include "os/tasks.h"
 
 #include <errno.h>
@@ -22,6 +23,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+static volatile bool said; /* the line at the end */
 
 static void fork_prepare(void) {
     kernel_held_lock();
@@ -34,6 +38,7 @@ static void fork_parent(void) {
 }
 
 static void fork_child(void) {
+    said = false;
     cycle_after_fork(true);
     kernel_held_unlock();
 }
@@ -65,11 +70,13 @@ static const char *human(size_t bytes, char text[16]) {
     return text;
 }
 
-__attribute__((destructor)) static void say_summary(void) {
+/* Not in a child of vfork, which runs in our memory but is another process. */
+static void say_summary(void) {
     char live[16], most[16], allocated[16], freed[16], collected[16];
     struct cycle_totals totals = cycle_totals();
-    if (!says_summary())
+    if (said || !says_summary() || !cycle_in_own_process())
         return;
+    said = true;
     log_line("%s[%d]: allocated %s, freed %s, collected %s in %zu cycles (%zu cancelled), "
              "live %s, most %s, longest stop %.1f ms",
              program_invocation_short_name, tasks_process(),
@@ -78,6 +85,17 @@ __attribute__((destructor)) static void say_summary(void) {
              human(AO_load(&heap.live), live), human(AO_load(&heap.peak), most),
              totals.stop_longest / 1e6);
 }
+
+__attribute__((destructor)) static void finish(void) { say_summary(); }
+
+/* Programs that leave without running destructors, as some shells do, say their line, too. */
+TITHE_EXPORT void _exit(int status) {
+    say_summary();
+    for (;;)
+        system_call(SYS_exit_group, status);
+}
+
+TITHE_EXPORT void _Exit(int status) { _exit(status); }
 
 int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
 

@@ -220,8 +220,10 @@ static bool collect_locked(enum cycle_trigger trigger) {
     return cycle.done;
 }
 
+bool cycle_in_own_process(void) { return tasks_process() == process; }
+
 static bool is_possible(void) {
-    return enabled && thread_current() != &thread_left && tasks_process() == process;
+    return enabled && thread_current() != &thread_left && cycle_in_own_process();
 }
 
 bool cycle_collect(enum cycle_trigger trigger) {

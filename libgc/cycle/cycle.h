@@ -33,6 +33,9 @@ bool cycle_collect(enum cycle_trigger trigger);
 
 struct cycle_totals cycle_totals(void);
 
+/* False in the child of a vfork or a raw fork. */
+bool cycle_in_own_process(void);
+
 /* Around a fork: no collection runs and no lock of the collector's is held by another thread. */
 void cycle_before_fork(void);
 void cycle_after_fork(bool child);
