@@ -1,5 +1,5 @@
-/* A program with an ordinary leak: it builds a list of words for every line of its input and forgets
- * to free it. Run it by itself and under tithe and compare the memory it says it took.
+/* A program with an ordinary leak: it builds a list of words for every line of its input and
+ * forgets to free it. Run it by itself and under tithe and compare the memory it says it took.
  */
 #include <stdio.h>
 #include <stdlib.h>

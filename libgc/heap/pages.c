@@ -9,9 +9,9 @@
 
 /* A free run is a span without objects, so that the page table needs only one kind of entry. */
 struct run {
-    struct span span;
     struct run *older, *newer; /* idle runs in the order in which they became idle */
     long since;                /* milliseconds, for idle runs */
+    struct span span;          /* last, because of the states it does not have */
 };
 
 enum {
@@ -43,6 +43,11 @@ void pages_lock(void) { lock_take(&lock); }
 void pages_unlock(void) { lock_give(&lock); }
 size_t pages_idle_bytes(void) { return idle_bytes; }
 size_t pages_used_bytes(void) { return used; }
+
+/* The run that a span which lists as one belongs to; NULL for NULL. */
+static struct run *run_of(struct span *span) {
+    return span ? (struct run *)((char *)span - offsetof(struct run, span)) : NULL;
+}
 
 static long now_milliseconds(void) {
     struct timespec now;
@@ -119,7 +124,7 @@ static void bin_remove(struct run *run) {
     if (run->span.previous)
         run->span.previous->next = run->span.next;
     else
-        bins->first[bin] = (struct run *)run->span.next;
+        bins->first[bin] = run_of(run->span.next);
     if (bins->first[bin] == NULL)
         bins->occupied[bin / 64] &= ~((uint64_t)1 << bin % 64);
     run->span.list = SPAN_UNLISTED;
@@ -132,7 +137,7 @@ static struct run *neighbour(uintptr_t address, bool zeroed) {
     struct span *span = heap_span_of(address);
     if (span == NULL || span->list != SPAN_FREE_RUN || span->zeroed != zeroed)
         return NULL;
-    return (struct run *)span;
+    return run_of(span);
 }
 
 static void run_absorb(struct run *run, struct run *other) {
@@ -177,7 +182,7 @@ static struct run *bin_first_fit(struct bins *bins, unsigned bin, size_t count) 
     for (int tries = 0; run && tries < TRIES_IN_BIN; tries++) {
         if (run->span.page_count >= count)
             return run;
-        run = (struct run *)run->span.next;
+        run = run_of(run->span.next);
     }
     return NULL;
 }
@@ -262,7 +267,7 @@ bool pages_lengthen(struct span *span, size_t count) {
                 behind->page_count >= more;
     if (fits) {
         struct span extra = {.span_class = span->span_class};
-        run_carve((struct run *)behind, end, more, &extra);
+        run_carve(run_of(behind), end, more, &extra);
         page_table_set(end, more, span, 0);
         span->page_count = count;
         span->stale |= extra.stale;
