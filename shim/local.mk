@@ -12,6 +12,7 @@ libtithe_la_SOURCES = \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/real.c shim/real.h \
+	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
 	shim/start.c \
 	shim/threads.c shim/threads.h

@@ -11,11 +11,15 @@
 #include "os/vm.h"
 
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -217,6 +221,34 @@ START_TEST(reading_survives_missing_memory) {
 }
 END_TEST
 
+/* Kills the process for process_vm_readv, as filters of services do. */
+static void filter_reading(void) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert_int_eq(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter), 0);
+}
+
+START_TEST(reading_works_inside_a_sandbox) {
+    static int data = 42;
+    int copy = 0;
+    size_t page = vm_page_bytes();
+    char *map = mmap(NULL, 2 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    munmap(map + page, page);
+    filter_reading();
+    ck_assert(maps_open());
+    ck_assert_uint_eq(maps_read(&copy, (uintptr_t)&data, sizeof copy), sizeof copy);
+    ck_assert_int_eq(copy, 42);
+    ck_assert_uint_eq(maps_read(&copy, (uintptr_t)map + page - 2, sizeof copy), 2);
+    maps_close();
+}
+END_TEST
+
 static bool see_task(int tid, void *context) {
     int *sum = context;
     sum[0]++;
@@ -350,6 +382,7 @@ int main(void) {
         only_touched_pages_are_resident,
         unchanged_pages_of_a_private_file_map_are_left_out,
         reading_survives_missing_memory,
+        reading_works_inside_a_sandbox,
         tasks_are_counted,
         options_are_read,
         wrong_options_change_nothing,

@@ -22,6 +22,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
@@ -460,6 +461,17 @@ START_TEST(children_are_whole) {
 }
 END_TEST
 
+START_TEST(a_program_that_sandboxes_itself_is_left_alone) {
+    ck_assert(tithe_collect());
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    ck_assert(!tithe_collect());
+    churn(1 << 20);
+    struct tithe_statistics statistics;
+    tithe_get_statistics(&statistics, sizeof statistics);
+    ck_assert_uint_eq(statistics.cycles, 1);
+}
+END_TEST
+
 START_TEST(a_limit_on_address_space_leaves_room) {
     struct rlimit limit = {(rlim_t)1 << 30, RLIM_INFINITY};
     pthread_t thread;
@@ -490,6 +502,7 @@ int main(void) {
         exit_handlers_have_a_heap,
         threads_end_cleanly,
         children_are_whole,
+        a_program_that_sandboxes_itself_is_left_alone,
         a_limit_on_address_space_leaves_room,
     };
     if (&tithe_collect == NULL) {

@@ -25,7 +25,7 @@
 enum { STACK_BYTES = 256 << 10 };
 
 static struct lock cycle_lock = LOCK_INITIALIZER;
-static bool enabled;
+static volatile bool enabled;
 static int process; /* the process the collector belongs to; another id means a vfork child */
 static uintptr_t stack_top;
 static struct cycle_totals totals;
@@ -47,6 +47,13 @@ static long long now_nanoseconds(void) {
 void cycle_enable(void) {
     process = tasks_process();
     enabled = options.collect;
+}
+
+/* After a collection that is under way has ended. */
+void cycle_disable(void) {
+    lock_take(&cycle_lock);
+    enabled = false;
+    lock_give(&cycle_lock);
 }
 
 struct cycle_totals cycle_totals(void) {
@@ -231,7 +238,7 @@ bool cycle_collect(enum cycle_trigger trigger) {
         return false;
     bool done = false;
     lock_take(&cycle_lock);
-    if ((trigger != CYCLE_PACED || pace_due()) && stack_prepare())
+    if (enabled && (trigger != CYCLE_PACED || pace_due()) && stack_prepare())
         done = collect_locked(trigger);
     lock_give(&cycle_lock);
     if (done && trigger != CYCLE_PACED)

@@ -25,6 +25,9 @@ struct cycle_totals {
 /* Collections are possible from now on: the library's constructor calls this. */
 void cycle_enable(void);
 
+/* No collection is possible any more in this process. */
+void cycle_disable(void);
+
 /* Called before a cache is refilled or a large object taken: collects if the pacer says so. */
 void cycle_poll(void);
 

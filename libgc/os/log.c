@@ -13,6 +13,9 @@
 enum { LOG_LOWEST_FD = 200 };
 
 static int log_fd = 2;
+static bool wanted;
+
+bool log_is_wanted(void) { return wanted; }
 
 static void log_write(const char *format, va_list arguments) {
     static const char prefix[] = "tithe: ";
@@ -45,6 +48,7 @@ void log_fatal(const char *format, ...) {
 }
 
 void log_keep_stderr(void) {
+    wanted = true;
     long fd = system_call(SYS_fcntl, 2, F_DUPFD_CLOEXEC, LOG_LOWEST_FD);
     if (fd >= 0)
         log_fd = fd;
@@ -63,5 +67,6 @@ bool log_to_file(const char *path) {
         fd = high;
     }
     log_fd = fd;
+    wanted = true;
     return true;
 }

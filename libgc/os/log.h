@@ -15,11 +15,15 @@ void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* The same, then abort(): our own state or the program's use of the heap is inconsistent. */
 void log_fatal(const char *format, ...) __attribute__((format(printf, 1, 2), noreturn));
 
-/* The same as log_line, but only the first time for this flag. */
+/* True once somebody asked for lines, by one of the functions below. */
+bool log_is_wanted(void);
+
+/* The same as log_line, but only the first time at this place, and only if lines are wanted: a line
+ * more on standard error can break a program that did nothing wrong. */
 #define log_once(...)                                                                              \
     do {                                                                                           \
         static volatile char said;                                                                 \
-        if (!said) {                                                                               \
+        if (!said && log_is_wanted()) {                                                            \
             said = 1;                                                                              \
             log_line(__VA_ARGS__);                                                                 \
         }                                                                                          \

@@ -3,6 +3,10 @@
  * Residency comes from PAGEMAP_SCAN (Linux 6.7), which skips empty page tables and so passes over a
  * terabyte of reserved memory in microseconds; else from /proc/self/pagemap; else from mincore(2),
  * which needs no /proc file (pagemap is closed to processes that made themselves undumpable).
+ *
+ * Reading is process_vm_readv on ourselves; where a seccomp filter is in force or the call is
+ * missing, /proc/self/mem, because service filters commonly kill for the former and never for the
+ * latter.
  */
 #include "os/maps.h"
 
@@ -13,6 +17,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/uio.h>
 
 enum { READ_BYTES = 16384, LONGEST_LINE = 4096 + 256 };
@@ -40,7 +45,8 @@ enum residency { RESIDENCY_SCAN, RESIDENCY_PAGEMAP, RESIDENCY_MINCORE };
 
 static enum residency residency = RESIDENCY_SCAN;
 static bool swapped_out; /* some pages are in swap, which mincore cannot tell from absent ones */
-static long maps_fd = -1, pagemap_fd = -1;
+static long maps_fd = -1, pagemap_fd = -1, memory_fd = -1;
+static bool uses_memory_file;
 
 const char *maps_method(void) {
     static const char *const names[] = {"pagemap_scan", "pagemap", "mincore"};
@@ -65,10 +71,40 @@ static bool has_swapped_pages(void) {
     return field == NULL || strtoul(field + strlen("VmSwap:"), NULL, 10) != 0;
 }
 
+/* Our own process id, asked for each time: after a fork it is another. */
+static size_t copy_by_call(void *to, uintptr_t from, size_t bytes) {
+    struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
+    long got = system_call(SYS_process_vm_readv, system_call(SYS_getpid), &local, 1, &remote, 1, 0);
+    return got < 0 ? 0 : (size_t)got;
+}
+
+static bool is_filtered(void) { return system_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != 0; }
+
+static bool reads_itself(void) {
+    char from = 1, to = 0;
+    return copy_by_call(&to, (uintptr_t)&from, 1) == 1;
+}
+
+/* False when there is no way to read memory safely. */
+static bool choose_reading(void) {
+    static bool chosen;
+    if (!chosen)
+        uses_memory_file = is_filtered() || !reads_itself();
+    chosen = true;
+    if (!uses_memory_file)
+        return true;
+    memory_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
+    return memory_fd >= 0;
+}
+
 bool maps_open(void) {
     maps_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
     if (maps_fd < 0)
         return false;
+    if (!choose_reading()) {
+        maps_close();
+        return false;
+    }
     pagemap_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
     if (pagemap_fd >= 0)
         residency = scan_works() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
@@ -82,7 +118,9 @@ void maps_close(void) {
     system_call(SYS_close, maps_fd);
     if (pagemap_fd >= 0)
         system_call(SYS_close, pagemap_fd);
-    maps_fd = pagemap_fd = -1;
+    if (memory_fd >= 0)
+        system_call(SYS_close, memory_fd);
+    maps_fd = pagemap_fd = memory_fd = -1;
 }
 
 static const char *parse_hex(const char *text, uintptr_t *value) {
@@ -261,9 +299,16 @@ void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
     resident_by_flags(start, end, private_only, to);
 }
 
-/* Our own process id, asked for each time: after a fork it is another. */
 size_t maps_read(void *to, uintptr_t from, size_t bytes) {
-    struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
-    long got = system_call(SYS_process_vm_readv, system_call(SYS_getpid), &local, 1, &remote, 1, 0);
-    return got < 0 ? 0 : (size_t)got;
+    if (memory_fd < 0)
+        return copy_by_call(to, from, bytes);
+    size_t done = 0;
+    while (done < bytes) {
+        long got =
+            system_call(SYS_pread64, memory_fd, (char *)to + done, bytes - done, from + done);
+        if (got <= 0)
+            break;
+        done += got;
+    }
+    return done;
 }

@@ -1,0 +1,27 @@
+/* Programs that lock themselves in: prctl(PR_SET_SECCOMP) and its usual herald,
+ * PR_SET_NO_NEW_PRIVS.
+ *
+ * A filter made without knowing of us may kill the process for a system call that a collection
+ * needs, and there is no way to ask first. So a process that sandboxes itself is not collected any
+ * more; its heap goes on serving it. A program that was started inside a sandbox is collected, with
+ * calls that the usual service filters allow (os/maps.h).
+ */
+#include "real.h"
+
+#include "cycle/cycle.h"
+
+#include <linux/seccomp.h>
+#include <stdarg.h>
+#include <sys/prctl.h>
+
+TITHE_EXPORT int prctl(int operation, ...) {
+    unsigned long values[4];
+    va_list arguments;
+    va_start(arguments, operation);
+    for (int i = 0; i < 4; i++)
+        values[i] = va_arg(arguments, unsigned long);
+    va_end(arguments);
+    if (operation == PR_SET_SECCOMP || operation == PR_SET_NO_NEW_PRIVS)
+        cycle_disable();
+    return REAL(prctl)(operation, values[0], values[1], values[2], values[3]);
+}
