@@ -308,7 +308,9 @@ static size_t idle_bound(void) {
 void pages_release_idle(void) {
     if (idle_bytes == 0 || release_refused)
         return;
-    bool old = oldest && now_milliseconds() - oldest->since > IDLE_MILLISECONDS;
+    /* A glance without the lock: the run may go meanwhile, but its memory stays readable. */
+    const struct run *glance = (struct run *)AO_load((volatile AO_t *)&oldest);
+    bool old = glance && now_milliseconds() - glance->since > IDLE_MILLISECONDS;
     if (!old && idle_bytes <= idle_bound())
         return;
     lock_take(&lock);
