@@ -286,11 +286,12 @@ static int warnings_of(const char *text) {
 
 START_TEST(options_are_read) {
     ck_assert_int_eq(warnings_of(NULL), 0);
-    ck_assert_int_eq(warnings_of("gc_every=256K::stats=on:percent=50:min_heap=2G:mask=no"), 0);
+    ck_assert_int_eq(
+        warnings_of("gc_every=256K::stats=on:percent=50:min_heap=2G:mask=no:unaligned=1"), 0);
     ck_assert_uint_eq(options.gc_every, 256 << 10);
     ck_assert_uint_eq(options.percent, 50);
     ck_assert_uint_eq(options.min_heap, (size_t)2 << 30);
-    ck_assert(options.stats && !options.mask);
+    ck_assert(options.stats && !options.mask && options.unaligned);
 }
 END_TEST
 

@@ -54,6 +54,15 @@ static void tagged_hold(unsigned i, void *object) {
     bss[i] = (void *)((uintptr_t)object | 3 | (uintptr_t)0xfff8 << 48);
 }
 
+/* In a packed structure, where addresses are at odd multiples of four. */
+static struct {
+    int32_t kind;
+    void *pointer;
+} __attribute__((packed)) packed[WITNESSES];
+
+static void packed_hold(unsigned i, void *object) { packed[i].pointer = object; }
+static void packed_clear(void) { memset(packed, 0, sizeof packed); }
+
 /* A dlopened library's data, bss and thread-local storage. */
 static void *library;
 static void **library_place;
@@ -306,6 +315,7 @@ static const struct place places[] = {
     {"heap", array_prepare, array_hold, NULL, array_clear},
     {"interior", NULL, interior_hold, NULL, bss_clear},
     {"tagged", NULL, tagged_hold, NULL, bss_clear},
+    {"packed", NULL, packed_hold, NULL, packed_clear},
     {"library data", library_data_prepare, library_hold, NULL, library_clear},
     {"library bss", library_bss_prepare, library_hold, NULL, library_clear},
     {"library TLS", library_tls_prepare, library_hold, NULL, library_clear},

@@ -6,8 +6,12 @@
 #include "os/options.h"
 
 #include <string.h>
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 enum {
+    WORD_DISTANCE = 4,       /* bytes from one place where a pointer may be to the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
@@ -67,29 +71,68 @@ static void candidate_add(struct marker *marker, uintptr_t address) {
 
 static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
 
-/* The two loops differ only in the distance between words; the common one reads aligned words. */
-static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) {
-    uintptr_t mask = word_mask(), base = heap.objects.start,
-              bytes = AO_load(&heap.objects.committed);
-    const volatile uintptr_t *word = (const volatile uintptr_t *)start;
-    const volatile uintptr_t *limit = (const volatile uintptr_t *)(end & ~(uintptr_t)7);
-    for (; word < limit; word++) {
-        uintptr_t address = *word & mask;
-        if (__builtin_expect(address - base < bytes, 0))
-            candidate_add(marker, address);
+/* What the upper half of an address of ours looks like. Few words that are none pass that test, and
+ * it works alike for addresses at multiples of eight and, as in packed structures, of four. */
+struct filter {
+    uint32_t mask, lowest, range;
+};
+
+static struct filter filter_make(void) {
+    uintptr_t base = heap.objects.start, last = base + AO_load(&heap.objects.committed) - 1;
+    struct filter filter = {word_mask() >> 32, base >> 32, 0};
+    filter.range = (last >> 32) - filter.lowest;
+    return filter;
+}
+
+static void consider_at(struct marker *marker, uintptr_t at) {
+    uintptr_t address;
+    memcpy(&address, (const void *)at, sizeof address);
+    address &= word_mask();
+    if (heap_contains(address))
+        candidate_add(marker, address);
+}
+
+static void scan_one_by_one(struct marker *marker, uintptr_t start, uintptr_t end, size_t step,
+                            struct filter filter) {
+    for (; start + sizeof(uintptr_t) <= end; start += step) {
+        uint32_t upper;
+        memcpy(&upper, (const char *)start + 4, sizeof upper);
+        if ((upper & filter.mask) - filter.lowest <= filter.range)
+            consider_at(marker, start);
     }
 }
 
-static void scan_unaligned(struct marker *marker, uintptr_t start, uintptr_t end, size_t step) {
-    uintptr_t mask = word_mask();
-    for (; start + sizeof(uintptr_t) <= end; start += step) {
-        uintptr_t address;
-        memcpy(&address, (const void *)start, sizeof address);
-        address &= mask;
-        if (heap_contains(address))
-            candidate_add(marker, address);
-    }
+#if defined(__SSE2__)
+enum { ROUND_BYTES = 16, EVERY_LANE = 15 };
+
+/* Which of the four words' upper halves starting at start + 4 pass the filter, one bit each. SSE2
+ * can only compare signed numbers, hence the flipped sign bits. */
+static int passing_lanes(uintptr_t start, struct filter filter) {
+    const __m128i sign = _mm_set1_epi32(INT32_MIN);
+    __m128i upper = _mm_loadu_si128((const __m128i *)(start + 4));
+    upper = _mm_and_si128(upper, _mm_set1_epi32(filter.mask));
+    upper = _mm_sub_epi32(upper, _mm_set1_epi32(filter.lowest));
+    __m128i above = _mm_cmpgt_epi32(_mm_xor_si128(upper, sign),
+                                    _mm_xor_si128(_mm_set1_epi32(filter.range), sign));
+    return ~_mm_movemask_ps(_mm_castsi128_ps(above)) & EVERY_LANE;
 }
+
+static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t end,
+                             struct filter filter) {
+    for (; start + 4 + ROUND_BYTES <= end; start += ROUND_BYTES) {
+        int lanes = passing_lanes(start, filter);
+        for (; __builtin_expect(lanes != 0, 0); lanes &= lanes - 1)
+            consider_at(marker, start + 4 * __builtin_ctz(lanes));
+    }
+    return start;
+}
+#else
+static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t end,
+                             struct filter filter) {
+    (void)marker, (void)end, (void)filter;
+    return start;
+}
+#endif
 
 /* Only an address at which an object may begin can be the end of another. */
 static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
@@ -102,11 +145,14 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
 }
 
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    size_t step = mode == SCAN_CODE ? 1 : options.align;
-    if (step == 8)
-        scan_aligned(marker, (start + 7) & ~(uintptr_t)7, end);
-    else
-        scan_unaligned(marker, start, end, step);
+    struct filter filter = filter_make();
+    if (mode == SCAN_CODE || options.unaligned) {
+        scan_one_by_one(marker, start, end, 1, filter);
+    } else {
+        start = (start + WORD_DISTANCE - 1) & ~(uintptr_t)(WORD_DISTANCE - 1);
+        uintptr_t rest = scan_rounds(marker, start, end, filter);
+        scan_one_by_one(marker, rest, end, WORD_DISTANCE, filter);
+    }
     if (mode == SCAN_STACK)
         scan_ends(marker, start, end);
 }

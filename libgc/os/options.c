@@ -13,7 +13,6 @@ struct options options = {
     .reserve = (size_t)1 << 40,
     .stop_timeout = 1000,
     .mask = true,
-    .align = 8,
     .collect = true,
 };
 
@@ -36,7 +35,7 @@ static const struct option table[] = {
     {"stop_timeout", OPTION_SIZE, &options.stop_timeout, 1, 3600000},
     {"signal", OPTION_SIZE, &options.signal, 34, 64},
     {"mask", OPTION_SWITCH, &options.mask, 0, 0},
-    {"align", OPTION_SIZE, &options.align, 1, 8},
+    {"unaligned", OPTION_SWITCH, &options.unaligned, 0, 0},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0},
     {"log", OPTION_TEXT, options.log, 0, sizeof options.log},
 };

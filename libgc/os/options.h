@@ -20,7 +20,7 @@ struct options {
     size_t stop_timeout; /* stop_timeout: milliseconds until a thread that won't stop cancels */
     size_t signal;       /* signal: number of the stop signal; 0 chooses a free one */
     bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
-    size_t align;        /* align: distance in bytes at which pointers are looked for: 8, 4 or 1 */
+    bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
     bool collect;        /* collect: off never collects; free still works */
     char log[256];       /* log: file the lines are appended to instead of standard error */
 };
