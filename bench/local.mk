@@ -33,5 +33,5 @@ bench-programs: $(bench_programs)
 # The library comes with "all"; without it the comparison would quietly leave tithe out.
 .PHONY: bench
 bench: all $(bench_programs)
-	$(srcdir)/bench/side-by-side --binaries bench --library shim/.libs/libtithe.so \
+	$(srcdir)/bench/side-by-side --binaries bench --library .libs/libtithe.so \
 		$(BENCH_OPTIONS)
