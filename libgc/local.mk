@@ -4,6 +4,9 @@ libgc_libtithe_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=ini
 	-fno-builtin-malloc -fno-stack-protector
 libgc_libtithe_core_la_SOURCES = \
 	libgc/os/altstack.c libgc/os/altstack.h \
+	libgc/os/clock.h \
+	libgc/os/dirty.c libgc/os/dirty.h \
+	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
 	libgc/os/maps.c libgc/os/maps.h \
 	libgc/os/options.c libgc/os/options.h \
@@ -12,6 +15,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/syscall.h \
 	libgc/os/tasks.c libgc/os/tasks.h \
 	libgc/os/vm.c libgc/os/vm.h \
+	libgc/os/worker_thread.c libgc/os/worker_thread.h \
 	libgc/heap/cache.c libgc/heap/cache.h \
 	libgc/heap/large.c libgc/heap/large.h \
 	libgc/heap/layout.c libgc/heap/layout.h \
@@ -24,11 +28,19 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/thread/thread.c libgc/thread/thread.h \
 	libgc/thread/world.c libgc/thread/world.h \
 	libgc/mark/drain.c libgc/mark/drain.h \
+	libgc/mark/jobs.c libgc/mark/jobs.h \
 	libgc/mark/queue.c libgc/mark/queue.h \
+	libgc/mark/rescan.c libgc/mark/rescan.h \
 	libgc/mark/roots.c libgc/mark/roots.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
+	libgc/cycle/assist.c libgc/cycle/assist.h \
+	libgc/cycle/conduct.c libgc/cycle/conduct.h \
+	libgc/cycle/credit.c libgc/cycle/credit.h \
 	libgc/cycle/cycle.c libgc/cycle/cycle.h \
 	libgc/cycle/pace.c libgc/cycle/pace.h \
+	libgc/cycle/phase.c libgc/cycle/phase.h \
+	libgc/cycle/report.c libgc/cycle/report.h \
+	libgc/cycle/worker.c libgc/cycle/worker.h \
 	libgc/alloc/alloc.c libgc/alloc/alloc.h \
 	libgc/alloc/free.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \

@@ -17,6 +17,7 @@
 #include "os/options.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
+#include "thread/thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -74,7 +75,7 @@ static const char *human(size_t bytes, char text[16]) {
 static void say_summary(void) {
     char live[16], most[16], allocated[16], freed[16], collected[16];
     struct cycle_totals totals = cycle_totals();
-    if (said || !says_summary() || !cycle_in_own_process())
+    if (said || !says_summary() || !thread_in_own_process())
         return;
     said = true;
     log_line("%s[%d]: allocated %s, freed %s, collected %s in %zu cycles (%zu cancelled), "

@@ -30,18 +30,25 @@ static void *count_up(void *argument) {
     return NULL;
 }
 
+static void go_on(void) {
+    thread_drop_gone();
+    lock_give(&thread_registry_lock);
+    world_thaw(thread_self);
+}
+
+/* Whoever stops the world is frozen. Here it does so on its own stack, which nobody scans. */
 static bool stop_world(void) {
+    world_freeze(thread_current(), NULL);
     lock_take(&thread_registry_lock);
     bool stopped = world_stop();
     if (!stopped)
-        lock_give(&thread_registry_lock);
+        go_on();
     return stopped;
 }
 
 static void start_world(void) {
     world_start();
-    thread_drop_gone();
-    lock_give(&thread_registry_lock);
+    go_on();
 }
 
 static void wait_until_counting(unsigned threads) {

@@ -29,7 +29,7 @@ static void *take_large(size_t bytes, size_t alignment, enum object_kind kind, b
 
 static void *alloc_small(unsigned span_class) {
     thread_current();
-    cycle_poll();
+    cycle_poll(cache_refill_bytes(&thread_self->cache, span_class));
     void *object = take_small(span_class);
     if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
         object = take_small(span_class);
@@ -40,7 +40,7 @@ static void *alloc_large(size_t bytes, size_t alignment, enum object_kind kind, 
     thread_current();
     if (bytes > PTRDIFF_MAX)
         return NULL;
-    cycle_poll();
+    cycle_poll(bytes);
     void *object = take_large(bytes, alignment, kind, clear);
     if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
         object = take_large(bytes, alignment, kind, clear);

@@ -1,12 +1,13 @@
-/* The conductor: a collection from its first step to its last.
+/* The conductor: a cycle from its first step to its last.
  *
- * Prepare (finish the last sweep), stop the world, mark from the roots, settle what thread caches
- * hold, start the world, sweep. The whole mark runs in the stop; its phases are separate so that
- * they can run beside the program. All of it runs on a stack of the collector's own, while the
- * calling thread's is frozen and scanned like any other.
+ * Begin (finish the last sweep, swap the colours, track written pages, list the roots), mark in
+ * rounds while the program runs, each round after the first over what was written meanwhile, stop
+ * the world once for the rest, settle, sweep lazily. Where written pages cannot be tracked the
+ * whole mark runs in the stop. A step is conducted by whoever completed the one before: a worker,
+ * or an allocating thread on its alternate stack. One conductor at a time, under the cycle's lock.
  *
- * Callers hold no lock of ours. A collection is impossible in the child of a vfork or a raw fork,
- * in a thread that has left, before cycle_enable, and when the roots cannot be known; then nothing
+ * Callers hold no lock of ours. A cycle is impossible in the child of a vfork or a raw fork, in a
+ * thread that has left, before cycle_enable, and when the roots cannot be known; then nothing
  * happens and nothing is reclaimed.
  */
 #ifndef TITHE_CYCLE_CYCLE_H
@@ -15,31 +16,39 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct marker;
+
 enum cycle_trigger { CYCLE_PACED, CYCLE_FORCED, CYCLE_OUT_OF_MEMORY };
 
 struct cycle_totals {
     size_t cycles, cancelled;
-    long long stop_longest, stop_total; /* nanoseconds */
+    long long stop_longest, stop_total;   /* nanoseconds */
+    long long assist_total, worker_total; /* nanoseconds */
+    size_t completed_by_assist;           /* rounds that an assist found complete */
 };
 
-/* Collections are possible from now on: the library's constructor calls this. */
+/* Cycles are possible from now on: the library's constructor calls this. */
 void cycle_enable(void);
 
-/* No collection is possible any more in this process. */
+/* No cycle is possible any more in this process; one that goes on is ended first. */
 void cycle_disable(void);
 
-/* Called before a cache is refilled or a large object taken: collects if the pacer says so. */
-void cycle_poll(void);
+/* Called before a cache is refilled or a large object taken, with the bytes that may be handed out:
+ * begins a cycle if the pacer says so, and pays for the bytes while marking runs. */
+void cycle_poll(size_t bytes);
 
-/* Collects now: a mark that starts after the call, swept when it returns. False when impossible. */
+/* Collects now: a cycle that begins after the call and is swept when it returns. False when
+ * impossible. */
 bool cycle_collect(enum cycle_trigger trigger);
 
 struct cycle_totals cycle_totals(void);
 
-/* False in the child of a vfork or a raw fork. */
-bool cycle_in_own_process(void);
+/* Called when marking is done, the world still stopped, in the order of their numbers: what is
+ * white is dead unless the hook marks it with the marker and drains that (mark/drain.h). For weak
+ * links and finalizers. NULL or set before the first cycle. */
+extern void (*cycle_marked_hook)(struct marker *marker);
 
-/* Around a fork: no collection runs and no lock of the collector's is held by another thread. */
+/* Around a fork: no lock of the collector's is held by another thread. */
 void cycle_before_fork(void);
 void cycle_after_fork(bool child);
 

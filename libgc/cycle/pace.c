@@ -1,15 +1,55 @@
-/* Triggers; see pace.h. */
+/* Triggers, goals and rates; see pace.h. */
 #include "cycle/pace.h"
 
 #include "heap/layout.h"
+#include "heap/metadata.h"
+#include "os/clock.h"
+#include "os/limits.h"
 #include "os/options.h"
 
-static volatile AO_t trigger; /* live bytes; 0 until first set; the collecting thread */
-static volatile AO_t forced;  /* allocated bytes at which gc_every forces a collection */
+#include <atomic_ops.h>
+#include <stdint.h>
+
+enum {
+    LEAST_LEFT = 256 << 10,  /* bytes to the goal, for the rate: it may not grow without bound */
+    LEAST_WORK = 1 << 20,    /* bytes expected to be left, as long as a mark has not ended */
+    LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
+    FIRST_RUNWAY = 4 << 20,
+    LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
+    EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
+};
+
+static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
+static volatile AO_t goal;
+static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
+
+/* Of the mark that goes on, written by the conductor at its beginning. */
+static size_t live_at_begin, allocated_at_begin, expected;
+static long long begun;
+static volatile AO_t scanned;     /* any marker adds */
+static volatile AO_t assist_time; /* nanoseconds; any thread adds */
+static volatile AO_t worker_time;
+static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, racily: a hint */
+
+/* Of marks that ended. */
+static size_t runway = FIRST_RUNWAY, last_scanned, last_roots;
+static bool limited; /* the goal is what the memory limit leaves */
+
+/* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
+static size_t allocated_at_round;
+static double writing;
+static volatile AO_t rescan_per_byte; /* times RATE_ONE; 0 before the first rescan; the conductor */
+
+enum { RATE_ONE = 1 << 16, RESCANS_PER_WRITTEN = 3, MOST_RESCAN_PER_BYTE = 4096 };
 
 size_t pace_trigger(void) {
     size_t bytes = AO_load(&trigger);
     return bytes ? bytes : options.min_heap;
+}
+
+size_t pace_goal(void) {
+    size_t bytes = AO_load(&goal);
+    return bytes ? bytes : options.min_heap + options.min_heap / 2;
 }
 
 bool pace_due(void) {
@@ -18,20 +58,136 @@ bool pace_due(void) {
     return AO_load(&heap.live) >= pace_trigger();
 }
 
-static void set_trigger(size_t live, size_t growth) {
-    size_t bytes;
-    if (__builtin_add_overflow(live, growth, &bytes))
-        bytes = SIZE_MAX;
-    AO_store(&trigger, bytes > options.min_heap ? bytes : options.min_heap);
+bool pace_overdue(void) {
+    if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= 2 * options.gc_every)
+        return true;
+    return AO_load(&heap.live) >= pace_trigger() / 2 + pace_goal() / 2;
+}
+
+static size_t capped_sum(size_t a, size_t b) {
+    size_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
+}
+
+static size_t share(size_t bytes, size_t percent) {
+    return bytes / 100 * percent + bytes % 100 * percent / 100;
+}
+
+/* Bytes that must not be reached by what was live when the mark began and is allocated meanwhile.
+ */
+static size_t cycle_goal(void) {
+    if (options.gc_every)
+        return capped_sum(live_at_begin, options.gc_every);
+    return pace_goal();
+}
+
+/* More work than expected means that more of the heap is alive; all of it may be. */
+static size_t work_left(size_t done) {
+    size_t most = capped_sum(live_at_begin, last_roots);
+    size_t whole = done < expected ? expected : done < most ? most : done + done / 4;
+    return whole - done > LEAST_WORK ? whole - done : LEAST_WORK;
+}
+
+static void revise(void) {
+    size_t end = cycle_goal(), live = AO_load(&heap.live);
+    size_t left = end > live + LEAST_LEFT ? end - live : LEAST_LEFT;
+    AO_store(&work_per_byte, work_left(AO_load(&scanned)) * (double)RATE_ONE / left);
+}
+
+void pace_begin(size_t live, long long start) {
+    live_at_begin = live;
+    allocated_at_begin = AO_load(&heap.allocated);
+    begun = start;
+    expected = last_scanned ? last_scanned : live;
+    AO_store(&scanned, 0);
+    AO_store(&assist_time, 0);
+    AO_store(&worker_time, 0);
+    AO_store(&heap.peak_in_cycle, live);
+    AO_store(&rescan_per_byte, 0);
+    allocated_at_round = allocated_at_begin;
+    revise();
+}
+
+void pace_round(size_t written) {
+    size_t now = AO_load(&heap.allocated), allocated = now - allocated_at_round;
+    if (written > 0)
+        writing = (double)written / (allocated > LEAST_LEFT ? allocated : LEAST_LEFT);
+    allocated_at_round = now;
+    double rate = writing * RESCANS_PER_WRITTEN;
+    rate = rate < MOST_RESCAN_PER_BYTE ? rate : MOST_RESCAN_PER_BYTE;
+    AO_store(&rescan_per_byte, rate * RATE_ONE);
+}
+
+void pace_work_done(size_t bytes) {
+    AO_fetch_and_add(&scanned, bytes);
+    revise();
+}
+
+/* Time is counted from the beginning of the mark, because outside of it nothing is spent. */
+static bool takes_too_much(void) {
+    long long passed = clock_nanoseconds() - begun;
+    return (long long)AO_load(&assist_time) >
+           passed / 100 * LIMIT_MOST_PERCENT * limits_processors();
+}
+
+double pace_work_per_byte(void) {
+    if (limited && takes_too_much())
+        return 0;
+    size_t mark = AO_load(&work_per_byte), rescan = AO_load(&rescan_per_byte);
+    return (mark > rescan ? mark : rescan) / (double)RATE_ONE;
+}
+
+void pace_time_spent(long long nanoseconds, bool assisting) {
+    AO_fetch_and_add(assisting ? &assist_time : &worker_time, nanoseconds);
+}
+
+/* What the memory limit leaves to the heap's objects. */
+static size_t limit_left(size_t roots) {
+    size_t limit = limits_memory(), others = capped_sum(roots, metadata_bytes_used());
+    if (limit == SIZE_MAX)
+        return SIZE_MAX;
+    others = capped_sum(others, limit / 20);
+    return limit > others ? limit - others : 0;
+}
+
+static void set_goal(size_t live, size_t roots) {
+    size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
+    size_t least = options.min_heap + options.min_heap / 2;
+    size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
+    wanted = wanted > least ? wanted : least;
+    allowed = allowed > floor ? allowed : floor;
+    limited = wanted > allowed;
+    AO_store(&goal, limited ? allowed : wanted);
+}
+
+/* Below the goal by half more than was allocated during the last mark. */
+static void set_trigger(size_t live) {
+    size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
+    size_t margin = runway + runway / 2, earliest = live + share(growth, EARLIEST_PERCENT);
+    size_t bytes = end > margin ? end - margin : 0;
+    bytes = bytes > earliest ? bytes : earliest;
+    AO_store(&trigger, bytes > options.min_heap || limited ? bytes : options.min_heap);
     AO_store(&forced, AO_load(&heap.allocated));
 }
 
-void pace_after_cycle(size_t live, size_t roots) {
-    size_t basis = live + roots;
-    set_trigger(live, basis / 100 * options.percent + basis % 100 * options.percent / 100);
+/* The runway follows a longer one at once and a shorter one slowly: too early costs a little, too
+ * late makes everybody pay. */
+void pace_end(size_t live, size_t roots) {
+    size_t used = AO_load(&heap.allocated) - allocated_at_begin;
+    runway = used > runway ? used : runway - runway / 4 + used / 4;
+    last_scanned = AO_load(&scanned);
+    last_roots = roots;
+    set_goal(live, roots);
+    set_trigger(live);
 }
 
-void pace_after_cancel(void) {
+void pace_cancel(void) {
     size_t live = AO_load(&heap.live);
-    set_trigger(live, live / 4 + options.min_heap / 4);
+    AO_store(&goal, capped_sum(live, live / 2 + options.min_heap / 2));
+    AO_store(&trigger, capped_sum(live, live / 4 + options.min_heap / 4));
+    AO_store(&forced, AO_load(&heap.allocated));
 }
+
+long long pace_assist_time(void) { return AO_load(&assist_time); }
+long long pace_worker_time(void) { return AO_load(&worker_time); }
+size_t pace_scanned(void) { return AO_load(&scanned); }

@@ -1,10 +1,15 @@
-/* The pacer: when the next collection is due.
+/* The pacer: when a cycle begins, how far the heap may grow meanwhile, and what allocating costs.
  *
- * Due when the live bytes reach the trigger. After a collection the heap may grow by `percent` of
- * what survived and of the root memory that had to be read, but to no less than `min_heap`.
- * collection that was cancelled, or that found hardly anything, moves the trigger, too: a program
- * that frees all it allocates must not pay for collections. With `gc_every` a collection is also
- * due each so many allocated bytes. Reading is lock-free; writing is the collecting thread's.
+ * After a cycle the goal is what survived and the root memory that had to be read, plus `percent`
+ * of that, but at least half more than `min_heap`, and not more than the memory limit leaves. The
+ * next cycle begins at the trigger: as far below the goal as lately was allocated while a mark ran,
+ * never below `min_heap`. While marking runs, each allocated byte owes so many bytes of marking
+ * that the work still expected is done when the goal is reached; the rate is revised as both go on.
+ * When collecting takes more than half of the processors' time, nothing is owed until that has
+ * fallen: a limit that is too small makes the program slow, and does not stop it.
+ *
+ * With `gc_every` a cycle is also due each so many allocated bytes, and has to end within as many.
+ * Reading is lock-free for any thread; begin, end and cancel are the conductor's.
  */
 #ifndef TITHE_CYCLE_PACE_H
 #define TITHE_CYCLE_PACE_H
@@ -12,16 +17,44 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* True when a collection should start now. */
+/* True when a cycle should begin now. */
 bool pace_due(void);
 
-/* A collection ended with this many bytes live after reading roots bytes of roots. */
-void pace_after_cycle(size_t live, size_t roots);
+/* True when the cycle that is due has kept the program waiting for too long: whoever allocates
+ * should begin it himself. */
+bool pace_overdue(void);
 
-/* A collection could not be done; the next one is tried after some more growth. */
-void pace_after_cancel(void);
+/* Marking begins with so many bytes live, after preparing for it since start (nanoseconds). */
+void pace_begin(size_t live, long long start);
 
-/* The live bytes at which the next collection is due. */
+/* A round ended that found so many bytes on pages written since the round before. From here on,
+ * what is allocated also owes the rescanning of what is written meanwhile, several times over, so
+ * that each round finds less than the one before. */
+void pace_round(size_t written);
+
+/* So many bytes were scanned; revises the rate. */
+void pace_work_done(size_t scanned);
+
+/* Bytes of marking that an allocated byte owes now, at least 0. */
+double pace_work_per_byte(void);
+
+/* Threads have spent so many nanoseconds on marking, in assists or as workers. */
+void pace_time_spent(long long nanoseconds, bool assisting);
+
+/* A cycle ended with this many bytes live after finding roots bytes of roots. */
+void pace_end(size_t live, size_t roots);
+
+/* A cycle was given up; the next one is tried after some more growth. */
+void pace_cancel(void);
+
+/* Live bytes: at which the next cycle begins, and which the heap should not exceed in it. */
 size_t pace_trigger(void);
+size_t pace_goal(void);
+
+/* Of the cycle that ended last, or goes on: nanoseconds of assists and of workers, bytes scanned.
+ */
+long long pace_assist_time(void);
+long long pace_worker_time(void);
+size_t pace_scanned(void);
 
 #endif

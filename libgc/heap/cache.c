@@ -115,23 +115,14 @@ static void set_take(unsigned span_class, void **slots, unsigned room, unsigned 
         stale >>= slot - slots;
     }
     *count = got;
+    heap_count_allocated(got * bytes);
     lock_give(&set->lock);
     clear_stale(slots, stale, bytes);
-    heap_count_allocated(got * bytes);
 }
 
-static void object_release(struct span_set *set, void *address) {
-    struct object object;
-    if (!object_find((uintptr_t)address, &object) || span_set_of(object.span) != set ||
-        object_address(object) != (uintptr_t)address)
-        log_fatal("free of %p, which is not the start of an allocated block", address);
-    struct span *span = object.span;
-    sweep_span(span);
-    if (object_is_free(*object_state(object)))
-        log_fatal("double free of %p (%zu bytes)", address, span->object_bytes);
-    AO_char_store(object_state(object), OBJECT_FREE);
-    if (object.index < span->search_from)
-        span->search_from = object.index;
+static void span_take_back(struct span_set *set, struct span *span, size_t index) {
+    if (index < span->search_from)
+        span->search_from = index;
     if (span->free_count++ == 0)
         span_move(span, SPAN_PARTIAL);
     if (span->free_count == span->object_count && set->partial.first != set->partial.last) {
@@ -140,20 +131,42 @@ static void object_release(struct span_set *set, void *address) {
     }
 }
 
+/* Returns the state the object had. */
+static unsigned char object_release(struct span_set *set, void *address) {
+    struct object object;
+    if (!object_find((uintptr_t)address, &object) || span_set_of(object.span) != set ||
+        object_address(object) != (uintptr_t)address)
+        log_fatal("free of %p, which is not the start of an allocated block", address);
+    sweep_span(object.span);
+    if (object_is_free(*object_state(object)))
+        log_fatal("double free of %p (%zu bytes)", address, object.span->object_bytes);
+    unsigned char before = object_exchange_state(object_state(object), OBJECT_FREE);
+    span_take_back(set, object.span, object.index);
+    return before;
+}
+
 static void set_give(unsigned span_class, void **slots, unsigned count) {
     struct span_set *set = &span_sets[span_class];
+    size_t bytes = sizes_bytes(span_class / 2), marked = 0;
     lock_take(&set->lock);
     for (unsigned i = 0; i < count; i++)
-        object_release(set, slots[i]);
+        marked += object_release(set, slots[i]) != object_white();
+    heap_count_freed(count * bytes, marked * bytes);
     lock_give(&set->lock);
-    heap_count_freed(count * sizes_bytes(span_class / 2));
     pages_release_idle();
+}
+
+static unsigned refill_count(const struct cache_bin *bin) {
+    return bin->limit > 1 ? bin->limit / 2 : 1;
+}
+
+size_t cache_refill_bytes(const struct cache *cache, unsigned span_class) {
+    return refill_count(&cache->bins[span_class]) * sizes_bytes(span_class / 2);
 }
 
 bool cache_refill(struct cache *cache, unsigned span_class) {
     struct cache_bin *bin = &cache->bins[span_class];
-    unsigned wanted = bin->limit > 1 ? bin->limit / 2 : 1;
-    set_take(span_class, bin->slots, wanted, &bin->count);
+    set_take(span_class, bin->slots, refill_count(bin), &bin->count);
     bin_lengthen(bin, span_class);
     return bin->count > 0;
 }

@@ -61,6 +61,9 @@ bool cache_start(struct cache *cache);
 /* Puts fresh objects into an empty bin. False when out of memory. */
 bool cache_refill(struct cache *cache, unsigned span_class);
 
+/* How many bytes the next refill will take; of one object for a cache that holds nothing. */
+size_t cache_refill_bytes(const struct cache *cache, unsigned span_class);
+
 /* Returns the older half of a bin to its spans. */
 void cache_flush(struct cache *cache, unsigned span_class);
 

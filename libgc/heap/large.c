@@ -29,11 +29,11 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
         object = (void *)span->base;
         clear = span->stale || (clear && !span->zeroed);
         bytes = span->object_bytes;
+        heap_count_allocated(bytes);
     }
     lock_give(&set->lock);
     if (object == NULL)
         return NULL;
-    heap_count_allocated(bytes);
     if (clear)
         clear_pages(object, bytes);
     return object;
@@ -47,33 +47,42 @@ void large_give(struct span *span, void *address) {
         log_fatal("free of %p, which is not the start of an allocated block", address);
     }
     size_t bytes = span->object_bytes;
+    bool marked = object_exchange_state(span->states, OBJECT_FREE) != object_white();
     span_move(span, SPAN_UNLISTED);
     span_destroy(span, false);
+    heap_count_freed(bytes, marked ? bytes : 0);
     lock_give(&set->lock);
-    heap_count_freed(bytes);
     pages_release_idle();
+}
+
+/* What a mark has counted of the object follows its size; one that a marker is just turning grey
+ * may be counted wrong by the difference, until the next mark. */
+static void count_resized(const struct span *span, size_t before, size_t after) {
+    bool marked = span->states[0] != object_white();
+    if (after < before)
+        heap_count_freed(before - after, marked ? before - after : 0);
+    else if (after > before)
+        heap_count_allocated(after - before);
+    if (after > before && !marked)
+        heap_count_marked(before - after);
 }
 
 bool large_resize(struct span *span, size_t bytes) {
     size_t count = (bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES;
     struct span_set *set = span_set_of(span);
     lock_take(&set->lock);
-    size_t before = span->object_bytes;
+    size_t before = span->object_bytes, after = count * HEAP_PAGE_BYTES;
     bool done = count <= UINT32_MAX;
     if (done && count > span->page_count)
         done = pages_lengthen(span, count);
     else if (done && count < span->page_count)
         pages_shorten(span, count);
-    if (done)
-        span->object_bytes = count * HEAP_PAGE_BYTES;
-    lock_give(&set->lock);
-    size_t after = span->object_bytes;
-    if (done && after > before) {
-        heap_count_allocated(after - before);
-        if (span->stale)
-            clear_pages((char *)span->base + before, after - before);
-    } else if (done && after < before) {
-        heap_count_freed(before - after);
+    if (done) {
+        span->object_bytes = after;
+        count_resized(span, before, after);
     }
+    lock_give(&set->lock);
+    if (done && after > before && span->stale)
+        clear_pages((char *)span->base + before, after - before);
     return done;
 }

@@ -74,8 +74,8 @@ bool heap_extend(size_t bytes) {
     size_t covered = bytes + step + HEAP_PAGE_BYTES;
     if (covered > heap.objects.reserved)
         covered = heap.objects.reserved;
-    return vm_region_commit(&heap.page_span_table, span_table_bytes(covered), TABLE_STEP) &&
-           vm_region_commit(&heap.page_class_table, class_table_bytes(covered), TABLE_STEP) &&
+    return vm_region_commit_table(&heap.page_span_table, span_table_bytes(covered), TABLE_STEP) &&
+           vm_region_commit_table(&heap.page_class_table, class_table_bytes(covered), TABLE_STEP) &&
            vm_region_commit(&heap.objects, bytes, step);
 }
 
@@ -104,9 +104,13 @@ void heap_count_allocated(size_t bytes) {
     size_t live = AO_fetch_and_add(&heap.live, bytes) + bytes;
     if (live > AO_load(&heap.peak))
         AO_store(&heap.peak, live);
+    if (live > AO_load(&heap.peak_in_cycle))
+        AO_store(&heap.peak_in_cycle, live);
+    heap_count_marked(bytes);
 }
 
-void heap_count_freed(size_t bytes) {
+void heap_count_freed(size_t bytes, size_t marked) {
     AO_fetch_and_add(&heap.freed, bytes);
     AO_fetch_and_add(&heap.live, -bytes);
+    heap_count_marked(-marked);
 }

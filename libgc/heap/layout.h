@@ -1,7 +1,7 @@
 /* Where the heap lies: one reservation for objects, and the tables beside it.
  *
  *   objects       the pages that hold objects, a prefix of it in use
- *   page_spans    one pointer a page: the span the page belongs to, or NULL
+ *   page_spans    one pointer a page: the span the page belongs to, or NULL; tagged in free runs
  *   page_classes  one byte a page: its span class if it holds small objects, else 0
  *   metadata      spans, threads, caches, alternate stacks: everything that is not an object
  *
@@ -34,6 +34,13 @@ struct heap {
     volatile AO_t collected; /* bytes found dead since the start; the collecting thread adds */
     volatile AO_t peak;      /* the most bytes that were live; racy maximum, for statistics */
 
+    volatile AO_t peak_in_cycle; /* the same since a mark began */
+
+    /* While marking: bytes of objects that are not white, those allocated meanwhile included. Set
+     * with all sets locked, changed under a set's lock or by a marker. */
+    volatile AO_t marked;
+    volatile unsigned char marking; /* written with all sets locked */
+
     struct vm_region page_span_table;
     struct vm_region page_class_table;
     struct vm_region metadata;
@@ -61,16 +68,28 @@ static inline size_t heap_page_of(uintptr_t address) {
     return (address - heap.objects.start) >> HEAP_PAGE_SHIFT;
 }
 
-/* The span an address lies in; NULL outside the heap and in pages never used. It may be a free run,
- * which holds no objects. */
+/* Entries of pages in free runs have this bit: what they lead to may go at any time, and only
+ * pages.c may follow it. */
+enum { PAGE_IS_FREE = 1 };
+
+/* The span an address lies in; NULL outside the heap and in pages that belong to no object. */
 static inline struct span *heap_span_of(uintptr_t address) {
     if (!heap_contains(address))
         return NULL;
-    return (struct span *)AO_load((volatile AO_t *)&heap.page_spans[heap_page_of(address)]);
+    AO_t entry = AO_load((volatile AO_t *)&heap.page_spans[heap_page_of(address)]);
+    return __builtin_expect(entry & PAGE_IS_FREE, 0) ? NULL : (struct span *)entry;
 }
 
-/* Adds to the live bytes and remembers the most there ever were. */
+/* Adds to the live bytes and remembers the most there ever were. With the set's lock, so that what
+ * is allocated and freed before and after a mark began can be told apart. */
 void heap_count_allocated(size_t bytes);
-void heap_count_freed(size_t bytes);
+
+/* So many of the bytes were in objects that are not white. */
+void heap_count_freed(size_t bytes, size_t marked);
+
+static inline void heap_count_marked(size_t bytes) {
+    if (AO_char_load(&heap.marking))
+        AO_fetch_and_add(&heap.marked, bytes);
+}
 
 #endif

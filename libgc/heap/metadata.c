@@ -23,7 +23,7 @@ static size_t units_of(size_t bytes) { return (bytes + UNIT - 1) / UNIT; }
 static void *bump(size_t bytes) {
     size_t page = vm_page_bytes();
     size_t start = bytes >= page ? (used + page - 1) & ~(page - 1) : used;
-    if (!vm_region_commit(&heap.metadata, start + bytes, STEP))
+    if (!vm_region_commit_table(&heap.metadata, start + bytes, STEP))
         return NULL;
     used = start + bytes;
     return (void *)(heap.metadata.start + start);

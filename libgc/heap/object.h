@@ -32,7 +32,8 @@ static inline unsigned char object_white(void) {
     return OBJECT_COLOUR_LOW + OBJECT_COLOUR_HIGH - AO_char_load(&object_black);
 }
 
-/* Begins a mark: what was black is white. Every span must have been swept; all sets are locked. */
+/* Begins a mark: what was black is white. Every span must have been swept; all sets are locked.
+ * Objects allocated from now on are black. */
 void object_swap_colours(void);
 
 struct object {
@@ -42,6 +43,17 @@ struct object {
 
 static inline bool object_is_free(unsigned char state) {
     return (state & OBJECT_ALLOCATED_MASK) == 0;
+}
+
+/* Markers and owners change an object's state at the same time: markers by compare-and-swap, and
+ * its owner, who frees it, by this exchange, which tells what it was. */
+static inline unsigned char object_exchange_state(volatile unsigned char *state,
+                                                  unsigned char value) {
+    unsigned char seen;
+    do
+        seen = AO_char_load(state);
+    while (!AO_char_compare_and_swap_full(state, seen, value));
+    return seen;
 }
 
 static inline volatile unsigned char *object_state(struct object object) {

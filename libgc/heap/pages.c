@@ -3,9 +3,10 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "os/clock.h"
 
+#include <limits.h>
 #include <string.h>
-#include <time.h>
 
 /* A free run is a span without objects, so that the page table needs only one kind of entry. */
 struct run {
@@ -38,21 +39,17 @@ static size_t idle_bytes; /* under the lock; read without it as a hint */
  * stands in our own variables, which are roots like all others. */
 static size_t used = HEAP_PAGE_BYTES;
 static bool release_refused;
+static volatile unsigned releasing; /* runs that are out of the bins meanwhile; under the lock */
 
 void pages_lock(void) { lock_take(&lock); }
 void pages_unlock(void) { lock_give(&lock); }
+void pages_after_fork(void) { releasing = 0; }
 size_t pages_idle_bytes(void) { return idle_bytes; }
 size_t pages_used_bytes(void) { return used; }
 
 /* The run that a span which lists as one belongs to; NULL for NULL. */
 static struct run *run_of(struct span *span) {
     return span ? (struct run *)((char *)span - offsetof(struct run, span)) : NULL;
-}
-
-static long now_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
 /* Bins of one length each up to 63 pages, then four a doubling. */
@@ -76,8 +73,9 @@ static void page_table_set(uintptr_t base, size_t count, struct span *span, unsi
 
 static void page_table_set_ends(struct run *run) {
     size_t first = heap_page_of(run->span.base);
-    AO_store((volatile AO_t *)&heap.page_spans[first], (AO_t)&run->span);
-    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1], (AO_t)&run->span);
+    AO_t entry = (AO_t)&run->span | PAGE_IS_FREE;
+    AO_store((volatile AO_t *)&heap.page_spans[first], entry);
+    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1], entry);
 }
 
 /* Entries inside a free run are NULL: its descriptor may go while they stay. */
@@ -92,7 +90,7 @@ static void age_append(struct run *run) {
     run->older = newest;
     *(newest ? &newest->newer : &oldest) = run;
     newest = run;
-    run->since = now_milliseconds();
+    run->since = clock_coarse_milliseconds();
     idle_bytes += (size_t)run->span.page_count * HEAP_PAGE_BYTES;
 }
 
@@ -111,7 +109,6 @@ static void bin_insert(struct run *run) {
         run->span.next->previous = &run->span;
     bins->first[bin] = run;
     bins->occupied[bin / 64] |= (uint64_t)1 << bin % 64;
-    run->span.list = SPAN_FREE_RUN;
     if (!run->span.zeroed)
         age_append(run);
 }
@@ -127,17 +124,22 @@ static void bin_remove(struct run *run) {
         bins->first[bin] = run_of(run->span.next);
     if (bins->first[bin] == NULL)
         bins->occupied[bin / 64] &= ~((uint64_t)1 << bin % 64);
-    run->span.list = SPAN_UNLISTED;
     if (!run->span.zeroed)
         age_remove(run);
 }
 
+/* The free run that a page begins or ends; NULL when it does neither. */
+static struct run *run_at(uintptr_t address) {
+    if (!heap_contains(address))
+        return NULL;
+    AO_t entry = AO_load((volatile AO_t *)&heap.page_spans[heap_page_of(address)]);
+    return entry & PAGE_IS_FREE ? run_of((struct span *)(entry & ~(AO_t)PAGE_IS_FREE)) : NULL;
+}
+
 /* The free run a page belongs to at one of its ends, if it may join a run of this sort. */
 static struct run *neighbour(uintptr_t address, bool zeroed) {
-    struct span *span = heap_span_of(address);
-    if (span == NULL || span->list != SPAN_FREE_RUN || span->zeroed != zeroed)
-        return NULL;
-    return run_of(span);
+    struct run *run = run_at(address);
+    return run && run->span.zeroed == zeroed ? run : NULL;
 }
 
 static void run_absorb(struct run *run, struct run *other) {
@@ -199,21 +201,19 @@ static struct run *bins_find(struct bins *bins, size_t count) {
     return NULL;
 }
 
-/* Cuts [base, base + count pages) out of a free run; what is left on either side stays free. */
-static void run_carve(struct run *run, uintptr_t base, size_t count, struct span *span) {
+/* Cuts [base, base + count pages) out of a free run for a span; what is left on either side stays
+ * free. Returns what the run was. */
+static struct span run_carve(struct run *run, uintptr_t base, size_t count, struct span *span) {
     struct span whole = run->span;
     uintptr_t end = base + count * HEAP_PAGE_BYTES;
     uintptr_t whole_end = whole.base + (size_t)whole.page_count * HEAP_PAGE_BYTES;
     bin_remove(run);
     page_table_clear_ends(run);
     metadata_give(run, sizeof *run);
-    span->base = base;
-    span->page_count = count;
-    span->zeroed = whole.zeroed;
-    span->stale = whole.stale;
     page_table_set(base, count, span, span->span_class < 2 ? 0 : span->span_class);
     run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
+    return whole;
 }
 
 /* Turns the next never-used pages of the heap into a free run. */
@@ -231,6 +231,16 @@ static uintptr_t align_up(uintptr_t address, size_t alignment) {
     return (address + alignment - 1) & ~(alignment - 1);
 }
 
+static struct run *find_or_grow(size_t count) {
+    struct run *run = bins_find(&idle_bins, count);
+    if (run == NULL)
+        run = bins_find(&released_bins, count);
+    if (run == NULL && heap_grow(count))
+        run = bins_find(&released_bins, count);
+    return run;
+}
+
+/* Before memory is said to be exhausted, what is just being released is waited for. */
 bool pages_take(struct span *span, size_t count, size_t alignment) {
     if (alignment < HEAP_PAGE_BYTES)
         alignment = HEAP_PAGE_BYTES;
@@ -238,13 +248,19 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
     if (__builtin_add_overflow(count, slack, &search) || search > UINT32_MAX)
         return false;
     lock_take(&lock);
-    struct run *run = bins_find(&idle_bins, search);
-    if (run == NULL)
-        run = bins_find(&released_bins, search);
-    if (run == NULL && heap_grow(search))
-        run = bins_find(&released_bins, search);
-    if (run)
-        run_carve(run, align_up(run->span.base, alignment), count, span);
+    struct run *run = find_or_grow(search);
+    for (unsigned seen; run == NULL && (seen = releasing) > 0; run = find_or_grow(search)) {
+        lock_give(&lock);
+        park_wait(&releasing, seen, -1);
+        lock_take(&lock);
+    }
+    if (run) {
+        span->base = align_up(run->span.base, alignment);
+        span->page_count = count;
+        struct span whole = run_carve(run, span->base, count, span);
+        span->zeroed = whole.zeroed;
+        span->stale = whole.stale;
+    }
     lock_give(&lock);
     return run != NULL;
 }
@@ -260,17 +276,13 @@ bool pages_lengthen(struct span *span, size_t count) {
     uintptr_t end = span->base + (size_t)span->page_count * HEAP_PAGE_BYTES;
     size_t more = count - span->page_count;
     lock_take(&lock);
-    struct span *behind = heap_span_of(end);
+    struct run *behind = run_at(end);
     if (end == heap.objects.start + used && heap_grow(more))
-        behind = heap_span_of(end);
-    bool fits = behind && behind->list == SPAN_FREE_RUN && behind->base == end &&
-                behind->page_count >= more;
+        behind = run_at(end);
+    bool fits = behind && behind->span.base == end && behind->span.page_count >= more;
     if (fits) {
-        struct span extra = {.span_class = span->span_class};
-        run_carve(run_of(behind), end, more, &extra);
-        page_table_set(end, more, span, 0);
+        span->stale |= run_carve(behind, end, more, span).stale;
         span->page_count = count;
-        span->stale |= extra.stale;
     }
     lock_give(&lock);
     return fits;
@@ -291,9 +303,12 @@ void pages_shorten(struct span *span, size_t count) {
 static void run_release(struct run *run) {
     bin_remove(run);
     page_table_clear_ends(run);
+    releasing++;
     lock_give(&lock);
     bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
     lock_take(&lock);
+    if (--releasing == 0)
+        park_wake(&releasing, INT_MAX);
     run->span.zeroed = released;
     run->span.stale &= !released;
     release_refused |= !released;
@@ -310,13 +325,13 @@ void pages_release_idle(void) {
         return;
     /* A glance without the lock: the run may go meanwhile, but its memory stays readable. */
     const struct run *glance = (struct run *)AO_load((volatile AO_t *)&oldest);
-    bool old = glance && now_milliseconds() - glance->since > IDLE_MILLISECONDS;
+    bool old = glance && clock_coarse_milliseconds() - glance->since > IDLE_MILLISECONDS;
     if (!old && idle_bytes <= idle_bound())
         return;
     lock_take(&lock);
     size_t bound = idle_bound();
     size_t target = idle_bytes > bound ? bound / 2 : idle_bytes;
-    long stale = now_milliseconds() - IDLE_MILLISECONDS;
+    long stale = clock_coarse_milliseconds() - IDLE_MILLISECONDS;
     while (oldest && !release_refused && (idle_bytes > target || oldest->since < stale))
         run_release(oldest);
     lock_give(&lock);

@@ -38,4 +38,8 @@ size_t pages_used_bytes(void);
 void pages_lock(void);
 void pages_unlock(void);
 
+/* In the child of a fork, with the lock: nobody releases anything. What another thread was just
+ * releasing stays out of use. */
+void pages_after_fork(void);
+
 #endif

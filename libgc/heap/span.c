@@ -10,17 +10,43 @@
 
 struct span_set span_sets[SPAN_CLASSES];
 
+/* Free descriptors by size. The locks of sets are above this one, so whoever holds all of those
+ * need not take it. */
+enum { UNIT = 64, DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
+static struct lock descriptor_lock = LOCK_INITIALIZER;
+static struct span *free_descriptors[DESCRIPTOR_BINS];
+
+static size_t descriptor_bin(unsigned objects) {
+    return (sizeof(struct span) + objects + UNIT - 1) / UNIT;
+}
+
 static struct span *descriptor_take(unsigned objects) {
-    struct span *span = metadata_take(sizeof *span + objects);
-    if (span == NULL)
-        return NULL;
-    memset(span, 0, sizeof *span + objects);
+    size_t bin = descriptor_bin(objects);
+    lock_take(&descriptor_lock);
+    struct span *span = free_descriptors[bin];
+    if (span)
+        free_descriptors[bin] = span->next;
+    lock_give(&descriptor_lock);
+    if (span == NULL) {
+        span = metadata_take(bin * UNIT);
+        if (span == NULL)
+            return NULL;
+        memset(span, 0, bin * UNIT);
+    }
+    span->next = span->previous = NULL;
+    span->list = SPAN_UNLISTED;
+    span->search_from = 0;
+    AO_store(&span->scanned, 0);
     span->state_room = objects;
     return span;
 }
 
 static void descriptor_give(struct span *span) {
-    metadata_give(span, sizeof *span + span->state_room);
+    size_t bin = descriptor_bin(span->state_room);
+    lock_take(&descriptor_lock);
+    span->next = free_descriptors[bin];
+    free_descriptors[bin] = span;
+    lock_give(&descriptor_lock);
 }
 
 static struct span *span_make(unsigned span_class, unsigned objects, size_t pages,
@@ -44,11 +70,10 @@ struct span *span_make_small(unsigned span_class) {
         span_make(span_class, objects, sizes_span_pages(size_class), HEAP_PAGE_BYTES);
     if (span == NULL)
         return NULL;
+    memset(span->states, span->stale ? OBJECT_STALE : OBJECT_FREE, objects);
     span->object_bytes = sizes_bytes(size_class);
     span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
     span->free_count = objects;
-    if (span->stale)
-        memset(span->states, OBJECT_STALE, objects);
     AO_int_store_release(&span->object_count, objects);
     return span;
 }
@@ -61,13 +86,15 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
     if (span == NULL)
         return NULL;
     span->object_bytes = pages * HEAP_PAGE_BYTES;
+    span->reciprocal = 0;
+    span->free_count = 0;
     span->states[0] = object_live_colour();
     AO_int_store_release(&span->object_count, 1);
     return span;
 }
 
 void span_destroy(struct span *span, bool stale) {
-    AO_int_store(&span->object_count, 0);
+    AO_int_store_full(&span->object_count, 0);
     pages_give(span, stale);
     descriptor_give(span);
 }

@@ -6,8 +6,13 @@
  * A set holds all spans of one span class, each on exactly one of three lists: unswept (dead
  * objects of the last collection not yet turned free), partial (swept, has free objects), full
  * (swept, has none). Set 0 and set 1 hold the large objects of the two kinds, which are never
- * partial. A set's lock guards its lists and the counts and states of its spans; the marker changes
- * states too, but only those of allocated objects, and only while marking.
+ * partial. A set's lock guards its lists and the counts and states of its spans; markers change
+ * states too, without it, by compare-and-swap from white to grey and from grey to black.
+ *
+ * Markers hold descriptors without a lock while spans come and go. So a descriptor's memory is only
+ * ever reused as a descriptor; its place in the mark queue survives that; and a span made while
+ * marking has neither white nor grey objects, so that whatever a marker still wanted of the old one
+ * finds nothing to do.
  */
 #ifndef TITHE_HEAP_SPAN_H
 #define TITHE_HEAP_SPAN_H
@@ -20,18 +25,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum span_list {
-    SPAN_UNLISTED,
-    SPAN_PARTIAL,
-    SPAN_FULL,
-    SPAN_FREE_RUN /* no objects: pages to be had, see pages.h */
-};
+enum span_list { SPAN_UNLISTED, SPAN_PARTIAL, SPAN_FULL };
 
 struct span {
     uintptr_t base;
     uint64_t reciprocal; /* ceil(2^40 / object_bytes), 0 for a large object */
     size_t object_bytes;
-    unsigned object_count; /* 0 for a free run, so that no address finds an object in it */
+    volatile unsigned object_count; /* 0 while there is none: set last, cleared first */
     unsigned char span_class;
     unsigned char list;            /* enum span_list, if the epoch is the set's, else unswept */
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
@@ -70,8 +70,9 @@ struct span *span_make_small(unsigned span_class);
 /* Makes a span of one large object, allocated, unlisted. alignment is a power of two. */
 struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind);
 
-/* Gives an unlisted span's pages back to pages.h and its descriptor to metadata.h. stale tells that
- * collected objects were among its last. */
+/* Gives an unlisted span's pages back to pages.h and keeps its descriptor for another span. No
+ * object of it may be allocated any more. stale tells that collected objects were among its last.
+ */
 void span_destroy(struct span *span, bool stale);
 
 /* Moves a span to another list of its set, or to none. Appends, so lists are first in, first out.

@@ -4,31 +4,61 @@
 #include "heap/object.h"
 #include "heap/pages.h"
 
-void sweep_begin(void) {
+/* How many spans a refill looks through, and a background sweep between two turns of the lock: a
+ * few tens of microseconds. */
+enum { SPANS_A_TURN = 64 };
+
+static bool sparing; /* written with all sets locked */
+
+void sweep_begin(bool spare) {
+    sparing = spare;
     for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         span_set_unsweep(&span_sets[class]);
 }
 
-/* Turns white objects stale and counts them. */
+enum { LANES = 16 };
+
+/* Turns white objects stale and counts them: a block of states at a time, in a loop whose length is
+ * known, because compilers make vector code of that. */
+static unsigned free_dead_block(unsigned char *states, unsigned char white) {
+    unsigned char dead = 0;
+    for (int i = 0; i < LANES; i++) {
+        unsigned char is_dead = states[i] == white;
+        states[i] = is_dead ? OBJECT_STALE : states[i];
+        dead += is_dead;
+    }
+    return dead;
+}
+
 static unsigned free_dead(struct span *span) {
     unsigned char white = object_white();
-    unsigned dead = 0, lowest = span->object_count;
-    for (unsigned i = span->object_count; i-- > 0;) {
+    unsigned dead = 0, i = 0, count = span->object_count;
+    for (; i + LANES <= count; i += LANES)
+        dead += free_dead_block(span->states + i, white);
+    for (; i < count; i++) {
         if (span->states[i] != white)
             continue;
-        AO_char_store(&span->states[i], OBJECT_STALE);
+        span->states[i] = OBJECT_STALE;
         dead++;
-        lowest = i;
     }
-    if (lowest < span->search_from)
-        span->search_from = lowest;
+    if (dead > 0)
+        span->search_from = 0;
     return dead;
+}
+
+static void spare_all(struct span *span) {
+    for (unsigned i = 0; i < span->object_count; i++)
+        if (!object_is_free(span->states[i]))
+            AO_char_store(&span->states[i], object_live_colour());
 }
 
 void sweep_span(struct span *span) {
     if (!span_is_unswept(span))
         return;
-    span->free_count += free_dead(span);
+    if (sparing)
+        spare_all(span);
+    else
+        span->free_count += free_dead(span);
     span_move(span, span->free_count > 0 ? SPAN_PARTIAL : SPAN_FULL);
 }
 
@@ -46,7 +76,7 @@ static struct span *sweep_next(struct span_set *set) {
 }
 
 struct span *sweep_for_room(struct span_set *set) {
-    while (set->unswept.first) {
+    for (int i = 0; i < SPANS_A_TURN && set->unswept.first; i++) {
         struct span *span = sweep_next(set);
         if (span)
             return span;
@@ -54,13 +84,35 @@ struct span *sweep_for_room(struct span_set *set) {
     return NULL;
 }
 
-void sweep_finish(void) {
+/* False when nothing was left. */
+static bool sweep_turn(struct span_set *set) {
+    lock_take(&set->lock);
+    for (int i = 0; i < SPANS_A_TURN && set->unswept.first; i++)
+        sweep_next(set);
+    bool left = set->unswept.first != NULL;
+    lock_give(&set->lock);
+    return left;
+}
+
+static bool is_swept(const struct span_set *set) {
+    return AO_load((volatile AO_t *)&set->unswept.first) == 0;
+}
+
+bool sweep_some(void) {
     for (unsigned class = 0; class < SPAN_CLASSES; class ++) {
-        struct span_set *set = &span_sets[class];
-        lock_take(&set->lock);
-        while (set->unswept.first)
-            sweep_next(set);
-        lock_give(&set->lock);
+        if (is_swept(&span_sets[class]))
+            continue;
+        if (!sweep_turn(&span_sets[class]))
+            pages_release_idle();
+        return true;
     }
+    return false;
+}
+
+/* Every lock is taken: somebody else may be in the middle of his turn. */
+void sweep_finish(void) {
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
+        while (sweep_turn(&span_sets[class]))
+            continue;
     pages_release_idle();
 }

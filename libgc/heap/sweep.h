@@ -9,18 +9,25 @@
 
 #include "heap/span.h"
 
-/* After a mark, all sets locked: every span of every set is to be swept. */
-void sweep_begin(void);
+#include <stdbool.h>
+
+/* After a mark, all sets locked: every span of every set is to be swept. After a mark that was
+ * given up, spare tells to keep everything: what is white or grey then becomes black. */
+void sweep_begin(bool spare);
 
 /* Sweeps one span if it still has to be; it stays, even if nothing in it survived. With its set's
  * lock. */
 void sweep_span(struct span *span);
 
-/* Sweeps until a span with free objects turns up and returns it, partial; NULL when nothing is left
- * to sweep. With the set's lock. */
+/* Sweeps until a span with free objects turns up and returns it, partial. NULL when nothing is left
+ * to sweep, or when so much was swept in vain that the caller has waited long enough. With the
+ * set's lock. */
 struct span *sweep_for_room(struct span_set *set);
 
-/* Sweeps everything that is left. No locks held. */
+/* Sweeps some of what is left, in the background. False when nothing was. No locks held. */
+bool sweep_some(void);
+
+/* Sweeps everything that is left, a few spans a turn of the lock. No locks held. */
 void sweep_finish(void);
 
 #endif

@@ -1,9 +1,14 @@
-/* Draining: marking until no grey object is left. */
+/* Draining: marking until nothing is left, or until enough was done. */
 #ifndef TITHE_MARK_DRAIN_H
 #define TITHE_MARK_DRAIN_H
 
 #include "mark/scan.h"
 
-void drain_all(struct marker *marker);
+#include <stddef.h>
+
+/* Takes grey spans and jobs, and marks, until there are none or at least quota bytes were scanned.
+ * Afterwards the marker holds nothing: what it found and did not get to is queued. Returns the
+ * bytes scanned. */
+size_t drain(struct marker *marker, size_t quota);
 
 #endif

@@ -7,6 +7,8 @@
 #include "mark/roots.h"
 
 #include "heap/metadata.h"
+#include "mark/jobs.h"
+#include "os/dirty.h"
 #include "os/maps.h"
 #include "os/signal.h"
 #include "os/tasks.h"
@@ -14,9 +16,9 @@
 
 enum {
     RED_ZONE = 128, /* below the stack pointer the ABI lets functions keep data */
-    COPY_BYTES = 65536,
     OWN_REGIONS = 4,
-    RANGES_PER_THREAD = 2
+    RANGES_PER_THREAD = 2,
+    MOST_TRACKED = 4096 /* parts; what is beyond is read whole in the stop */
 };
 
 struct range {
@@ -24,25 +26,40 @@ struct range {
     bool skipped; /* else it is a stack */
 };
 
+/* A part of a map that is one kind of memory. */
+struct part {
+    uintptr_t start, end;
+    enum scan_mode mode;
+    bool private_only;
+};
+
 static struct {
     struct range *ranges;
     size_t room, count, next;
-    unsigned char *copy; /* COPY_BYTES */
+    enum roots_scope scope;
+    bool complete;
     size_t bytes;
-    struct marker *marker;
+    struct part *tracked;
+    size_t tracked_room, tracked_count, tracked_next;
 } plan;
 
-size_t roots_bytes(void) { return plan.bytes; }
+static struct map main_stack; /* as it was last seen */
+static size_t found_bytes;
 
+size_t roots_bytes(void) { return found_bytes; }
+
+/* The ranges below and the parts above grow by doubling; what they outgrow is not used again. */
 bool roots_prepare(unsigned threads) {
-    size_t room = OWN_REGIONS + 2 * RANGES_PER_THREAD * (threads + 64);
-    if (plan.copy == NULL)
-        plan.copy = metadata_take(COPY_BYTES);
+    size_t room = OWN_REGIONS + RANGES_PER_THREAD * (threads + 64);
     if (plan.room < room) {
-        plan.ranges = metadata_take(room * sizeof *plan.ranges);
-        plan.room = plan.ranges ? room : 0;
+        plan.ranges = metadata_take(2 * room * sizeof *plan.ranges);
+        plan.room = plan.ranges ? 2 * room : 0;
     }
-    return plan.copy && plan.ranges;
+    if (plan.tracked == NULL) {
+        plan.tracked = metadata_take(MOST_TRACKED * sizeof *plan.tracked);
+        plan.tracked_room = plan.tracked ? MOST_TRACKED : 0;
+    }
+    return plan.ranges && plan.tracked;
 }
 
 static void plan_add(uintptr_t start, uintptr_t end, bool skipped) {
@@ -55,10 +72,15 @@ static void plan_add_region(uintptr_t start, uintptr_t end, void *context) {
     plan_add(start, end, true);
 }
 
-/* When a thread is elsewhere, on a fibre or in a signal handler's stack, all of its own stack may
- * be live; the walk then takes it as plain memory. */
+/* When a stopped thread is elsewhere, on a fibre or in a signal handler's stack, all of its own
+ * stack may be live; the walk then takes it as plain memory. Where a running one is nobody knows.
+ */
 static void plan_add_stack(const struct thread *thread) {
     uintptr_t pointer = thread->stack_pointer;
+    if (plan.scope == ROOTS_TRACKED) {
+        plan_add(thread->stack_low, thread->stack_high, true);
+        return;
+    }
     if (pointer < thread->stack_low || pointer >= thread->stack_high)
         return;
     uintptr_t live = pointer - RED_ZONE;
@@ -96,35 +118,74 @@ static void scan_thread(struct marker *marker, const struct thread *thread) {
         scan_range(marker, pointer, thread->altstack_high, SCAN_STACK);
 }
 
-struct part {
-    uintptr_t start, end;
-    enum scan_mode mode;
-};
-
 /* Resident pages may stick out of the part at both ends. */
-static void scan_pages(uintptr_t start, uintptr_t end, void *context) {
+static void add_pages(uintptr_t start, uintptr_t end, void *context) {
     const struct part *part = context;
-    uintptr_t copy = (uintptr_t)plan.copy;
-    if (start < part->start)
-        start = part->start;
-    if (end > part->end)
-        end = part->end;
-    while (start < end) {
-        size_t want = end - start < COPY_BYTES ? end - start : COPY_BYTES;
-        size_t got = maps_read(plan.copy, start, want);
-        scan_range(plan.marker, copy, copy + got, part->mode);
-        plan.bytes += got;
-        start += got;
-        if (got < want)
-            start = (start & ~(uintptr_t)4095) + 4096;
-    }
+    start = start > part->start ? start : part->start;
+    end = end < part->end ? end : part->end;
+    if (start >= end)
+        return;
+    plan.bytes += end - start;
+    plan.complete &= jobs_add((struct job){start, end, JOB_ROOTS, part->mode});
 }
 
-/* The copy starts at an aligned address, so the part must, too. */
-static void scan_part(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
-    struct part part = {start & ~(uintptr_t)7, end, mode};
+static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
+    (void)start, (void)end, (void)context;
+}
+
+/* Remembers the part for roots_plan_written; where it cannot, the last plan reads it whole. */
+static void track_part(const struct part *part) {
+    if (!dirty_track(part->start, part->end) ||
+        !dirty_take(part->start, part->end, forget_pages, NULL))
+        return;
+    if (plan.tracked_count == plan.tracked_room)
+        return;
+    plan.tracked[plan.tracked_count++] = *part;
+}
+
+static void plan_whole(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
+    struct part part = {start, end, mode, private_only};
     if (start < end)
-        maps_resident(start, end, private_only, scan_pages, &part);
+        maps_resident(start, end, private_only, add_pages, &part);
+}
+
+/* Only what this very mark has read and tracked may be passed over where it was not written since,
+ * and only if it is still read in the same way. */
+static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
+    while (plan.tracked_next < plan.tracked_count && plan.tracked[plan.tracked_next].end <= start)
+        plan.tracked_next++;
+    for (size_t i = plan.tracked_next; i < plan.tracked_count && start < end; i++) {
+        const struct part *tracked = &plan.tracked[i];
+        if (tracked->start >= end)
+            break;
+        struct part part = {tracked->start > start ? tracked->start : start,
+                            tracked->end < end ? tracked->end : end, mode, private_only};
+        plan_whole(start, part.start, private_only, mode);
+        if (tracked->mode != mode || tracked->private_only != private_only ||
+            !dirty_peek_any(part.start, part.end, private_only, add_pages, &part))
+            plan_whole(part.start, part.end, private_only, mode);
+        start = part.end;
+    }
+    plan_whole(start, end, private_only, mode);
+}
+
+static void plan_part(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
+    start &= ~(uintptr_t)7;
+    if (start >= end)
+        return;
+    if (plan.scope == ROOTS_WRITTEN) {
+        plan_written(start, end, private_only, mode);
+        return;
+    }
+    if (plan.scope == ROOTS_TRACKED)
+        track_part(&(struct part){start, end, mode, private_only});
+    plan_whole(start, end, private_only, mode);
+}
+
+/* Stacks are read whole by whoever stops the world, and not at all before. */
+static void plan_stack(uintptr_t start, uintptr_t end, bool private_only) {
+    if (plan.scope != ROOTS_TRACKED)
+        plan_whole(start & ~(uintptr_t)7, end, private_only, SCAN_STACK);
 }
 
 static bool holds_a_stack_pointer(const struct map *map) {
@@ -156,38 +217,88 @@ static enum scan_mode mode_of(const struct map *map) {
     return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map) ? SCAN_STACK : SCAN_WORDS;
 }
 
+/* Where the map's memory begins that is no dead stack; the stack proper, if any, comes first. */
+static uintptr_t map_start(const struct map *map) {
+    if (map->kind != MAP_KIND_MAIN_STACK)
+        return map->start;
+    main_stack = *map;
+    if (plan.scope == ROOTS_TRACKED)
+        return map->end;
+    return main_stack_start(map);
+}
+
 static void visit_map(const struct map *map, void *context) {
     (void)context;
     if (!is_root(map))
         return;
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
-    uintptr_t at = map->kind == MAP_KIND_MAIN_STACK ? main_stack_start(map) : map->start;
+    uintptr_t at = map_start(map);
     while (plan.next < plan.count && plan.ranges[plan.next].end <= at)
         plan.next++;
     for (size_t i = plan.next; i < plan.count && plan.ranges[i].start < map->end; i++) {
         const struct range *range = &plan.ranges[i];
         uintptr_t end = range->end < map->end ? range->end : map->end;
-        scan_part(at, range->start, private_only, mode);
+        plan_part(at, range->start, private_only, mode);
         uintptr_t start = range->start > at ? range->start : at;
         if (!range->skipped)
-            scan_part(start, end, private_only, SCAN_STACK);
+            plan_stack(start, end, private_only);
         if (end > at)
             at = end;
     }
-    scan_part(at, map->end, private_only, mode);
+    if (map->kind == MAP_KIND_MAIN_STACK)
+        plan_stack(at, map->end, private_only);
+    else
+        plan_part(at, map->end, private_only, mode);
 }
 
-bool roots_scan(struct marker *marker) {
-    plan.count = plan.next = plan.bytes = 0;
-    plan.marker = marker;
+bool roots_plan(struct marker *marker, enum roots_scope scope) {
+    plan.count = plan.next = plan.bytes = plan.tracked_next = 0;
+    plan.scope = scope;
+    plan.complete = true;
+    if (scope == ROOTS_TRACKED)
+        plan.tracked_count = 0;
     heap_each_region(plan_add_region, NULL);
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;
         plan_add_stack(thread);
-        scan_thread(marker, thread);
+        if (scope != ROOTS_TRACKED)
+            scan_thread(marker, thread);
     }
     plan_sort();
-    return maps_each(visit_map, NULL);
+    bool known = maps_each(visit_map, NULL);
+    if (scope != ROOTS_WRITTEN)
+        found_bytes = plan.bytes;
+    return known && plan.complete;
+}
+
+bool roots_plan_written(void) {
+    bool added = true;
+    for (size_t i = 0; i < plan.tracked_count && added; i++) {
+        const struct part *part = &plan.tracked[i];
+        added = jobs_add((struct job){part->start, part->end, JOB_WRITTEN_ROOTS, part->mode});
+    }
+    return added;
+}
+
+/* The main thread's stack has no fixed bounds; it only grows, so what was its map still is. */
+static bool stack_bounds(const struct thread *thread, uintptr_t *low, uintptr_t *high) {
+    *low = thread->stack_low;
+    *high = thread->stack_high;
+    if (thread->tid == tasks_process()) {
+        *low = main_stack.start;
+        *high = main_stack.end;
+    }
+    return *low <= thread->stack_pointer && thread->stack_pointer < *high;
+}
+
+void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
+    uintptr_t low, high;
+    if (!stack_bounds(thread, &low, &high))
+        return;
+    if (thread->context)
+        signal_registers((const void *)thread->context, scan_registers, marker);
+    uintptr_t live = thread->stack_pointer - RED_ZONE;
+    scan_range(marker, live > low ? live : low, high, SCAN_STACK);
 }

@@ -3,24 +3,47 @@
  * All readable memory of the process but our own, code on disk and devices: data segments, stacks
  * from the stack pointer up, thread blocks and TLS, anonymous maps private and shared, also ones
  * made read-only later; machine code in anonymous memory at every byte. Only resident pages are
- * visited, and of a file's private map only those that no longer equal the file. Foreign memory is
- * copied out with maps_read, so that its vanishing cannot crash the marker.
+ * read, and of a file's private map only those that no longer equal the file. Foreign memory is
+ * copied out, so that its vanishing cannot crash the marker.
  *
- * The world is stopped, the registry locked; the caller runs on a stack of the collector's own.
+ * While the program runs, its memory is put on the list of jobs and its writing is tracked; stacks
+ * are left out, because each thread is asked to scan its own. With the world stopped, stacks and
+ * registers are scanned, and of the rest what was written or cannot be tracked.
+ *
+ * The conductor calls, one at a time; it holds the registry's lock for what needs it.
  */
 #ifndef TITHE_MARK_ROOTS_H
 #define TITHE_MARK_ROOTS_H
 
 #include "mark/scan.h"
 
-/* Prepares for this many threads. Before the stop, because it may take metadata. False when out of
+#include <stdbool.h>
+#include <stddef.h>
+
+struct thread;
+
+enum roots_scope {
+    ROOTS_TRACKED, /* the program runs: everything but stacks, and tracks its writing from now on */
+    ROOTS_WRITTEN, /* stopped: stacks, and what was written since or is not tracked */
+    ROOTS_ALL      /* stopped: stacks and everything */
+};
+
+/* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
  * memory. */
 bool roots_prepare(unsigned threads);
 
-/* False when the roots could not all be read: then nothing may be concluded from the mark. */
-bool roots_scan(struct marker *marker);
+/* Adds jobs for the memory in scope; registers and stacks are scanned by the marker. False when the
+ * roots could not all be known: then nothing may be concluded from the mark. */
+bool roots_plan(struct marker *marker, enum roots_scope scope);
 
-/* Bytes of root memory that the last roots_scan read. */
+/* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */
+bool roots_plan_written(void);
+
+/* Scans the live part of a thread's own stack, as a thread that is frozen or in its signal handler
+ * does for itself. Does nothing when the thread is not on a stack with known bounds. */
+void roots_scan_own_stack(struct marker *marker, const struct thread *thread);
+
+/* Bytes of root memory that the last plan of everything found. */
 size_t roots_bytes(void);
 
 #endif

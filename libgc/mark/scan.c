@@ -12,25 +12,56 @@
 
 enum {
     WORD_DISTANCE = 4,       /* bytes from one place where a pointer may be to the next */
+    OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
-static void object_scan(struct marker *marker, struct object object) {
-    uintptr_t start = object_address(object);
-    AO_char_store(object_state(object), object_live_colour());
-    scan_range(marker, start, start + object.span->object_bytes, SCAN_WORDS);
+static bool object_blacken(struct object object) {
+    return AO_char_compare_and_swap_full(object_state(object), OBJECT_GREY, object_live_colour());
 }
 
-/* The object is grey. Small scanned ones wait in the ring, everything else in its span. */
-static void object_add(struct marker *marker, struct object object) {
-    if (object.span->span_class < 2 || marker->object_count == SCAN_OBJECTS) {
-        queue_push(object.span);
+/* What is not grey any more was freed, or another marker was faster. */
+static void object_scan(struct marker *marker, struct object object) {
+    uintptr_t start = object_address(object);
+    if (object_blacken(object))
+        scan_range(marker, start, start + object.span->object_bytes, SCAN_WORDS);
+}
+
+static void ring_add(struct object_ring *ring, struct object object) {
+    ring->objects[(ring->head + ring->count++) % SCAN_RING] = object;
+}
+
+static struct object ring_take(struct object_ring *ring) {
+    struct object object = ring->objects[ring->head];
+    ring->head = (ring->head + 1) % SCAN_RING;
+    ring->count--;
+    return object;
+}
+
+static void flush_claimed(struct marker *marker) {
+    if (marker->claimed_count > 0)
+        queue_append(marker->claimed, marker->claimed_count);
+    marker->claimed_count = 0;
+}
+
+static void span_queue(struct marker *marker, struct span *span) {
+    if (!queue_claim(span))
+        return;
+    if (marker->claimed_count == SCAN_SPANS)
+        flush_claimed(marker);
+    marker->claimed[marker->claimed_count++] = span;
+}
+
+/* The object is grey. Small scanned ones wait in the ring, everything else in its span. The last
+ * place of the ring is for scan_small. */
+static void grey_add(struct marker *marker, struct object object) {
+    if (object.span->span_class < 2 || marker->grey.count >= SCAN_RING - 1) {
+        span_queue(marker, object.span);
         return;
     }
     __builtin_prefetch((void *)object_address(object));
-    unsigned slot = (marker->object_head + marker->object_count++) % SCAN_OBJECTS;
-    marker->objects[slot] = object;
+    ring_add(&marker->grey, object);
 }
 
 static void object_mark(struct marker *marker, struct object object) {
@@ -46,16 +77,23 @@ static void object_mark(struct marker *marker, struct object object) {
     marker->marked_objects++;
     marker->marked_bytes += object.span->object_bytes;
     if (!atomic)
-        object_add(marker, object);
+        grey_add(marker, object);
+}
+
+static void found_add(struct marker *marker, struct object object) {
+    __builtin_prefetch((const void *)object_state(object), 1);
+    if (marker->found.count == SCAN_RING)
+        object_mark(marker, ring_take(&marker->found));
+    ring_add(&marker->found, object);
 }
 
 static void candidate_resolve(struct marker *marker) {
     struct candidate candidate = marker->candidates[marker->candidate_head];
-    marker->candidate_head = (marker->candidate_head + 1) % SCAN_CANDIDATES;
+    marker->candidate_head = (marker->candidate_head + 1) % SCAN_RING;
     marker->candidate_count--;
     struct object object = {candidate.span, span_index(candidate.span, candidate.address)};
     if (object.index < AO_int_load(&candidate.span->object_count))
-        object_mark(marker, object);
+        found_add(marker, object);
 }
 
 static void candidate_add(struct marker *marker, uintptr_t address) {
@@ -63,9 +101,9 @@ static void candidate_add(struct marker *marker, uintptr_t address) {
     if (span == NULL)
         return;
     __builtin_prefetch(span);
-    if (marker->candidate_count == SCAN_CANDIDATES)
+    if (marker->candidate_count == SCAN_RING)
         candidate_resolve(marker);
-    unsigned slot = (marker->candidate_head + marker->candidate_count++) % SCAN_CANDIDATES;
+    unsigned slot = (marker->candidate_head + marker->candidate_count++) % SCAN_RING;
     marker->candidates[slot] = (struct candidate){span, address};
 }
 
@@ -146,6 +184,7 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
 
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
     struct filter filter = filter_make();
+    marker->scanned += end - start;
     if (mode == SCAN_CODE || options.unaligned) {
         scan_one_by_one(marker, start, end, 1, filter);
     } else {
@@ -157,42 +196,101 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         scan_ends(marker, start, end);
 }
 
-void scan_drain_rings(struct marker *marker) {
-    for (;;) {
-        if (marker->candidate_count > 0 && marker->object_count < SCAN_OBJECTS / 2) {
-            candidate_resolve(marker);
-        } else if (marker->object_count > 0) {
-            struct object object = marker->objects[marker->object_head];
-            marker->object_head = (marker->object_head + 1) % SCAN_OBJECTS;
-            marker->object_count--;
-            object_scan(marker, object);
-        } else {
-            return;
-        }
+void scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
+    uintptr_t copy = (uintptr_t)marker->copy;
+    start &= ~(uintptr_t)(OVERLAP - 1);
+    while (start < end) {
+        size_t want = end - start < SCAN_COPY_BYTES ? end - start : SCAN_COPY_BYTES;
+        size_t got = maps_read(marker->copy, start, want);
+        scan_range(marker, copy, copy + got, mode);
+        if (got < want)
+            start = ((start + got) & ~(uintptr_t)4095) + 4096;
+        else
+            start += start + got < end ? got - OVERLAP : got;
     }
 }
 
-static void scan_resident(uintptr_t start, uintptr_t end, void *marker) {
-    scan_range(marker, start, end, SCAN_WORDS);
+/* What is grey is so in its span, too, so queueing that is all that is needed. */
+void scan_give_back(struct marker *marker) {
+    while (marker->candidate_count > 0 || marker->found.count > 0 || marker->grey.count > 0) {
+        while (marker->grey.count > 0)
+            span_queue(marker, ring_take(&marker->grey).span);
+        if (marker->candidate_count > 0)
+            candidate_resolve(marker);
+        else if (marker->found.count > 0)
+            object_mark(marker, ring_take(&marker->found));
+    }
+    flush_claimed(marker);
+    if (marker->taken_next < marker->taken_count)
+        queue_append(marker->taken + marker->taken_next, marker->taken_count - marker->taken_next);
+    marker->taken_next = marker->taken_count = 0;
+}
+
+/* The later rings are fed while they are half empty, so that nothing is waited for. */
+void scan_drain_rings(struct marker *marker) {
+    while (marker->scanned < marker->limit) {
+        bool feeds = marker->grey.count < SCAN_RING / 2;
+        if (feeds && marker->found.count < SCAN_RING / 2 && marker->candidate_count > 0)
+            candidate_resolve(marker);
+        else if (feeds && marker->found.count > 0)
+            object_mark(marker, ring_take(&marker->found));
+        else if (marker->grey.count > 0)
+            object_scan(marker, ring_take(&marker->grey));
+        else
+            return;
+    }
+}
+
+struct part {
+    struct marker *marker;
+    uintptr_t start, end;
+};
+
+static void scan_resident(uintptr_t start, uintptr_t end, void *context) {
+    const struct part *part = context;
+    if (start < part->start)
+        start = part->start;
+    end += OVERLAP;
+    if (end > part->end)
+        end = part->end;
+    if (start < end)
+        scan_range(part->marker, start, end, SCAN_WORDS);
+}
+
+static bool is_grey(struct object object) {
+    return AO_char_load(object_state(object)) == OBJECT_GREY;
 }
 
 /* Takes the next slice; while there is another one, the span goes back on the queue for whoever is
  * free. The object is black when its last slice was taken. */
 static void scan_large(struct marker *marker, struct span *span) {
-    size_t from = AO_fetch_and_add_full(&span->scanned, SLICE_BYTES);
-    if (from >= span->object_bytes)
+    struct object object = {span, 0};
+    uintptr_t base = span->base;
+    size_t bytes = span->object_bytes;
+    if (!is_grey(object))
         return;
-    size_t to = from + SLICE_BYTES;
-    if (to < span->object_bytes) {
-        queue_push(span);
-    } else {
-        to = span->object_bytes;
-        AO_char_store(&span->states[0], object_live_colour());
-    }
-    if (span->object_bytes >= SPARSE_BYTES)
-        maps_resident(span->base + from, span->base + to, false, scan_resident, marker);
+    size_t from = AO_fetch_and_add_full(&span->scanned, SLICE_BYTES);
+    if (from >= bytes)
+        return;
+    size_t to = from + SLICE_BYTES + OVERLAP;
+    if (from + SLICE_BYTES < bytes)
+        span_queue(marker, span);
     else
-        scan_range(marker, span->base + from, span->base + to, SCAN_WORDS);
+        object_blacken(object);
+    struct part part = {marker, base + from, base + (to < bytes ? to : bytes)};
+    if (bytes >= SPARSE_BYTES)
+        maps_resident(part.start, part.end, false, scan_resident, &part);
+    else
+        scan_resident(part.start, part.end, &part);
+}
+
+void scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
+    uintptr_t first = object_address(object), last = first + object.span->object_bytes;
+    uintptr_t low = start - OVERLAP, high = end + OVERLAP;
+    low = low > first ? low : first;
+    high = high < last ? high : last;
+    if (low < high)
+        scan_range(marker, low, high, SCAN_WORDS);
 }
 
 static bool word_has_grey(const struct span *span, unsigned index) {
@@ -203,6 +301,7 @@ static bool word_has_grey(const struct span *span, unsigned index) {
     return ((states - ones) & ~states & highs) != 0;
 }
 
+/* Each object waits in the ring until its contents have come. */
 static void scan_small(struct marker *marker, struct span *span) {
     unsigned index = 0, count = AO_int_load(&span->object_count);
     while (index < count) {
@@ -211,14 +310,37 @@ static void scan_small(struct marker *marker, struct span *span) {
             continue;
         }
         struct object object = {span, index++};
-        if (AO_char_load(object_state(object)) == OBJECT_GREY)
-            object_scan(marker, object);
+        if (!is_grey(object))
+            continue;
+        __builtin_prefetch((void *)object_address(object));
+        ring_add(&marker->grey, object);
+        if (marker->grey.count == SCAN_RING)
+            object_scan(marker, ring_take(&marker->grey));
     }
 }
 
-void scan_span(struct marker *marker, struct span *span) {
+/* Queued spans come in batches: those that have to wait are fetched meanwhile. */
+static struct span *span_next(struct marker *marker) {
+    if (marker->taken_next == marker->taken_count) {
+        flush_claimed(marker);
+        marker->taken_next = 0;
+        marker->taken_count = queue_take(marker->taken, SCAN_SPANS);
+        for (unsigned i = 0; i < marker->taken_count; i++) {
+            __builtin_prefetch(marker->taken[i]);
+            __builtin_prefetch(marker->taken[i]->states);
+        }
+    }
+    return marker->taken_next < marker->taken_count ? marker->taken[marker->taken_next++] : NULL;
+}
+
+bool scan_next_span(struct marker *marker) {
+    struct span *span = span_next(marker);
+    if (span == NULL)
+        return false;
+    queue_release(span);
     if (span->span_class < 2)
         scan_large(marker, span);
     else
         scan_small(marker, span);
+    return true;
 }

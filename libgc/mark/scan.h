@@ -1,11 +1,16 @@
 /* Scanning: from words to objects, and from objects to their words.
  *
- * A word that points anywhere into an allocated white object makes it grey. Two short first-in,
+ * A word that points anywhere into an allocated white object makes it grey. Three short first-in,
  * first-out rings stand between a word and the memory it leads to, so that cache misses overlap:
- * candidates wait while their span's descriptor is fetched, objects wait while their contents are.
- * What finds the second ring full stays grey in its span, and the span is queued.
+ * candidates wait while their span's descriptor is fetched, those found to be objects while their
+ * state is, and grey objects while their contents are. What finds the last ring full stays grey in
+ * its span, and the span is queued.
  *
- * A marker is one thread's; any number may work at once.
+ * The program may run meanwhile, free what is being marked and use its memory anew: only white
+ * becomes grey and only grey becomes black, each by one compare-and-swap, and an object turns black
+ * before its contents are read, so that whoever rescans written pages knows which objects to read.
+ *
+ * A marker is one thread's; any number may work at once. It holds no lock but the queue's.
  */
 #ifndef TITHE_MARK_SCAN_H
 #define TITHE_MARK_SCAN_H
@@ -16,20 +21,36 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCAN_CANDIDATES = 16, SCAN_OBJECTS = 16 };
+enum { SCAN_RING = 32, SCAN_SPANS = 16 };
 
 struct candidate {
     struct span *span;
     uintptr_t address;
 };
 
-struct marker {
-    struct candidate candidates[SCAN_CANDIDATES];
-    struct object objects[SCAN_OBJECTS];
-    unsigned candidate_head, candidate_count;
-    unsigned object_head, object_count;
-    size_t marked_objects, marked_bytes; /* made grey or black by this marker */
+struct object_ring {
+    struct object objects[SCAN_RING];
+    unsigned head, count;
 };
+
+struct marker {
+    struct candidate candidates[SCAN_RING];
+    unsigned candidate_head, candidate_count;
+    struct object_ring found; /* may be white */
+    struct object_ring grey;  /* to be scanned */
+
+    struct span *taken[SCAN_SPANS]; /* off the queue and still claimed */
+    unsigned taken_next, taken_count;
+    struct span *claimed[SCAN_SPANS]; /* to be queued */
+    unsigned claimed_count;
+
+    size_t marked_objects, marked_bytes; /* made grey or black by this marker */
+    size_t scanned;                      /* bytes looked through: what work is measured in */
+    size_t limit;                        /* of scanned: at it, the rings go to the queue */
+    unsigned char *copy;                 /* SCAN_COPY_BYTES, aligned, for foreign memory */
+};
+
+enum { SCAN_COPY_BYTES = 32768 };
 
 /* What the words of a range are. */
 enum scan_mode {
@@ -41,10 +62,22 @@ enum scan_mode {
 /* Considers every word in [start, end), which must be readable. */
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
 
-/* Makes all objects that this marker holds in its rings black, and those they lead to. */
+/* The same for memory that may vanish or be closed to us: it is copied first. */
+void scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
+
+/* Makes all objects that this marker holds in its rings black, and those they lead to, until the
+ * rings are empty or the marker's limit is reached. */
 void scan_drain_rings(struct marker *marker);
 
-/* Scans the grey objects of a span just taken off the queue, or the next slice of a large one. */
-void scan_span(struct marker *marker, struct span *span);
+/* Scans the contents of an object again from start to end, which may stick out of it: it is black,
+ * or it is large and grey, and its pages were written. */
+void scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
+
+/* Scans the grey objects of the oldest queued span, or the next slice of a large one. False when
+ * none is queued. */
+bool scan_next_span(struct marker *marker);
+
+/* Queues whatever the marker holds. */
+void scan_give_back(struct marker *marker);
 
 #endif

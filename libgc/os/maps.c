@@ -10,6 +10,7 @@
  */
 #include "os/maps.h"
 
+#include "os/limits.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -17,7 +18,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 
 enum { READ_BYTES = 16384, LONGEST_LINE = 4096 + 256 };
@@ -45,8 +46,12 @@ enum residency { RESIDENCY_SCAN, RESIDENCY_PAGEMAP, RESIDENCY_MINCORE };
 
 static enum residency residency = RESIDENCY_SCAN;
 static bool swapped_out; /* some pages are in swap, which mincore cannot tell from absent ones */
-static long maps_fd = -1, pagemap_fd = -1, memory_fd = -1;
+static long pagemap_fd = -1, memory_fd = -1;
 static bool uses_memory_file;
+
+/* Which file pagemap_fd is. The program may close every descriptor it has, ours too, and open
+ * another file of the same number while a concurrent mark goes on. */
+static uint64_t pagemap_device, pagemap_inode;
 
 const char *maps_method(void) {
     static const char *const names[] = {"pagemap_scan", "pagemap", "mincore"};
@@ -78,8 +83,6 @@ static size_t copy_by_call(void *to, uintptr_t from, size_t bytes) {
     return got < 0 ? 0 : (size_t)got;
 }
 
-static bool is_filtered(void) { return system_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != 0; }
-
 static bool reads_itself(void) {
     char from = 1, to = 0;
     return copy_by_call(&to, (uintptr_t)&from, 1) == 1;
@@ -89,7 +92,7 @@ static bool reads_itself(void) {
 static bool choose_reading(void) {
     static bool chosen;
     if (!chosen)
-        uses_memory_file = is_filtered() || !reads_itself();
+        uses_memory_file = limits_filtered() || !reads_itself();
     chosen = true;
     if (!uses_memory_file)
         return true;
@@ -97,16 +100,30 @@ static bool choose_reading(void) {
     return memory_fd >= 0;
 }
 
-bool maps_open(void) {
-    maps_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0);
-    if (maps_fd < 0)
+static bool identify(long fd, uint64_t *device, uint64_t *inode) {
+    struct stat status;
+    if (system_call(SYS_fstat, fd, &status) != 0)
         return false;
-    if (!choose_reading()) {
-        maps_close();
-        return false;
-    }
+    *device = status.st_dev;
+    *inode = status.st_ino;
+    return true;
+}
+
+static bool is_still_pagemap(void) {
+    uint64_t device, inode;
+    return identify(pagemap_fd, &device, &inode) && device == pagemap_device &&
+           inode == pagemap_inode;
+}
+
+static bool open_pagemap(void) {
     pagemap_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-    if (pagemap_fd >= 0)
+    return pagemap_fd >= 0 && identify(pagemap_fd, &pagemap_device, &pagemap_inode);
+}
+
+bool maps_open(void) {
+    if (!choose_reading())
+        return false;
+    if (open_pagemap())
         residency = scan_works() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
     else
         residency = RESIDENCY_MINCORE;
@@ -115,12 +132,11 @@ bool maps_open(void) {
 }
 
 void maps_close(void) {
-    system_call(SYS_close, maps_fd);
-    if (pagemap_fd >= 0)
+    if (pagemap_fd >= 0 && is_still_pagemap())
         system_call(SYS_close, pagemap_fd);
     if (memory_fd >= 0)
         system_call(SYS_close, memory_fd);
-    maps_fd = pagemap_fd = memory_fd = -1;
+    pagemap_fd = memory_fd = -1;
 }
 
 static const char *parse_hex(const char *text, uintptr_t *value) {
@@ -183,29 +199,37 @@ static void parse_line(const char *line, struct map *map) {
     map->kind = kind_of(at);
 }
 
+/* Cuts what was read into lines; returns how many bytes of an unfinished one are left, moved to the
+ * front. */
+static size_t visit_lines(char *buffer, size_t filled,
+                          void (*visit)(const struct map *map, void *context), void *context) {
+    char *line = buffer, *newline;
+    while ((newline = memchr(line, '\n', buffer + filled - line)) != NULL) {
+        struct map map;
+        *newline = 0;
+        parse_line(line, &map);
+        visit(&map, context);
+        line = newline + 1;
+    }
+    filled = buffer + filled - line;
+    memmove(buffer, line, filled);
+    return filled;
+}
+
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context) {
     char buffer[READ_BYTES + LONGEST_LINE];
     size_t filled = 0;
-    for (;;) {
-        long got = system_call(SYS_read, maps_fd, buffer + filled, READ_BYTES);
-        if (got == -EINTR)
-            continue;
-        if (got <= 0)
-            return got == 0 && filled == 0;
-        filled += got;
-        char *line = buffer, *newline;
-        while ((newline = memchr(line, '\n', buffer + filled - line)) != NULL) {
-            struct map map;
-            *newline = 0;
-            parse_line(line, &map);
-            visit(&map, context);
-            line = newline + 1;
-        }
-        filled = buffer + filled - line;
+    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), got;
+    if (fd < 0)
+        return false;
+    while ((got = system_call(SYS_read, fd, buffer + filled, READ_BYTES)) > 0 || got == -EINTR) {
+        if (got > 0)
+            filled = visit_lines(buffer, filled + got, visit, context);
         if (filled > LONGEST_LINE)
-            return false;
-        memmove(buffer, line, filled);
+            break;
     }
+    system_call(SYS_close, fd);
+    return got == 0 && filled == 0;
 }
 
 struct visit {
@@ -258,7 +282,8 @@ static bool pagemap_flags(uintptr_t start, size_t pages, bool private_only, bool
     uint64_t entries[BATCH_PAGES];
     long want = pages * sizeof *entries;
     if (system_call(SYS_pread64, pagemap_fd, entries, want,
-                    start / vm_page_bytes() * sizeof *entries) != want)
+                    start / vm_page_bytes() * sizeof *entries) != want ||
+        !is_still_pagemap())
         return false;
     for (size_t i = 0; i < pages; i++)
         flags[i] = (entries[i] & (present | swapped)) && !(private_only && (entries[i] & file));
@@ -288,15 +313,19 @@ static void resident_by_flags(uintptr_t start, uintptr_t end, bool private_only,
     }
 }
 
+/* Where PAGEMAP_SCAN works and yet does not answer, as when the program has closed the file
+ * meanwhile, everything is taken as resident; what has become of the file's number is never read.
+ */
 void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
                    void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
     struct visit to = {visit, context};
     size_t page = vm_page_bytes();
     start &= ~(page - 1);
     end = (end + page - 1) & ~(page - 1);
-    if (residency == RESIDENCY_SCAN && resident_by_scan(start, end, private_only, to))
-        return;
-    resident_by_flags(start, end, private_only, to);
+    if (residency == RESIDENCY_SCAN && !resident_by_scan(start, end, private_only, to))
+        visit(start, end, context);
+    else if (residency != RESIDENCY_SCAN)
+        resident_by_flags(start, end, private_only, to);
 }
 
 size_t maps_read(void *to, uintptr_t from, size_t bytes) {

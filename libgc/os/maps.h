@@ -2,7 +2,7 @@
  * and a way to read them that survives their going away.
  *
  * Everything here works on a stopped or a running process and never faults: a page that vanished is
- * merely not read. One thread at a time, the one that runs the collection; needs /proc.
+ * merely not read. One thread opens and closes; between the two any number may ask. Needs /proc.
  */
 #ifndef TITHE_OS_MAPS_H
 #define TITHE_OS_MAPS_H
@@ -24,11 +24,13 @@ struct map {
     bool readable, writable, executable, shared;
 };
 
-/* Opens what reading needs. False when /proc is out of reach: then roots cannot be known. */
+/* Opens what the following need. False when there is no way to read memory safely. */
 bool maps_open(void);
 void maps_close(void);
 
-/* Calls visit for each map in address order. False when the list could not be read whole. */
+/* Calls visit for each map in address order. False when the list could not be read whole: then
+ * roots cannot be known. The program must not run meanwhile, or what it maps and unmaps may be
+ * missed. */
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context);
 
 /* Calls visit for each run of resident pages inside [start, end), never one read as zeros only

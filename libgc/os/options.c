@@ -13,31 +13,37 @@ struct options options = {
     .reserve = (size_t)1 << 40,
     .stop_timeout = 1000,
     .mask = true,
+    .workers = WORKERS_AUTOMATIC,
+    .assist = "switch",
     .collect = true,
 };
 
-enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT };
+enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT, OPTION_CHOICE };
 
 struct option {
     const char *key;
     enum option_type type;
     void *value;
     size_t lowest, highest;
+    const char *choices; /* words between spaces */
 };
 
 static const struct option table[] = {
-    {"stats", OPTION_SWITCH, &options.stats, 0, 0},
-    {"summary", OPTION_SIZE, &options.summary, 0, SIZE_MAX},
-    {"gc_every", OPTION_SIZE, &options.gc_every, 0, SIZE_MAX},
-    {"percent", OPTION_SIZE, &options.percent, 1, 10000},
-    {"min_heap", OPTION_SIZE, &options.min_heap, 0, (size_t)1 << 46},
-    {"reserve", OPTION_SIZE, &options.reserve, (size_t)1 << 26, (size_t)1 << 46},
-    {"stop_timeout", OPTION_SIZE, &options.stop_timeout, 1, 3600000},
-    {"signal", OPTION_SIZE, &options.signal, 34, 64},
-    {"mask", OPTION_SWITCH, &options.mask, 0, 0},
-    {"unaligned", OPTION_SWITCH, &options.unaligned, 0, 0},
-    {"collect", OPTION_SWITCH, &options.collect, 0, 0},
-    {"log", OPTION_TEXT, options.log, 0, sizeof options.log},
+    {"stats", OPTION_SWITCH, &options.stats, 0, 0, NULL},
+    {"summary", OPTION_SIZE, &options.summary, 0, SIZE_MAX, NULL},
+    {"gc_every", OPTION_SIZE, &options.gc_every, 0, SIZE_MAX, NULL},
+    {"percent", OPTION_SIZE, &options.percent, 1, 10000, NULL},
+    {"min_heap", OPTION_SIZE, &options.min_heap, 0, (size_t)1 << 46, NULL},
+    {"reserve", OPTION_SIZE, &options.reserve, (size_t)1 << 26, (size_t)1 << 46, NULL},
+    {"stop_timeout", OPTION_SIZE, &options.stop_timeout, 1, 3600000, NULL},
+    {"signal", OPTION_SIZE, &options.signal, 34, 64, NULL},
+    {"mask", OPTION_SWITCH, &options.mask, 0, 0, NULL},
+    {"unaligned", OPTION_SWITCH, &options.unaligned, 0, 0, NULL},
+    {"workers", OPTION_SIZE, &options.workers, 0, WORKERS_MOST, NULL},
+    {"limit", OPTION_SIZE, &options.limit, 0, SIZE_MAX, NULL},
+    {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
+    {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
+    {"log", OPTION_TEXT, options.log, 0, sizeof options.log, NULL},
 };
 
 static bool parse_switch(const char *text, size_t length, bool *value) {
@@ -80,12 +86,24 @@ static bool parse_text(const char *text, size_t length, const struct option *opt
     return true;
 }
 
+static bool parse_choice(const char *text, size_t length, const struct option *option) {
+    for (const char *word = option->choices; *word; word += strspn(word, " ")) {
+        size_t word_length = strcspn(word, " ");
+        if (word_length == length && memcmp(word, text, length) == 0)
+            return parse_text(text, length, option);
+        word += word_length;
+    }
+    return false;
+}
+
 static bool option_set(const struct option *option, const char *text, size_t length) {
     switch (option->type) {
     case OPTION_SWITCH:
         return parse_switch(text, length, option->value);
     case OPTION_SIZE:
         return parse_size(text, length, option);
+    case OPTION_CHOICE:
+        return parse_choice(text, length, option);
     default:
         return parse_text(text, length, option);
     }

@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+enum { WORKERS_MOST = 64, WORKERS_AUTOMATIC };
+
 struct options {
     bool stats;          /* stats: one line a cycle and one at exit */
     size_t summary;      /* summary: one line at exit, if the process has this pid */
@@ -21,8 +23,11 @@ struct options {
     size_t signal;       /* signal: number of the stop signal; 0 chooses a free one */
     bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
     bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
-    bool collect;        /* collect: off never collects; free still works */
-    char log[256];       /* log: file the lines are appended to instead of standard error */
+    size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
+    size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
+    char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
+    bool collect;   /* collect: off never collects; free still works */
+    char log[256];  /* log: file the lines are appended to instead of standard error */
 };
 
 extern struct options options;

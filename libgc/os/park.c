@@ -17,6 +17,10 @@ void park_wake(volatile unsigned *word, int count) {
     system_call(SYS_futex, word, FUTEX_WAKE | FUTEX_PRIVATE_FLAG, count);
 }
 
+void park_wait_shared(volatile unsigned *word, unsigned expected) {
+    system_call(SYS_futex, word, FUTEX_WAIT, expected, NULL);
+}
+
 static unsigned lock_mark_contended(struct lock *lock) {
     for (;;) {
         unsigned seen = AO_int_load(&lock->word);

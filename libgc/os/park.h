@@ -25,6 +25,9 @@ void park_wait(volatile unsigned *word, unsigned expected, long long nanoseconds
 /* Wakes up to count sleepers on word. */
 void park_wake(volatile unsigned *word, int count);
 
+/* The same for a word that the kernel clears and wakes when a thread ends. */
+void park_wait_shared(volatile unsigned *word, unsigned expected);
+
 void lock_take_contended(struct lock *lock);
 
 static inline void lock_take(struct lock *lock) {

@@ -47,6 +47,24 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
     return true;
 }
 
+enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 4 << 20 };
+
+bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step) {
+    size_t have = AO_load(&region->committed);
+    if (bytes <= have)
+        return true;
+    if (bytes < SMALL_TABLE_BYTES)
+        return vm_region_commit(region, bytes, step);
+    uintptr_t end = round_up(region->start + bytes, HUGE_PAGE_BYTES);
+    if (!vm_region_commit(region, end - region->start, 0))
+        return vm_region_commit(region, bytes, step);
+    uintptr_t first = (region->start + have) & ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
+    if (first < region->start)
+        first = region->start;
+    system_call(SYS_madvise, first, end - first, MADV_HUGEPAGE);
+    return true;
+}
+
 void vm_region_trim(struct vm_region *region, size_t keep) {
     size_t committed = AO_load(&region->committed);
     keep = round_up(keep < committed ? committed : keep, vm_page_bytes());

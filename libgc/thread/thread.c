@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-enum { ALTSTACK_BYTES = 65536 };
+enum { ALTSTACK_BYTES = 98304 };
 
 struct thread thread_absent, thread_left;
 __thread struct thread *thread_self __attribute__((tls_model("initial-exec"))) = &thread_absent;
@@ -21,6 +21,10 @@ void (*thread_registered_hook)(void);
 
 static struct thread *first, *unused;
 static unsigned count;
+static int process; /* the one that the collector belongs to; 0 before thread_own_process */
+
+void thread_own_process(void) { process = tasks_process(); }
+bool thread_in_own_process(void) { return tasks_process() == process; }
 
 struct thread *thread_first(void) {
     return first;
@@ -59,6 +63,9 @@ static void record_clear(struct thread *thread) {
     thread->stack_pointer = 0;
     thread->context = NULL;
     thread->call_broken = false;
+    AO_int_store(&thread->stack_due, 0);
+    thread->assist_bytes = 0;
+    thread->assist_nanoseconds = 0;
 }
 
 static void record_unlink(struct thread *thread) {
@@ -84,6 +91,15 @@ struct thread *thread_adopt(int tid) {
         record_link(thread, tid);
     return thread;
 }
+
+struct thread *thread_add_collector(void) {
+    struct thread *thread = thread_adopt(0);
+    if (thread)
+        AO_int_store(&thread->state, THREAD_COLLECTS);
+    return thread;
+}
+
+void thread_drop_collector(struct thread *thread) { record_unlink(thread); }
 
 /* A thread that was adopted during an earlier stop keeps its record. */
 static struct thread *thread_register(void) {
@@ -162,7 +178,7 @@ static bool altstack_make(struct thread *thread) {
 void thread_ensure_altstack(void) {
     struct thread *thread = thread_self;
     stack_t current;
-    if (!thread->has_cache || thread->program_altstack)
+    if (!thread->has_cache || !altstack_make(thread) || thread->program_altstack)
         return;
     if (system_call(SYS_sigaltstack, 0, &current) != 0)
         return;
@@ -170,8 +186,6 @@ void thread_ensure_altstack(void) {
         thread->program_altstack = (uintptr_t)current.ss_sp != thread->altstack_low;
         return;
     }
-    if (!altstack_make(thread))
-        return;
     stack_t stack = {.ss_sp = (void *)thread->altstack_low,
                      .ss_size = thread->altstack_high - thread->altstack_low};
     system_call(SYS_sigaltstack, &stack, 0);
@@ -193,5 +207,4 @@ void thread_after_fork(void) {
         AO_int_store(&thread->state, thread == thread_self ? THREAD_RUNNING : THREAD_GONE);
     if (thread_self->has_cache)
         thread_self->tid = tasks_self();
-    thread_drop_gone();
 }

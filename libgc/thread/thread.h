@@ -16,11 +16,14 @@
 #include <stdint.h>
 
 enum thread_state {
-    THREAD_RUNNING,  /* written by the collecting thread */
-    THREAD_STOPPING, /* written by the collecting thread before it sends the signal */
-    THREAD_STOPPED,  /* written by the thread in its stop handler, release */
-    THREAD_GONE,     /* written by the collecting thread: the kernel knows it no more */
-    THREAD_STATES    /* a state word is the epoch of its stop times this, plus the state */
+    THREAD_RUNNING,   /* written by the collecting thread */
+    THREAD_STOPPING,  /* written by the collecting thread before it sends the signal */
+    THREAD_STOPPED,   /* written by the thread in its stop handler, release */
+    THREAD_FROZEN,    /* written by the thread: its own stack rests while it works on another */
+    THREAD_HELD,      /* frozen, and not to return to its own stack while the world is stopped */
+    THREAD_GONE,      /* written by the collecting thread: the kernel knows it no more */
+    THREAD_COLLECTS,  /* one of the collector's own, which is never stopped */
+    THREAD_STATES = 8 /* a state word is the epoch of its stop times this, plus the state */
 };
 
 struct thread {
@@ -34,8 +37,24 @@ struct thread {
     bool altstack_tried;                   /* thread_ensure_altstack was called */
     bool program_altstack;                 /* the program set one of its own in this thread */
 
-    volatile uintptr_t stack_pointer; /* while stopped: where its frames begin */
+    volatile uintptr_t stack_pointer; /* while stopped or frozen: where its frames begin */
     const void *volatile context;     /* while stopped by signal: its registers */
+    unsigned long signal_mask;        /* what it was before the thread froze; the thread */
+
+    /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
+     * assist. Set by the collecting thread; whoever sets it to 0 does the work. */
+    volatile unsigned stack_due;
+
+    /* The rest is the assist's; see cycle/assist.h. */
+    volatile bool assist_due;     /* the thread sent itself a signal in order to assist */
+    long assist_bytes;            /* credit, or debt if negative; the thread */
+    unsigned assist_cycle;        /* the cycle that assist_bytes is about; the thread */
+    void *param;                  /* what an assist has to tell its thread; the thread */
+    volatile unsigned paid;       /* a parked thread sleeps on it; see cycle/credit.c */
+    long owed;                    /* work that a parked thread still owes; the credit's lock */
+    struct thread *next_parked;   /* the credit's lock */
+    long long assist_nanoseconds; /* spent on assists and not yet reported; the thread */
+    unsigned awaited;             /* the cycle whose end the thread waits for; the thread */
 
     /* Set by the stop handler when it broke a call that must go on; read and cleared by the wrapper
      * of that call in the same thread. */
@@ -60,7 +79,8 @@ void thread_leave(void);
 /* Tells the bounds of the calling thread's own stack. */
 void thread_set_stack(uintptr_t low, uintptr_t high);
 
-/* Gives the calling thread an alternate signal stack if it has none of any kind. */
+/* Gives the calling thread an alternate stack, and makes it the thread's signal stack if that has
+ * none of any kind. */
 void thread_ensure_altstack(void);
 
 static inline enum thread_state thread_state(const struct thread *thread) {
@@ -76,10 +96,20 @@ unsigned thread_count(void);
  * memory. */
 struct thread *thread_adopt(int tid);
 
-/* With the registry's lock and the world running: drops the records of threads marked gone. */
+/* The same for a thread of the collector's, and its end. */
+struct thread *thread_add_collector(void);
+void thread_drop_collector(struct thread *thread);
+
+/* With the registry's lock, no lock of the heap, and the world running: drops the records of
+ * threads marked gone. */
 void thread_drop_gone(void);
 
-/* In the child of a fork: all threads but the calling one are gone, and it has a new id. */
+/* Remembers which process the collector belongs to, and tells whether we are in it: the child of a
+ * vfork or a raw fork runs with our memory or a copy of it, but without our threads. */
+void thread_own_process(void);
+bool thread_in_own_process(void);
+
+/* In the child of a fork: marks all threads gone but the calling one, which has a new id. */
 void thread_after_fork(void);
 
 /* Called by thread_current when a thread registers, for the floor that wants to know when it ends.

@@ -1,14 +1,15 @@
 /* Stop and start by signal; see world.h.
  *
- * The collecting thread moves a record to stopping and sends the signal; the handler publishes
- * where the thread stands, moves the record to stopped and sleeps until the epoch changes. That
- * exchange is the acknowledgement, and it carries the epoch, so that a handler which was delayed
+ * The stopping thread moves a record to stopping and sends the signal; the handler publishes where
+ * the thread stands, moves the record to stopped and sleeps until the epoch changes. That exchange
+ * is the acknowledgement, and it carries the epoch, so that a handler which was delayed
  * over the end of one stop into the next knows which one it serves: a signal that arrives after its
  * stop was cancelled finds the record running and returns at once. Neither side waits for the other
  * to leave.
  */
 #include "thread/world.h"
 
+#include "os/clock.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/signal.h"
@@ -18,11 +19,11 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <time.h>
 
 enum { PATIENCE_MILLISECONDS = 20, MOST_ROUNDS = 1000 };
 
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
+void (*world_asked_hook)(struct thread *thread);
 
 static int stop_signal, installed_signal;
 static volatile unsigned epoch; /* odd while stopping or stopped; the collecting thread, release */
@@ -51,15 +52,25 @@ static bool exchange_state(struct thread *thread, unsigned word, enum thread_sta
     return AO_int_compare_and_swap_full(&thread->state, word, next);
 }
 
-static void stop_here(struct thread *thread) {
-    unsigned word = AO_int_load_acquire(&thread->state);
-    if (word % THREAD_STATES != THREAD_STOPPING || !exchange_state(thread, word, THREAD_STOPPED))
-        return;
-    unsigned stop = word / THREAD_STATES, seen;
+static void tell_stopper(void) {
     AO_int_fetch_and_add1_full(&stirred);
     park_wake(&stirred, INT_MAX);
-    while ((seen = AO_int_load_acquire(&epoch)) % (UINT_MAX / THREAD_STATES + 1) == stop)
+}
+
+static bool is_stop(unsigned seen, unsigned stop) {
+    return seen % (UINT_MAX / THREAD_STATES + 1) == stop;
+}
+
+/* False when the thread is not to be stopped. */
+static bool stop_here(struct thread *thread) {
+    unsigned word = AO_int_load_acquire(&thread->state);
+    if (word % THREAD_STATES != THREAD_STOPPING || !exchange_state(thread, word, THREAD_STOPPED))
+        return false;
+    unsigned stop = word / THREAD_STATES, seen;
+    tell_stopper();
+    while (is_stop(seen = AO_int_load_acquire(&epoch), stop))
         park_wait(&epoch, seen, -1);
+    return true;
 }
 
 /* Uses nothing thread-local: the thread may have been made by raw clone, with no TLS of its own. */
@@ -73,10 +84,37 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
     if (thread->tid == tasks_self()) {
         thread->context = context;
         thread->stack_pointer = signal_stack_pointer(context);
-        stop_here(thread);
+        if (!stop_here(thread) && world_asked_hook)
+            world_asked_hook(thread);
     }
     if (signal_broke_call(context))
         thread->call_broken = true;
+}
+
+void world_freeze(struct thread *thread, const void *context) {
+    thread->context = context;
+    for (;;) {
+        unsigned word = AO_int_load_acquire(&thread->state);
+        bool stopping = word % THREAD_STATES == THREAD_STOPPING;
+        if (!exchange_state(thread, word, stopping ? THREAD_HELD : THREAD_FROZEN))
+            continue;
+        if (stopping)
+            tell_stopper();
+        return;
+    }
+}
+
+void world_thaw(struct thread *thread) {
+    for (;;) {
+        unsigned seen = AO_int_load_acquire(&epoch);
+        unsigned word = AO_int_load_acquire(&thread->state);
+        if (word % THREAD_STATES != THREAD_HELD) {
+            if (exchange_state(thread, word, THREAD_RUNNING))
+                return;
+        } else {
+            park_wait(&epoch, seen, -1);
+        }
+    }
 }
 
 static bool install_handler(void) {
@@ -91,16 +129,33 @@ static bool install_handler(void) {
     return signal_install(number, stop_handler);
 }
 
-static void send_stop(struct thread *thread) {
-    AO_int_store_release(&thread->state, state_word(AO_int_load(&epoch), THREAD_STOPPING));
-    if (signal_send(thread->tid, installed_signal, thread) == -ESRCH)
-        AO_int_store(&thread->state, THREAD_GONE);
+/* Sends the signal; a thread that the kernel does not know any more is gone. */
+static bool send_signal(struct thread *thread) {
+    if (signal_send(thread->tid, installed_signal, thread) != -ESRCH)
+        return true;
+    AO_int_store(&thread->state, THREAD_GONE);
+    return false;
 }
 
-static void send_stop_to_running(int self) {
+static void stop_thread(struct thread *thread) {
+    unsigned stop = AO_int_load(&epoch);
+    for (;;) {
+        unsigned word = AO_int_load_acquire(&thread->state);
+        enum thread_state state = word % THREAD_STATES;
+        if (state != THREAD_RUNNING && state != THREAD_FROZEN)
+            return;
+        enum thread_state next = state == THREAD_RUNNING ? THREAD_STOPPING : THREAD_HELD;
+        if (!AO_int_compare_and_swap_full(&thread->state, word, state_word(stop, next)))
+            continue;
+        if (state == THREAD_RUNNING)
+            send_signal(thread);
+        return;
+    }
+}
+
+static void stop_known(void) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid != self && thread_state(thread) == THREAD_RUNNING)
-            send_stop(thread);
+        stop_thread(thread);
 }
 
 /* False when the thread is in an uninterruptible call, so that waiting for it has no end in sight.
@@ -113,25 +168,19 @@ static bool check_late(struct thread *thread) {
     return state != 'D';
 }
 
-static long long now_milliseconds(void) {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return now.tv_sec * 1000ll + now.tv_nsec / 1000000;
-}
-
 static bool wait_for(struct thread *thread, long long limit) {
     for (;;) {
         unsigned seen = AO_int_load_acquire(&stirred);
         if (thread_state(thread) != THREAD_STOPPING)
             return true;
         park_wait(&stirred, seen, PATIENCE_MILLISECONDS * 1000000ll);
-        if (AO_int_load(&stirred) == seen && (!check_late(thread) || now_milliseconds() > limit))
+        if (AO_int_load(&stirred) == seen && (!check_late(thread) || clock_nanoseconds() > limit))
             return thread_state(thread) != THREAD_STOPPING;
     }
 }
 
 static bool wait_for_all(void) {
-    long long limit = now_milliseconds() + options.stop_timeout;
+    long long limit = clock_nanoseconds() + (long long)options.stop_timeout * 1000000;
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
         if (!wait_for(thread, limit))
             return false;
@@ -139,7 +188,6 @@ static bool wait_for_all(void) {
 }
 
 struct adoption {
-    int self;
     unsigned zombies, adopted;
 };
 
@@ -153,33 +201,28 @@ static bool adopt_unknown(int tid, void *context) {
         adoption->zombies++;
         return true;
     }
-    if (tid == adoption->self)
-        return true;
     adoption->adopted++;
     return thread_adopt(tid) != NULL;
 }
 
-static unsigned count_present(int self) {
+static unsigned count_present(void) {
     unsigned present = 0;
-    bool self_seen = false;
-    for (struct thread *thread = thread_first(); thread; thread = thread->next) {
-        present += thread_state(thread) != THREAD_GONE;
-        self_seen |= thread->tid == self;
-    }
-    return present + !self_seen;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        present += thread_state(thread) != THREAD_GONE && thread->tid != 0;
+    return present;
 }
 
 /* Stops everybody known, then looks whether the kernel knows more, until it does not. */
-static bool stop_everybody(int self) {
+static bool stop_everybody(void) {
     unsigned zombies = 0;
     for (int round = 0; round < MOST_ROUNDS; round++) {
-        send_stop_to_running(self);
+        stop_known();
         if (!wait_for_all())
             return false;
         int count = tasks_count();
-        if (count >= 0 && (unsigned)count == count_present(self) + zombies)
+        if (count >= 0 && (unsigned)count == count_present() + zombies)
             return true;
-        struct adoption adoption = {.self = self};
+        struct adoption adoption = {0};
         if (!tasks_each(adopt_unknown, &adoption))
             return false;
         zombies = adoption.zombies;
@@ -193,17 +236,42 @@ bool world_stop(void) {
     if (!install_handler())
         return false;
     AO_int_fetch_and_add1_full(&epoch);
-    if (stop_everybody(tasks_self()))
+    if (stop_everybody())
         return true;
     world_start();
     return false;
 }
 
+/* What the record becomes again, also when the stop was given up before the thread had stopped. */
+static void start_thread(struct thread *thread) {
+    for (;;) {
+        unsigned word = AO_int_load_acquire(&thread->state);
+        enum thread_state state = word % THREAD_STATES;
+        if (state != THREAD_STOPPED && state != THREAD_STOPPING && state != THREAD_HELD)
+            return;
+        if (exchange_state(thread, word, state == THREAD_HELD ? THREAD_FROZEN : THREAD_RUNNING))
+            return;
+    }
+}
+
 void world_start(void) {
-    int self = tasks_self();
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread_state(thread) != THREAD_GONE && thread->tid != self)
-            AO_int_store(&thread->state, THREAD_RUNNING);
+        start_thread(thread);
     AO_int_fetch_and_add1_full(&epoch);
     park_wake(&epoch, INT_MAX);
 }
+
+void world_ask_stacks(void) {
+    if (!install_handler())
+        return;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next) {
+        enum thread_state state = thread_state(thread);
+        if (state != THREAD_RUNNING && state != THREAD_FROZEN)
+            continue;
+        AO_int_store_full(&thread->stack_due, 1);
+        if (state == THREAD_RUNNING)
+            send_signal(thread);
+    }
+}
+
+bool world_ask_self(struct thread *thread) { return install_handler() && send_signal(thread); }

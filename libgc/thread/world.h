@@ -5,6 +5,10 @@
  * record first. A thread that does not stop within the limit, or is in an uninterruptible call,
  * cancels the stop: everybody goes on and nothing may be concluded.
  *
+ * A thread whose own stack is frozen, because it works on another one, counts as stopped without
+ * being sent anything; it may not return to its own stack before the world starts again. The
+ * collector's own threads are never stopped. The caller is one of either.
+ *
  * The caller holds the registry's lock and whatever locks it will need while the world is stopped,
  * so that no stopped thread holds one of them. One caller at a time.
  */
@@ -12,6 +16,8 @@
 #define TITHE_THREAD_WORLD_H
 
 #include <stdbool.h>
+
+struct thread;
 
 /* Picks and reserves the stop signal without installing anything. The shim keeps it out of the
  * program's masks. 0 when the program left none free. */
@@ -29,5 +35,27 @@ extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
 /* False when some thread could not be stopped; then everybody runs again. */
 bool world_stop(void);
 void world_start(void);
+
+/* Freezes the calling thread: from here until world_thaw it counts as stopped. Called on another
+ * stack than its own, with all signals blocked: by altstack_call with &thread->stack_pointer and no
+ * context, or in world_asked_hook with the one that is in the record. */
+void world_freeze(struct thread *thread, const void *context);
+
+/* Waits while the world is stopped. The thread may then return to its own stack. */
+void world_thaw(struct thread *thread);
+
+/* Asks every thread of the program to scan its own stack soon: sets stack_due and sends a signal,
+ * upon which the hook below is called in that thread. One that is frozen gets no signal and is to
+ * look before it thaws. With the registry's lock. */
+void world_ask_stacks(void);
+
+/* Called in the stop handler when the thread is not to be stopped: with all signals blocked, the
+ * interrupted stack pointer published in the record, on the signal stack if there is one. The
+ * thread may have no thread-local memory. Set before the first signal is sent. */
+extern void (*world_asked_hook)(struct thread *thread);
+
+/* Sends the calling thread the signal, for the hook above to be called on its signal stack. False
+ * when that is impossible. */
+bool world_ask_self(struct thread *thread);
 
 #endif

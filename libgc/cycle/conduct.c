@@ -1,0 +1,327 @@
+/* Begin, rounds, the stop, the end; see conduct.h. */
+#include "cycle/conduct.h"
+
+#include "cycle/assist.h"
+#include "cycle/credit.h"
+#include "cycle/pace.h"
+#include "cycle/phase.h"
+#include "cycle/report.h"
+#include "heap/layout.h"
+#include "heap/object.h"
+#include "heap/pages.h"
+#include "heap/sweep.h"
+#include "mark/drain.h"
+#include "mark/jobs.h"
+#include "mark/queue.h"
+#include "mark/rescan.h"
+#include "mark/roots.h"
+#include "os/clock.h"
+#include "os/dirty.h"
+#include "os/log.h"
+#include "os/maps.h"
+#include "os/syscall.h"
+#include "thread/thread.h"
+#include "thread/world.h"
+
+#include <time.h>
+
+enum {
+    MOST_ROUNDS = 16,
+    FEWEST_ROUNDS = 3,        /* while more than few pages are written */
+    FEW_WRITTEN = 1 << 20,    /* bytes of written pages that the stop can do with */
+    MOST_FAILED_STOPS = 6,    /* then the cycle is given up */
+    FIRST_PATIENCE = 1000000, /* nanoseconds before a stop is tried again, doubled each time */
+    STOPPED_NAP = 20000       /* nanoseconds, when others have the last work of the stop */
+};
+
+void (*cycle_marked_hook)(struct marker *marker);
+
+static struct cycle current;                           /* under the cycle's lock */
+static volatile unsigned begun, ended, last_cancelled; /* the conductor; release */
+
+unsigned conduct_begun(void) { return AO_int_load_acquire(&begun); }
+unsigned conduct_ended(void) { return AO_int_load_acquire(&ended); }
+bool conduct_was_cancelled(unsigned cycle) { return AO_int_load(&last_cancelled) == cycle; }
+
+void conduct_lock_heap(void) {
+    lock_take(&thread_registry_lock);
+    span_sets_lock();
+    pages_lock();
+}
+
+void conduct_unlock_heap(void) {
+    pages_unlock();
+    span_sets_unlock();
+    thread_drop_gone();
+    lock_give(&thread_registry_lock);
+}
+
+static bool is_all_swept(void) {
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
+        if (span_sets[class].unswept.first)
+            return false;
+    return true;
+}
+
+/* The locks are taken before every span is known to be swept, because only then it stays so. */
+static void sweep_until_locked(void) {
+    for (;;) {
+        sweep_finish();
+        conduct_lock_heap();
+        if (is_all_swept())
+            return;
+        conduct_unlock_heap();
+    }
+}
+
+/* With the locks of the heap. What is allocated from here on is black and is only ever read as part
+ * of a written page, so the pages must have been protected before, or the world be stopped. */
+static void swap_colours(void) {
+    object_swap_colours();
+    AO_store(&heap.marked, 0);
+    AO_char_store_release(&heap.marking, 1);
+    current.live_before = AO_load(&heap.live);
+}
+
+static void close(bool done) {
+    maps_close();
+    if (!done)
+        AO_int_store(&last_cancelled, AO_int_load(&begun));
+    report_cycle(&current, done);
+    AO_int_store_release(&ended, AO_int_load(&begun));
+    phase_close();
+    credit_wake_all();
+}
+
+/* Everything that is allocated stays so, whatever this mark has reached. No marker is at work. */
+static void forget_mark(void) {
+    AO_char_store(&heap.marking, 0);
+    sweep_begin(true);
+}
+
+static void give_up(const char *reason) {
+    log_once("%s: nothing is collected", reason);
+    jobs_clear();
+    queue_clear();
+    conduct_lock_heap();
+    if (AO_char_load(&heap.marking))
+        forget_mark();
+    conduct_unlock_heap();
+    pace_cancel();
+    close(false);
+}
+
+/* Tracks the heap, once, and protects what was written before. */
+static void ignore_pages(uintptr_t start, uintptr_t end, void *context) {
+    (void)start, (void)end, (void)context;
+}
+
+static bool arm(void) {
+    uintptr_t start = heap.objects.start;
+    return dirty_arm() && dirty_track(start, start + heap.objects.reserved) &&
+           dirty_take(start, start + pages_used_bytes(), ignore_pages, NULL);
+}
+
+/* The first round: all root memory but stacks, which their threads scan themselves when asked. */
+static bool open_first_round(void) {
+    struct marker none = {0};
+    lock_take(&thread_registry_lock);
+    bool known = roots_prepare(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
+    if (known) {
+        phase_open();
+        world_ask_stacks();
+    }
+    lock_give(&thread_registry_lock);
+    return known;
+}
+
+static void stop_and_end(void);
+
+static void number_cycle(void) {
+    current.number = AO_int_load(&begun) + 1;
+    AO_int_store_release(&begun, current.number);
+    AO_int_store_release(&assist_cycle, current.number);
+}
+
+void conduct_begin(enum cycle_trigger trigger) {
+    current = (struct cycle){.trigger = trigger,
+                             .trigger_bytes = pace_trigger(),
+                             .goal_bytes = pace_goal(),
+                             .concurrent = dirty_start() != DIRTY_NONE && arm()};
+    credit_reset();
+    assist_reset();
+    pace_begin(AO_load(&heap.live), clock_nanoseconds());
+    number_cycle();
+    if (!current.concurrent) {
+        stop_and_end();
+        return;
+    }
+    sweep_until_locked();
+    swap_colours();
+    conduct_unlock_heap();
+    if (!maps_open() || !open_first_round())
+        give_up("memory cannot be read safely, or its list has no room");
+}
+
+/* Pages are rescanned at least once, and until few were written between two rounds, or hardly fewer
+ * than before. */
+static bool wants_round(void) {
+    size_t before = current.written;
+    current.written = rescan_take_count();
+    if (!current.concurrent || current.rounds >= MOST_ROUNDS)
+        return false;
+    pace_round(current.written);
+    if (current.rounds <= FEWEST_ROUNDS)
+        return current.rounds == 1 || current.written > FEW_WRITTEN;
+    return current.written > FEW_WRITTEN && current.written < before / 10 * 9;
+}
+
+static bool open_round(void) {
+    if (!rescan_plan_heap(false) || !roots_plan_written())
+        return false;
+    phase_open();
+    credit_wake_all();
+    return true;
+}
+
+void conduct_advance(void) {
+    current.rounds++;
+    if (wants_round()) {
+        if (!open_round())
+            give_up("out of memory for the list of written pages");
+        return;
+    }
+    stop_and_end();
+}
+
+/* A cached object was handed to no one: it is alive, but what it contains does not count. */
+static void keep_cached(void *address, void *context) {
+    struct object object;
+    (void)context;
+    if (!object_find((uintptr_t)address, &object) || *object_state(object) != object_white())
+        return;
+    AO_char_store(object_state(object), object_live_colour());
+    AO_fetch_and_add(&heap.marked, object.span->object_bytes);
+    current.cached_objects++;
+}
+
+static void keep_caches(void) {
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread->has_cache)
+            cache_each(&thread->cache, keep_cached, NULL);
+}
+
+/* Others may help, workers and frozen threads; nobody else claims, because that needs the cycle's
+ * lock. */
+static void drain_stopped(struct marker *marker) {
+    do {
+        if (phase_enter()) {
+            drain(marker, SIZE_MAX);
+            assist_count_marked(marker);
+            phase_leave();
+        }
+        unsigned announcement = queue_announce();
+        if (phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left())
+            queue_sleep(announcement, STOPPED_NAP);
+        else
+            queue_withdraw();
+    } while (!phase_claim());
+}
+
+/* What the plan finds by itself goes to the queue before the phase opens, because until then nobody
+ * counts this marker. */
+static bool mark_stopped(struct marker *marker) {
+    bool known = roots_plan(marker, current.concurrent ? ROOTS_WRITTEN : ROOTS_ALL);
+    if (current.concurrent)
+        known &= rescan_plan_heap(true);
+    drain(marker, 0);
+    current.stop_planned = clock_nanoseconds();
+    phase_open();
+    drain_stopped(marker);
+    if (known && cycle_marked_hook)
+        cycle_marked_hook(marker);
+    return known;
+}
+
+/* The live bytes are what was marked; what the sweep will find was subtracted by this. */
+static void settle(void) {
+    keep_caches();
+    size_t live = AO_load(&heap.live), marked = AO_load(&heap.marked);
+    current.live_most = live;
+    current.live_after = marked;
+    AO_store(&heap.live, marked);
+    AO_fetch_and_add(&heap.collected, live - marked);
+    AO_char_store(&heap.marking, 0);
+    sweep_begin(false);
+}
+
+enum stop_result { STOP_FAILED, STOP_ROOTS_UNKNOWN, STOP_DONE };
+
+/* With the locks of the heap; if nothing is marked yet, all of it is swept. */
+static enum stop_result stopped_phase(void) {
+    _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
+    struct marker marker = {.copy = copy};
+    current.stop_begun = clock_nanoseconds();
+    if (!world_stop())
+        return STOP_FAILED;
+    current.stop_stopped = clock_nanoseconds();
+    if (!current.concurrent)
+        swap_colours();
+    bool known = mark_stopped(&marker);
+    current.stop_scanned = marker.scanned;
+    if (known)
+        settle();
+    current.stop_settled = clock_nanoseconds();
+    world_start();
+    current.stop_nanoseconds = clock_nanoseconds() - current.stop_begun;
+    pace_work_done(marker.scanned);
+    return known ? STOP_DONE : STOP_ROOTS_UNKNOWN;
+}
+
+/* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork.
+ * Marking goes on meanwhile, and another stop is tried when it is complete again. */
+static void try_again(void) {
+    long long nap = (long long)FIRST_PATIENCE << current.failed_stops;
+    struct timespec patience = {nap / 1000000000, nap % 1000000000};
+    if (++current.failed_stops == MOST_FAILED_STOPS) {
+        give_up("not every thread could be stopped");
+        return;
+    }
+    system_call(SYS_nanosleep, &patience, 0);
+    if (!current.concurrent)
+        stop_and_end();
+    else if (!open_round())
+        give_up("out of memory for the list of written pages");
+}
+
+static void stop_and_end(void) {
+    if (current.concurrent)
+        conduct_lock_heap();
+    else
+        sweep_until_locked();
+    bool prepared = roots_prepare(thread_count()) && (current.concurrent || maps_open());
+    enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
+    conduct_unlock_heap();
+    if (result == STOP_DONE) {
+        pace_end(current.live_after, roots_bytes());
+        close(true);
+    } else if (result == STOP_FAILED) {
+        try_again();
+    } else {
+        give_up("roots cannot be known");
+    }
+}
+
+void conduct_after_fork(void) {
+    bool marking = AO_char_load(&heap.marking);
+    jobs_clear();
+    queue_clear();
+    queue_after_fork();
+    pages_after_fork();
+    phase_after_fork();
+    if (marking)
+        forget_mark();
+    AO_int_store(&ended, AO_int_load(&begun));
+    maps_close();
+    dirty_after_fork();
+}

@@ -1,0 +1,33 @@
+/* The steps of a cycle, as cycle.h describes them; each is called under the cycle's lock, on a
+ * worker's stack or by a frozen thread, all signals blocked.
+ */
+#ifndef TITHE_CYCLE_CONDUCT_H
+#define TITHE_CYCLE_CONDUCT_H
+
+#include "cycle/cycle.h"
+
+/* Begins a cycle; the phase is off. Returns with marking open, or with the cycle ended. */
+void conduct_begin(enum cycle_trigger trigger);
+
+/* Goes on from a round that was complete and is claimed: opens another one, or ends the cycle. */
+void conduct_advance(void);
+
+/* Numbers of the last cycle that began and of the last that ended, whole or cancelled. Any thread.
+ */
+unsigned conduct_begun(void);
+unsigned conduct_ended(void);
+bool conduct_was_cancelled(unsigned cycle);
+
+/* An assist has found a round complete. Any thread. */
+void conduct_count_completion(void);
+
+/* The locks that nobody may hold in a stop or a fork, from the outermost: the registry, the sets,
+ * the pages. Unlocking forgets the threads that were found gone meanwhile. */
+void conduct_lock_heap(void);
+void conduct_unlock_heap(void);
+
+/* In the child of a fork, with those locks held: the cycle that went on in the parent is given up.
+ */
+void conduct_after_fork(void);
+
+#endif

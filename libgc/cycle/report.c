@@ -1,0 +1,54 @@
+/* Totals and the statistics' line; see report.h. */
+#include "cycle/report.h"
+
+#include "cycle/assist.h"
+#include "cycle/conduct.h"
+#include "cycle/pace.h"
+#include "cycle/worker.h"
+#include "heap/layout.h"
+#include "mark/roots.h"
+#include "os/dirty.h"
+#include "os/log.h"
+#include "os/options.h"
+
+static struct cycle_totals totals;
+
+struct cycle_totals cycle_totals(void) {
+    return totals;
+}
+
+void conduct_count_completion(void) {
+    AO_fetch_and_add1((volatile AO_t *)&totals.completed_by_assist);
+}
+
+static void say(const struct cycle *cycle) {
+    static const char *const names[] = {"paced", "forced", "out of memory"};
+    log_line(
+        "cycle %u (%s): trigger %zuK goal %zuK peak %zuK live %zuK -> %zuK freed %zuK roots %zuK "
+        "marked %zu objects scanned %zuK cached %zu rounds %u written %zuK "
+        "stop %.3f ms (signals %.3f plan %.3f mark %.3f) assists %.3f ms workers %.3f ms of %u "
+        "dirty %s",
+        cycle->number, names[cycle->trigger], cycle->trigger_bytes >> 10, cycle->goal_bytes >> 10,
+        AO_load(&heap.peak_in_cycle) >> 10, cycle->live_before >> 10, cycle->live_after >> 10,
+        (cycle->live_most - cycle->live_after) >> 10, roots_bytes() >> 10, assist_marked_objects(),
+        pace_scanned() >> 10, cycle->cached_objects, cycle->rounds, cycle->written >> 10,
+        cycle->stop_nanoseconds / 1e6, (cycle->stop_stopped - cycle->stop_begun) / 1e6,
+        (cycle->stop_planned - cycle->stop_stopped) / 1e6,
+        (cycle->stop_settled - cycle->stop_planned) / 1e6, pace_assist_time() / 1e6,
+        pace_worker_time() / 1e6, worker_count(), cycle->concurrent ? dirty_name() : "none");
+}
+
+void report_cycle(const struct cycle *cycle, bool done) {
+    totals.assist_total += pace_assist_time();
+    totals.worker_total += pace_worker_time();
+    if (!done) {
+        totals.cancelled++;
+        return;
+    }
+    totals.cycles++;
+    totals.stop_total += cycle->stop_nanoseconds;
+    if (cycle->stop_nanoseconds > totals.stop_longest)
+        totals.stop_longest = cycle->stop_nanoseconds;
+    if (options.stats)
+        say(cycle);
+}

@@ -1,0 +1,27 @@
+/* What is remembered and said of cycles.
+ *
+ * The conductor fills the record of the cycle that goes on and reports it at its end, under the
+ * cycle's lock; totals are read by anybody.
+ */
+#ifndef TITHE_CYCLE_REPORT_H
+#define TITHE_CYCLE_REPORT_H
+
+#include "cycle/cycle.h"
+
+struct cycle {
+    enum cycle_trigger trigger;
+    unsigned number;
+    bool concurrent; /* else marked in the stop as a whole */
+    unsigned rounds, failed_stops;
+    size_t trigger_bytes, goal_bytes, live_before, live_most, live_after;
+    size_t written;        /* bytes on written pages that the last round found */
+    size_t cached_objects; /* kept because they lay in thread caches */
+    size_t stop_scanned;   /* bytes scanned in the stop by its conductor */
+    long long stop_begun, stop_stopped, stop_planned, stop_settled; /* clock */
+    long long stop_nanoseconds;
+};
+
+/* Counts the cycle, and says its line if statistics are wanted. */
+void report_cycle(const struct cycle *cycle, bool done);
+
+#endif

@@ -1,0 +1,129 @@
+/* Written pages, from the kernel's answer to the objects on them; see rescan.h. */
+#include "mark/rescan.h"
+
+#include "heap/layout.h"
+#include "heap/pages.h"
+#include "os/dirty.h"
+#include "os/maps.h"
+
+enum { CHUNK_BYTES = 32 << 20 };
+
+static volatile AO_t written; /* bytes; any marker adds */
+
+size_t rescan_take_count(void) {
+    size_t bytes = AO_load(&written);
+    AO_fetch_and_add(&written, -bytes);
+    return bytes;
+}
+
+bool rescan_plan_heap(bool stopped) {
+    enum job_kind kind = stopped ? JOB_HEAP_STOPPED : JOB_WRITTEN_HEAP;
+    uintptr_t start = heap.objects.start, end = start + pages_used_bytes();
+    bool added = true;
+    for (; start < end && added; start += CHUNK_BYTES) {
+        uintptr_t stop = end - start < CHUNK_BYTES ? end : start + CHUNK_BYTES;
+        added = jobs_add((struct job){start, stop, kind, SCAN_WORDS});
+    }
+    return added;
+}
+
+static bool is_black(const struct span *span, size_t index) {
+    return AO_char_load(&span->states[index]) == object_live_colour();
+}
+
+/* Neighbouring black objects are read in one go. */
+static void rescan_small(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
+    size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
+    while (index < count && span_object(span, index) < end) {
+        if (!is_black(span, index)) {
+            index++;
+            continue;
+        }
+        uintptr_t from = span_object(span, index);
+        while (index < count && span_object(span, index) < end && is_black(span, index))
+            index++;
+        uintptr_t to = span_object(span, index);
+        from = from > start - 8 ? from : start - 8;
+        to = to < end + 8 ? to : end + 8;
+        if (from < to)
+            scan_range(marker, from, to, SCAN_WORDS);
+    }
+}
+
+static void rescan_large(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
+    struct object object = {span, 0};
+    unsigned char state = AO_char_load(object_state(object));
+    if (AO_int_load(&span->object_count) == 1 &&
+        (state == OBJECT_GREY || state == object_live_colour()))
+        scan_again(marker, object, start, end);
+}
+
+/* Rescans from start to the end of the span that is there, or of its page; returns where that is.
+ */
+static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t end) {
+    uintptr_t stop = (start & ~(uintptr_t)(HEAP_PAGE_BYTES - 1)) + HEAP_PAGE_BYTES;
+    struct span *span = heap_span_of(start);
+    if (span && sizes_kind(span->span_class) == OBJECT_SCANNED) {
+        uintptr_t span_end = span->base + (uintptr_t)span->page_count * HEAP_PAGE_BYTES;
+        if (span_end > stop)
+            stop = span_end;
+    } else {
+        span = NULL;
+    }
+    if (stop > end)
+        stop = end;
+    if (span && span->span_class < 2)
+        rescan_large(marker, span, start, stop);
+    else if (span)
+        rescan_small(marker, span, start, stop);
+    return stop;
+}
+
+static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
+    AO_fetch_and_add(&written, end - start);
+    while (start < end) {
+        start = rescan_span(marker, start, end);
+        scan_drain_rings(marker);
+    }
+}
+
+struct foreign {
+    struct marker *marker;
+    const struct job *job;
+};
+
+static void visit_roots(uintptr_t start, uintptr_t end, void *context) {
+    const struct foreign *foreign = context;
+    const struct job *job = foreign->job;
+    AO_fetch_and_add(&written, end - start);
+    start = start - 8 > job->start ? start - 8 : job->start;
+    end = end + 8 < job->end ? end + 8 : job->end;
+    if (start < end)
+        scan_foreign(foreign->marker, start, end, job->mode);
+}
+
+/* Where the kernel does not tell which pages were written, all of them were. */
+void rescan_run(struct marker *marker, const struct job *job) {
+    struct foreign foreign = {marker, job};
+    bool told = true;
+    switch (job->kind) {
+    case JOB_ROOTS:
+        scan_foreign(marker, job->start, job->end, job->mode);
+        break;
+    case JOB_WRITTEN_ROOTS:
+        told = dirty_take(job->start, job->end, visit_roots, &foreign);
+        break;
+    case JOB_WRITTEN_HEAP:
+        told = dirty_take(job->start, job->end, visit_heap, marker);
+        break;
+    case JOB_HEAP_STOPPED:
+        told = dirty_peek(job->start, job->end, visit_heap, marker);
+        break;
+    }
+    if (told)
+        return;
+    if (job->kind == JOB_WRITTEN_ROOTS)
+        maps_resident(job->start, job->end, false, visit_roots, &foreign);
+    else
+        visit_heap(job->start, job->end, marker);
+}

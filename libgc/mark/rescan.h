@@ -1,0 +1,21 @@
+/* Reading again what was written while marking ran.
+ *
+ * A marked object was read once; if its page was written since, it is read again. What is white
+ * need not be, and what is grey will be anyway.
+ */
+#ifndef TITHE_MARK_RESCAN_H
+#define TITHE_MARK_RESCAN_H
+
+#include "mark/jobs.h"
+
+/* Adds jobs for the written pages of the whole heap. stopped: the world is, and this is the last
+ * time. False when out of memory. */
+bool rescan_plan_heap(bool stopped);
+
+/* Runs a job of any kind. */
+void rescan_run(struct marker *marker, const struct job *job);
+
+/* How many bytes of written pages were found since the last call. */
+size_t rescan_take_count(void);
+
+#endif

@@ -1,0 +1,21 @@
+/* What the system allows this process: processors, memory, system calls.
+ *
+ * The first two are asked once, when first needed; any thread. Memory limits are those of the
+ * process's control groups, version 2 or 1, all the way up, as far as /sys/fs/cgroup shows them.
+ */
+#ifndef TITHE_OS_LIMITS_H
+#define TITHE_OS_LIMITS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Processors that this process may run on, at least 1. */
+unsigned limits_processors(void);
+
+/* Bytes of memory, by the option or the control group; SIZE_MAX when there is no limit. */
+size_t limits_memory(void);
+
+/* True while a seccomp filter is in force: service filters commonly kill for unusual calls. */
+bool limits_filtered(void);
+
+#endif

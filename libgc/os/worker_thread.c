@@ -1,0 +1,153 @@
+/* Raw clone with a copied thread-local area, for x86-64 and aarch64; see worker_thread.h. */
+#include "os/worker_thread.h"
+
+#include "os/maps.h"
+#include "os/syscall.h"
+#include "os/vm.h"
+
+#include <linux/sched.h>
+#include <locale.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+
+/* Static thread-local memory lies below the thread pointer on x86-64 and above it on aarch64;
+ * libc's own record of the thread is on the other side. Both are far smaller than this. */
+enum { LOCAL_BYTES = 16384 };
+
+struct start {
+    void (*function)(void *);
+    void *argument;
+};
+
+/* clone(flags, stack, parent_tid, child_tid, tls); in the child: calls first(start), never returns.
+ */
+long worker_thread_clone(unsigned long flags, uintptr_t stack, volatile unsigned *tid,
+                         uintptr_t pointer, void (*first)(struct start *), struct start *start)
+    __attribute__((visibility("hidden")));
+
+#if defined(__x86_64__)
+__asm__(".text\n"
+        ".globl worker_thread_clone\n"
+        ".hidden worker_thread_clone\n"
+        ".type worker_thread_clone, @function\n"
+        "worker_thread_clone:\n"
+        "    .cfi_startproc\n"
+        "    movq %r8, -8(%rsi)\n"
+        "    movq %r9, -16(%rsi)\n"
+        "    subq $16, %rsi\n"
+        "    movq %rcx, %r8\n"
+        "    movq %rdx, %r10\n"
+        "    movl $56, %eax\n"
+        "    syscall\n"
+        "    testq %rax, %rax\n"
+        "    jz 1f\n"
+        "    ret\n"
+        "1:\n"
+        "    .cfi_undefined rip\n"
+        "    xorl %ebp, %ebp\n"
+        "    popq %rdi\n"
+        "    popq %rax\n"
+        "    call *%rax\n"
+        "    movl $60, %eax\n"
+        "    xorl %edi, %edi\n"
+        "    syscall\n"
+        "    hlt\n"
+        "    .cfi_endproc\n"
+        ".size worker_thread_clone, .-worker_thread_clone\n");
+
+static uintptr_t thread_pointer(void) {
+    uintptr_t pointer;
+    __asm__("movq %%fs:0, %0" : "=r"(pointer));
+    return pointer;
+}
+
+/* The thread pointer points to itself, and libc's record to its own start. */
+static void fix_self(uintptr_t pointer) {
+    ((uintptr_t *)pointer)[0] = pointer;
+    ((uintptr_t *)pointer)[2] = pointer;
+}
+#elif defined(__aarch64__)
+__asm__(".text\n"
+        ".globl worker_thread_clone\n"
+        ".hidden worker_thread_clone\n"
+        ".type worker_thread_clone, %function\n"
+        "worker_thread_clone:\n"
+        "    .cfi_startproc\n"
+        "    stp x4, x5, [x1, #-16]!\n"
+        "    mov x4, x2\n"
+        "    mov x8, #220\n"
+        "    svc #0\n"
+        "    cbz x0, 1f\n"
+        "    ret\n"
+        "1:\n"
+        "    .cfi_undefined x30\n"
+        "    mov x29, xzr\n"
+        "    ldp x1, x0, [sp], #16\n"
+        "    blr x1\n"
+        "    mov x0, xzr\n"
+        "    mov x8, #93\n"
+        "    svc #0\n"
+        "    .cfi_endproc\n"
+        ".size worker_thread_clone, .-worker_thread_clone\n");
+
+static uintptr_t thread_pointer(void) {
+    uintptr_t pointer;
+    __asm__("mrs %0, tpidr_el0" : "=r"(pointer));
+    return pointer;
+}
+
+static void fix_self(uintptr_t pointer) { (void)pointer; }
+#endif
+
+size_t worker_thread_block_bytes(size_t stack_bytes) {
+    return vm_page_bytes() + stack_bytes + 2 * LOCAL_BYTES + vm_page_bytes();
+}
+
+/* Copies what is readable on either side of the maker's thread pointer; what is not is no part of
+ * its thread-local memory. The copy lies in its page as the original does, for alignment's sake. */
+static uintptr_t copy_local(uintptr_t to) {
+    uintptr_t from = thread_pointer(), page = vm_page_bytes();
+    uintptr_t pointer = to + LOCAL_BYTES + from % page, low = from;
+    maps_read((void *)pointer, from, LOCAL_BYTES);
+    while (from - low < LOCAL_BYTES - page) {
+        uintptr_t next = (low - 1) & ~(page - 1);
+        if (maps_read((void *)(pointer - (from - next)), next, low - next) < low - next)
+            break;
+        low = next;
+    }
+    fix_self(pointer);
+    return pointer;
+}
+
+/* The maker may have a locale of its own that it may free. */
+static void run(struct start *start) {
+    struct start copy = *start;
+    uselocale(LC_GLOBAL_LOCALE);
+    copy.function(copy.argument);
+}
+
+int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(void *),
+                        void *argument, volatile unsigned *tid) {
+    const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                                CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                                CLONE_CHILD_CLEARTID;
+    unsigned long all = ~0ul, before;
+    uintptr_t top = block + vm_page_bytes() + stack_bytes;
+    if (!vm_guard(block, vm_page_bytes()))
+        return -1;
+    uintptr_t pointer = copy_local(top);
+    struct start *start = (struct start *)(top - sizeof *start);
+    *start = (struct start){function, argument};
+    system_call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &before, sizeof all);
+    long made =
+        worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer, run, start);
+    system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &before, 0, sizeof before);
+    return made < 0 ? (int)made : 0;
+}
+
+void worker_thread_describe(const char *name, int nicer) {
+    long now = 20 - system_call(SYS_getpriority, PRIO_PROCESS, 0);
+    system_call(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);
+    system_call(SYS_setpriority, PRIO_PROCESS, 0, now + nicer);
+}
