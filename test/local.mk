@@ -1,7 +1,8 @@
 # Tests. NAME_test are libcheck suites of one room each, linked with the collector; what ends in
 # .preload is a program that tithe runs; what ends in .sh is a script. make check runs them all.
 EXTRA_DIST += test/README.md test/suite.h test/witness.h test/leaker.sh test/command.sh \
-	test/programs.sh test/programs
+	test/programs.sh test/programs test/models.sh test/models/README.md test/models/assist.pml \
+	test/models/stop.pml
 
 TEST_EXTENSIONS = .preload .sh
 PRELOAD_LOG_COMPILER = ./tithe
@@ -13,7 +14,7 @@ AM_TESTS_ENVIRONMENT = \
 check_PROGRAMS += test/leaker test/stress.preload
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-TESTS += test/leaker.sh test/command.sh test/stress.preload test/programs.sh
+TESTS += test/leaker.sh test/command.sh test/stress.preload test/programs.sh test/models.sh
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test
