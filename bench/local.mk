@@ -11,7 +11,7 @@ bench_programs = \
 
 EXTRA_PROGRAMS += $(bench_programs)
 CLEANFILES += $(bench_programs)
-EXTRA_DIST += bench/README.md bench/results.md bench/side-by-side
+EXTRA_DIST += bench/README.md bench/comparison.py bench/results.md bench/side-by-side
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h bench/tagged_block.h
