@@ -1,10 +1,12 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
-# allocators, "make bench-pause" the latencies; BENCH_OPTIONS goes to the script that compares.
+# allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal;
+# BENCH_OPTIONS goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
 	bench/larson \
 	bench/measure \
+	bench/overshoot \
 	bench/pause \
 	bench/realloc \
 	bench/smallobjects \
@@ -13,7 +15,7 @@ bench_programs = \
 EXTRA_PROGRAMS += $(bench_programs) bench/pause-libgc
 CLEANFILES += $(bench_programs) bench/pause-libgc
 EXTRA_DIST += bench/README.md bench/results.md bench/comparison.py bench/side-by-side \
-	bench/pause-side-by-side
+	bench/pause-side-by-side bench/overshoot-side-by-side
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h bench/tagged_block.h
@@ -24,6 +26,9 @@ bench_larson_SOURCES = bench/larson.c bench/arguments.h bench/check.h bench/cloc
 bench_larson_LDADD = -lpthread
 
 bench_measure_SOURCES = bench/measure.c bench/check.h bench/clock.h
+bench_overshoot_SOURCES = bench/overshoot.c bench/arguments.h bench/check.h bench/clock.h \
+	bench/random.h bench/tagged_block.h
+bench_overshoot_LDADD = -lpthread
 bench_pause_SOURCES = bench/pause.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/latency.h bench/object_memory.h bench/random.h
 bench_pause_LDADD = -lpthread
@@ -50,4 +55,9 @@ bench: all $(bench_programs)
 .PHONY: bench-pause
 bench-pause: all bench/measure bench/pause bench/pause-libgc
 	$(srcdir)/bench/pause-side-by-side --binaries bench --library .libs/libtithe.so \
+		$(BENCH_OPTIONS)
+
+.PHONY: bench-overshoot
+bench-overshoot: all bench/measure bench/overshoot
+	$(srcdir)/bench/overshoot-side-by-side --binaries bench --library .libs/libtithe.so \
 		$(BENCH_OPTIONS)
