@@ -1,17 +1,21 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
-# allocators; BENCH_OPTIONS goes to bench/side-by-side.
+# allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal;
+# BENCH_OPTIONS goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
 	bench/larson \
 	bench/measure \
+	bench/overshoot \
+	bench/pause \
 	bench/realloc \
 	bench/smallobjects \
 	bench/tree
 
-EXTRA_PROGRAMS += $(bench_programs)
-CLEANFILES += $(bench_programs)
-EXTRA_DIST += bench/README.md bench/results.md bench/side-by-side
+EXTRA_PROGRAMS += $(bench_programs) bench/pause-libgc
+CLEANFILES += $(bench_programs) bench/pause-libgc
+EXTRA_DIST += bench/README.md bench/results.md bench/comparison.py bench/side-by-side \
+	bench/pause-side-by-side bench/overshoot-side-by-side
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h bench/tagged_block.h
@@ -22,6 +26,18 @@ bench_larson_SOURCES = bench/larson.c bench/arguments.h bench/check.h bench/cloc
 bench_larson_LDADD = -lpthread
 
 bench_measure_SOURCES = bench/measure.c bench/check.h bench/clock.h
+bench_overshoot_SOURCES = bench/overshoot.c bench/arguments.h bench/check.h bench/clock.h \
+	bench/random.h bench/tagged_block.h
+bench_overshoot_LDADD = -lpthread
+bench_pause_SOURCES = bench/pause.c bench/arguments.h bench/check.h bench/clock.h \
+	bench/latency.h bench/object_memory.h bench/random.h
+bench_pause_LDADD = -lpthread
+
+# With the headers and the library of the system's libgc, never with ours; needs libgc-dev.
+bench_pause_libgc_SOURCES = $(bench_pause_SOURCES)
+bench_pause_libgc_CPPFLAGS = -D_GNU_SOURCE -DBENCH_LIBGC
+bench_pause_libgc_LDADD = -lgc -lpthread
+
 bench_realloc_SOURCES = bench/realloc.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
 bench_smallobjects_SOURCES = bench/smallobjects.c bench/arguments.h bench/check.h bench/clock.h
@@ -34,4 +50,14 @@ bench-programs: $(bench_programs)
 .PHONY: bench
 bench: all $(bench_programs)
 	$(srcdir)/bench/side-by-side --binaries bench --library .libs/libtithe.so \
+		$(BENCH_OPTIONS)
+
+.PHONY: bench-pause
+bench-pause: all bench/measure bench/pause bench/pause-libgc
+	$(srcdir)/bench/pause-side-by-side --binaries bench --library .libs/libtithe.so \
+		$(BENCH_OPTIONS)
+
+.PHONY: bench-overshoot
+bench-overshoot: all bench/measure bench/overshoot
+	$(srcdir)/bench/overshoot-side-by-side --binaries bench --library .libs/libtithe.so \
 		$(BENCH_OPTIONS)

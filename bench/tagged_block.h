@@ -35,11 +35,15 @@ static inline struct tagged_block tagged_block_allocate(size_t size) {
     return block;
 }
 
-static inline void tagged_block_free(struct tagged_block block) {
+static inline void tagged_block_check(struct tagged_block block) {
     uint32_t tag = tagged_block_tag(block);
     CHECK(memcmp(block.memory, &tag, sizeof(tag)) == 0, "a block keeps its first bytes");
     CHECK(memcmp(block.memory + block.size - sizeof(tag), &tag, sizeof(tag)) == 0,
           "a block keeps its last bytes");
+}
+
+static inline void tagged_block_free(struct tagged_block block) {
+    tagged_block_check(block);
     free(block.memory);
 }
 
