@@ -5,11 +5,13 @@ libgc_libtithe_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=ini
 libgc_libtithe_core_la_SOURCES = \
 	libgc/os/altstack.c libgc/os/altstack.h \
 	libgc/os/clock.h \
+	libgc/os/descriptor.c libgc/os/descriptor.h \
 	libgc/os/dirty.c libgc/os/dirty.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
 	libgc/os/maps.c libgc/os/maps.h \
 	libgc/os/options.c libgc/os/options.h \
+	libgc/os/pagemap.c libgc/os/pagemap.h \
 	libgc/os/park.c libgc/os/park.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/syscall.h \

@@ -17,7 +17,7 @@ test_stress_preload_LDADD = -lpthread
 TESTS += test/leaker.sh test/command.sh test/stress.preload test/programs.sh test/models.sh
 
 if HAVE_CHECK
-room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
 preload_suites = test/roots.preload test/shim_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
@@ -34,6 +34,8 @@ test_thread_test_CFLAGS = $(suite_cflags)
 test_thread_test_LDADD = $(suite_libs)
 test_cycle_test_CFLAGS = $(suite_cflags)
 test_cycle_test_LDADD = $(suite_libs)
+test_assist_test_CFLAGS = $(suite_cflags)
+test_assist_test_LDADD = $(suite_libs)
 
 test_roots_preload_SOURCES = test/roots.c test/witness.c
 test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address

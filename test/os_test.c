@@ -105,7 +105,6 @@ static struct map map_of(const void *address) {
     struct found found = {.address = (uintptr_t)address};
     ck_assert(maps_open());
     ck_assert(maps_each(find_map, &found));
-    maps_close();
     ck_assert_uint_gt(found.count, 5);
     return found.map;
 }
@@ -145,7 +144,6 @@ START_TEST(many_maps_are_all_seen) {
                        MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     ck_assert(maps_open());
     ck_assert(maps_each(find_map, &found));
-    maps_close();
     ck_assert_uint_ge(found.count, MAPS);
     struct map map = map_of(maps[MAPS / 2]);
     ck_assert(map.readable && map.start <= (uintptr_t)maps[MAPS / 2]);
@@ -187,7 +185,6 @@ START_TEST(only_touched_pages_are_resident) {
         ck_assert_uint_eq(resident.bytes, 2 * page);
         ck_assert_uint_eq(resident.first, (uintptr_t)map + bytes / 2);
     }
-    maps_close();
 }
 END_TEST
 
@@ -204,7 +201,6 @@ START_TEST(unchanged_pages_of_a_private_file_map_are_left_out) {
     maps_resident((uintptr_t)map, (uintptr_t)map + 4 * sizeof page, true, add_resident, &resident);
     if (strcmp(maps_method(), "mincore") != 0)
         ck_assert_uint_eq(resident.bytes, sizeof page);
-    maps_close();
 }
 END_TEST
 
@@ -245,7 +241,6 @@ START_TEST(reading_works_inside_a_sandbox) {
     ck_assert_uint_eq(maps_read(&copy, (uintptr_t)&data, sizeof copy), sizeof copy);
     ck_assert_int_eq(copy, 42);
     ck_assert_uint_eq(maps_read(&copy, (uintptr_t)map + page - 2, sizeof copy), 2);
-    maps_close();
 }
 END_TEST
 

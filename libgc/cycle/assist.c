@@ -26,19 +26,25 @@ enum {
 };
 
 volatile unsigned assist_cycle;
-static volatile AO_t marked_objects;
+static volatile AO_t marked_objects, marked_bytes;
 
 /* What thread->param points to when an assist has found marking complete. */
 static char complete;
 
 void assist_count_marked(struct marker *marker) {
     AO_fetch_and_add(&marked_objects, marker->marked_objects);
+    AO_fetch_and_add(&marked_bytes, marker->marked_bytes);
     AO_fetch_and_add(&heap.marked, marker->marked_bytes);
     marker->marked_objects = marker->marked_bytes = 0;
 }
 
 size_t assist_marked_objects(void) { return AO_load(&marked_objects); }
-void assist_reset(void) { AO_store(&marked_objects, 0); }
+size_t assist_marked_bytes(void) { return AO_load(&marked_bytes); }
+
+void assist_reset(void) {
+    AO_store(&marked_objects, 0);
+    AO_store(&marked_bytes, 0);
+}
 
 static bool takes_stack(struct thread *thread) {
     return AO_int_compare_and_swap_full(&thread->stack_due, 1, 0);

@@ -37,8 +37,10 @@ size_t assist_mark(struct thread *thread, size_t quota);
  */
 void assist_count_marked(struct marker *marker);
 
-/* Objects marked since the last reset, which the conductor does at the beginning of a mark. */
+/* Objects, and their bytes, marked since the last reset, which the conductor does at the beginning
+ * of a mark. */
 size_t assist_marked_objects(void);
+size_t assist_marked_bytes(void);
 void assist_reset(void);
 
 /* For world_asked_hook: scans the thread's own stack if that is due, and assists if it asked itself

@@ -6,6 +6,7 @@
 #include "cycle/pace.h"
 #include "cycle/phase.h"
 #include "cycle/report.h"
+#include "cycle/worker.h"
 #include "heap/layout.h"
 #include "heap/object.h"
 #include "heap/pages.h"
@@ -84,7 +85,6 @@ static void swap_colours(void) {
 }
 
 static void close(bool done) {
-    maps_close();
     if (!done)
         AO_int_store(&last_cancelled, AO_int_load(&begun));
     report_cycle(&current, done);
@@ -147,7 +147,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),
-                             .concurrent = dirty_start() != DIRTY_NONE && arm()};
+                             .concurrent = !maps_are_copied_by_file() && arm()};
     credit_reset();
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
@@ -159,8 +159,8 @@ void conduct_begin(enum cycle_trigger trigger) {
     sweep_until_locked();
     swap_colours();
     conduct_unlock_heap();
-    if (!maps_open() || !open_first_round())
-        give_up("memory cannot be read safely, or its list has no room");
+    if (!open_first_round())
+        give_up("roots cannot be known");
 }
 
 /* Pages are rescanned at least once, and until few were written between two rounds, or hardly fewer
@@ -211,7 +211,7 @@ static void keep_caches(void) {
             cache_each(&thread->cache, keep_cached, NULL);
 }
 
-/* Others may help, workers and frozen threads; nobody else claims, because that needs the cycle's
+/* Others help: helpers, workers, frozen threads. Nobody else claims, because that needs the cycle's
  * lock. */
 static void drain_stopped(struct marker *marker) {
     do {
@@ -219,12 +219,9 @@ static void drain_stopped(struct marker *marker) {
             drain(marker, SIZE_MAX);
             assist_count_marked(marker);
             phase_leave();
+        } else {
+            park_relax();
         }
-        unsigned announcement = queue_announce();
-        if (phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left())
-            queue_sleep(announcement, STOPPED_NAP);
-        else
-            queue_withdraw();
     } while (!phase_claim());
 }
 
@@ -264,6 +261,7 @@ static enum stop_result stopped_phase(void) {
     current.stop_begun = clock_nanoseconds();
     if (!world_stop())
         return STOP_FAILED;
+    worker_call_helpers();
     current.stop_stopped = clock_nanoseconds();
     if (!current.concurrent)
         swap_colours();
@@ -272,6 +270,8 @@ static enum stop_result stopped_phase(void) {
     if (known)
         settle();
     current.stop_settled = clock_nanoseconds();
+    current.stop_written = rescan_take_count();
+    worker_release_helpers();
     world_start();
     current.stop_nanoseconds = clock_nanoseconds() - current.stop_begun;
     pace_work_done(marker.scanned);
@@ -299,11 +299,11 @@ static void stop_and_end(void) {
         conduct_lock_heap();
     else
         sweep_until_locked();
-    bool prepared = roots_prepare(thread_count()) && (current.concurrent || maps_open());
+    bool prepared = maps_are_open() && roots_prepare(thread_count());
     enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
     conduct_unlock_heap();
     if (result == STOP_DONE) {
-        pace_end(current.live_after, roots_bytes());
+        pace_end(current.live_after, assist_marked_bytes(), roots_bytes());
         close(true);
     } else if (result == STOP_FAILED) {
         try_again();
@@ -322,6 +322,6 @@ void conduct_after_fork(void) {
     if (marking)
         forget_mark();
     AO_int_store(&ended, AO_int_load(&begun));
-    maps_close();
+    maps_after_fork();
     dirty_after_fork();
 }

@@ -17,6 +17,8 @@
 #include "mark/queue.h"
 #include "os/clock.h"
 #include "os/dirty.h"
+#include "os/limits.h"
+#include "os/maps.h"
 #include "os/options.h"
 #include "os/syscall.h"
 #include "thread/thread.h"
@@ -76,6 +78,17 @@ static bool worker_mark(struct marker *marker) {
     return completed || done > 0;
 }
 
+/* The same in the stop, whose conductor sees to what follows. */
+static bool helper_mark(struct marker *marker) {
+    if (!phase_enter())
+        return false;
+    size_t done = drain(marker, WORKER_QUOTA);
+    assist_count_marked(marker);
+    pace_work_done(done);
+    phase_leave();
+    return done > 0;
+}
+
 static bool worker_turn(struct marker *marker) {
     if (worker_mark(marker))
         return true;
@@ -101,30 +114,32 @@ static void advance_frozen(struct thread *thread) {
     advance();
 }
 
-/* A handler of the program's must not come between: it may allocate. */
-static bool have_workers(void) {
-    unsigned long all = ~0ul, before;
-    if (worker_count() > 0)
-        return true;
-    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
-    unsigned count = worker_start(worker_turn);
-    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
-    return count > 0;
+/* What only a thread of the program's should do, before a cycle begins: open files, learn limits,
+ * make workers. Frozen, because it waits for locks with all signals blocked. Where a file cannot be
+ * had the cycle will notice. */
+static void prepare(struct thread *thread) {
+    (void)thread;
+    lock_take(&cycle_lock);
+    if (phase_now() == PHASE_OFF) {
+        maps_open();
+        dirty_open();
+    }
+    lock_give(&cycle_lock);
+    limits_memory();
+    worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
 /* A cycle is due. A worker begins it, unless it keeps us waiting for too long. */
 static void request(void) {
     if (!is_possible())
         return;
-    if (have_workers()) {
-        if (!requested) {
-            requested = true;
-            queue_stir();
-        }
-        if (!pace_overdue())
-            return;
+    if (!requested) {
+        assist_run_frozen(thread_self, prepare);
+        requested = worker_count() > 0;
+        queue_stir();
     }
-    assist_run_frozen(thread_self, begin_paced);
+    if (worker_count() == 0 || pace_overdue())
+        assist_run_frozen(thread_self, begin_paced);
 }
 
 /* A thread gets its signal stack when a stop is near, so that programs which never get there keep
@@ -183,9 +198,9 @@ static bool await(struct thread *thread, unsigned cycle) {
 bool cycle_collect(enum cycle_trigger trigger) {
     if (!is_possible() || (trigger == CYCLE_PACED && !pace_due()))
         return false;
-    have_workers();
     struct thread *thread = thread_self;
     thread_ensure_altstack();
+    assist_run_frozen(thread, prepare);
     unsigned wanted = conduct_begun() + 1;
     if (!await(thread, wanted) || conduct_was_cancelled(wanted))
         return false;

@@ -12,9 +12,11 @@
 
 enum {
     LEAST_LEFT = 256 << 10,  /* bytes to the goal, for the rate: it may not grow without bound */
+    LEAST_LEFT_SHARE = 32,   /* nor may an assist take long: so much of the goal, if that is more */
     LEAST_WORK = 1 << 20,    /* bytes expected to be left, as long as a mark has not ended */
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
-    FIRST_RUNWAY = 4 << 20,
+    LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
+    WORK_PER_BYTE = 12,      /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
@@ -24,7 +26,7 @@ static volatile AO_t goal;
 static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
-static size_t live_at_begin, allocated_at_begin, expected;
+static size_t live_at_begin, expected;
 static long long begun;
 static volatile AO_t scanned;     /* any marker adds */
 static volatile AO_t assist_time; /* nanoseconds; any thread adds */
@@ -32,7 +34,7 @@ static volatile AO_t worker_time;
 static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, racily: a hint */
 
 /* Of marks that ended. */
-static size_t runway = FIRST_RUNWAY, last_scanned, last_roots;
+static size_t last_scanned, last_roots;
 static bool limited; /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
@@ -40,7 +42,7 @@ static size_t allocated_at_round;
 static double writing;
 static volatile AO_t rescan_per_byte; /* times RATE_ONE; 0 before the first rescan; the conductor */
 
-enum { RATE_ONE = 1 << 16, RESCANS_PER_WRITTEN = 3, MOST_RESCAN_PER_BYTE = 4096 };
+enum { RATE_ONE = 1 << 16, RESCANS_PER_WRITTEN = 3, MOST_RESCAN_PER_BYTE = 256 };
 
 size_t pace_trigger(void) {
     size_t bytes = AO_load(&trigger);
@@ -90,13 +92,13 @@ static size_t work_left(size_t done) {
 
 static void revise(void) {
     size_t end = cycle_goal(), live = AO_load(&heap.live);
-    size_t left = end > live + LEAST_LEFT ? end - live : LEAST_LEFT;
+    size_t least = end / LEAST_LEFT_SHARE > LEAST_LEFT ? end / LEAST_LEFT_SHARE : LEAST_LEFT;
+    size_t left = end > live && end - live > least ? end - live : least;
     AO_store(&work_per_byte, work_left(AO_load(&scanned)) * (double)RATE_ONE / left);
 }
 
 void pace_begin(size_t live, long long start) {
     live_at_begin = live;
-    allocated_at_begin = AO_load(&heap.allocated);
     begun = start;
     expected = last_scanned ? last_scanned : live;
     AO_store(&scanned, 0);
@@ -104,7 +106,7 @@ void pace_begin(size_t live, long long start) {
     AO_store(&worker_time, 0);
     AO_store(&heap.peak_in_cycle, live);
     AO_store(&rescan_per_byte, 0);
-    allocated_at_round = allocated_at_begin;
+    allocated_at_round = AO_load(&heap.allocated);
     revise();
 }
 
@@ -160,24 +162,23 @@ static void set_goal(size_t live, size_t roots) {
     AO_store(&goal, limited ? allowed : wanted);
 }
 
-/* Below the goal by half more than was allocated during the last mark. */
+/* So far below the goal that the work of a mark like the last one costs WORK_PER_BYTE. More would
+ * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
+ * rescanned. */
 static void set_trigger(size_t live) {
     size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
-    size_t margin = runway + runway / 2, earliest = live + share(growth, EARLIEST_PERCENT);
-    size_t bytes = end > margin ? end - margin : 0;
+    size_t runway = last_scanned / WORK_PER_BYTE, earliest = live + share(growth, EARLIEST_PERCENT);
+    runway = runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
+    size_t bytes = end > runway ? end - runway : 0;
     bytes = bytes > earliest ? bytes : earliest;
     AO_store(&trigger, bytes > options.min_heap || limited ? bytes : options.min_heap);
     AO_store(&forced, AO_load(&heap.allocated));
 }
 
-/* The runway follows a longer one at once and a shorter one slowly: too early costs a little, too
- * late makes everybody pay. */
-void pace_end(size_t live, size_t roots) {
-    size_t used = AO_load(&heap.allocated) - allocated_at_begin;
-    runway = used > runway ? used : runway - runway / 4 + used / 4;
+void pace_end(size_t live, size_t reached, size_t roots) {
     last_scanned = AO_load(&scanned);
     last_roots = roots;
-    set_goal(live, roots);
+    set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
 }
 

@@ -41,8 +41,10 @@ double pace_work_per_byte(void);
 /* Threads have spent so many nanoseconds on marking, in assists or as workers. */
 void pace_time_spent(long long nanoseconds, bool assisting);
 
-/* A cycle ended with this many bytes live after finding roots bytes of roots. */
-void pace_end(size_t live, size_t roots);
+/* A cycle ended with this many bytes live, of which it has found so many reachable; the rest was
+ * allocated meanwhile, and half of that is taken to be garbage. It has found roots bytes of roots.
+ */
+void pace_end(size_t live, size_t reached, size_t roots);
 
 /* A cycle was given up; the next one is tried after some more growth. */
 void pace_cancel(void);

@@ -25,14 +25,15 @@ static void say(const struct cycle *cycle) {
     static const char *const names[] = {"paced", "forced", "out of memory"};
     log_line(
         "cycle %u (%s): trigger %zuK goal %zuK peak %zuK live %zuK -> %zuK freed %zuK roots %zuK "
-        "marked %zu objects scanned %zuK cached %zu rounds %u written %zuK "
+        "marked %zu objects scanned %zuK cached %zu rounds %u written %zuK then %zuK "
         "stop %.3f ms (signals %.3f plan %.3f mark %.3f) assists %.3f ms workers %.3f ms of %u "
         "dirty %s",
         cycle->number, names[cycle->trigger], cycle->trigger_bytes >> 10, cycle->goal_bytes >> 10,
         AO_load(&heap.peak_in_cycle) >> 10, cycle->live_before >> 10, cycle->live_after >> 10,
         (cycle->live_most - cycle->live_after) >> 10, roots_bytes() >> 10, assist_marked_objects(),
         pace_scanned() >> 10, cycle->cached_objects, cycle->rounds, cycle->written >> 10,
-        cycle->stop_nanoseconds / 1e6, (cycle->stop_stopped - cycle->stop_begun) / 1e6,
+        cycle->stop_written >> 10, cycle->stop_nanoseconds / 1e6,
+        (cycle->stop_stopped - cycle->stop_begun) / 1e6,
         (cycle->stop_planned - cycle->stop_stopped) / 1e6,
         (cycle->stop_settled - cycle->stop_planned) / 1e6, pace_assist_time() / 1e6,
         pace_worker_time() / 1e6, worker_count(), cycle->concurrent ? dirty_name() : "none");

@@ -9,40 +9,65 @@
 #include "os/worker_thread.h"
 #include "thread/thread.h"
 
-enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4 };
+#include <limits.h>
+
+enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_STOP = 4 };
 
 struct worker {
     struct thread *thread;
     uintptr_t block; /* its stack and thread-local memory; kept for the next one */
 };
 
-static struct worker workers[WORKERS_MOST];
+static struct worker workers[WORKERS_MOST + MOST_IN_STOP];
 static struct lock lock = LOCK_INITIALIZER; /* above the registry's */
-static volatile unsigned count;             /* under the lock; read without it as a glance */
+static volatile unsigned count, all;        /* workers, and helpers too; under the lock */
 static volatile bool ending, refused;
-static bool (*do_turn)(struct marker *marker);
+static volatile unsigned stop_word; /* odd while helpers are called; the conductor */
+static struct worker_turns turns;
 
 unsigned worker_count(void) { return AO_int_load(&count); }
 
-static void run(void *context) {
+void worker_call_helpers(void) {
+    AO_int_fetch_and_add1_full(&stop_word);
+    if (all > count)
+        park_wake(&stop_word, INT_MAX);
+}
+
+void worker_release_helpers(void) { AO_int_fetch_and_add1_full(&stop_word); }
+
+static void run_worker(void *context) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
     struct marker marker = {.copy = copy};
     (void)context;
     worker_thread_describe("tithe-worker", NICER);
     while (!ending) {
-        while (!ending && do_turn(&marker))
+        while (!ending && turns.work(&marker))
             continue;
         unsigned announcement = queue_announce();
-        if (ending || do_turn(&marker))
+        if (ending || turns.work(&marker))
             queue_withdraw();
         else
             queue_sleep(announcement, -1);
     }
 }
 
+static void run_helper(void *context) {
+    _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
+    struct marker marker = {.copy = copy};
+    (void)context;
+    worker_thread_describe("tithe-helper", 0);
+    while (!ending) {
+        unsigned seen = AO_int_load_acquire(&stop_word);
+        if (seen % 2 == 0)
+            park_wait(&stop_word, seen, -1);
+        else if (!turns.help(&marker))
+            park_relax();
+    }
+}
+
 /* The record is in the registry before anybody can find the thread in /proc, and stays until the
  * kernel has cleared the number. */
-static bool worker_make(struct worker *worker) {
+static bool worker_make(struct worker *worker, void (*run)(void *)) {
     if (worker->block == 0)
         worker->block = (uintptr_t)metadata_take(worker_thread_block_bytes(STACK_BYTES));
     if (worker->block == 0)
@@ -65,19 +90,29 @@ static unsigned wanted(void) {
     return share < 1 ? 1 : share < WORKERS_MOST ? share : WORKERS_MOST;
 }
 
-unsigned worker_start(bool (*turn)(struct marker *marker)) {
+/* The conductor is one more at work in the stop. */
+static unsigned wanted_in_all(void) {
+    unsigned processors = limits_processors(), workers_wanted = wanted();
+    unsigned in_stop = processors < MOST_IN_STOP ? processors : MOST_IN_STOP;
+    return workers_wanted + (in_stop > 1 ? in_stop - 1 : 0);
+}
+
+unsigned worker_start(struct worker_turns wanted_turns) {
     if (worker_count() > 0 || refused || wanted() == 0)
         return worker_count();
     lock_take(&lock);
-    do_turn = turn;
+    turns = wanted_turns;
     ending = false;
-    while (count < wanted() && !refused) {
-        refused = limits_filtered() || !worker_make(&workers[count]);
+    while (all < wanted_in_all() && !refused) {
+        bool works = all < wanted();
+        refused = limits_filtered() || !worker_make(&workers[all], works ? run_worker : run_helper);
         if (refused)
-            log_once("no thread of the collector's own can be made: allocating threads collect");
-        else
-            AO_int_store_release(&count, count + 1);
+            break;
+        AO_int_store_release(&all, all + 1);
+        AO_int_store_release(&count, works ? all : count);
     }
+    if (count == 0)
+        log_once("no thread of the collector's own can be made: allocating threads collect");
     lock_give(&lock);
     return worker_count();
 }
@@ -96,15 +131,18 @@ void worker_dismiss(void) {
     lock_take(&lock);
     ending = true;
     queue_stir();
-    while (count > 0) {
-        worker_join(&workers[count - 1]);
-        AO_int_store_release(&count, count - 1);
-    }
+    worker_call_helpers();
+    worker_release_helpers();
+    for (; all > 0; all--)
+        worker_join(&workers[all - 1]);
+    AO_int_store_release(&count, 0);
     lock_give(&lock);
 }
 
 void worker_after_fork(void) {
     lock_reset(&lock);
     AO_int_store(&count, 0);
+    AO_int_store(&all, 0);
+    AO_int_store(&stop_word, 0);
     refused = false;
 }

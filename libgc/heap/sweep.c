@@ -4,9 +4,10 @@
 #include "heap/object.h"
 #include "heap/pages.h"
 
-/* How many spans a refill looks through, and a background sweep between two turns of the lock: a
- * few tens of microseconds. */
-enum { SPANS_A_TURN = 64 };
+/* How many spans a refill looks through, which takes a few tens of microseconds, and how many the
+ * background sweep does under the lock at a time: a thread that is taken off its processor while it
+ * holds a set's lock makes others wait. */
+enum { SPANS_A_REFILL = 64, SPANS_A_TURN = 16 };
 
 static bool sparing; /* written with all sets locked */
 
@@ -76,7 +77,7 @@ static struct span *sweep_next(struct span_set *set) {
 }
 
 struct span *sweep_for_room(struct span_set *set) {
-    for (int i = 0; i < SPANS_A_TURN && set->unswept.first; i++) {
+    for (int i = 0; i < SPANS_A_REFILL && set->unswept.first; i++) {
         struct span *span = sweep_next(set);
         if (span)
             return span;
@@ -84,8 +85,21 @@ struct span *sweep_for_room(struct span_set *set) {
     return NULL;
 }
 
+/* Fetches what the next turn will read, without the lock, so that it holds that only briefly. The
+ * list may change meanwhile, but whatever is on it is and stays a descriptor. */
+static void fetch_turn(const struct span_set *set) {
+    const struct span *span =
+        (const struct span *)AO_load((const volatile AO_t *)&set->unswept.first);
+    for (int i = 0; i < SPANS_A_TURN && span; i++) {
+        __builtin_prefetch(span->states);
+        __builtin_prefetch(span->states + 64);
+        span = (const struct span *)AO_load((const volatile AO_t *)&span->next);
+    }
+}
+
 /* False when nothing was left. */
 static bool sweep_turn(struct span_set *set) {
+    fetch_turn(set);
     lock_take(&set->lock);
     for (int i = 0; i < SPANS_A_TURN && set->unswept.first; i++)
         sweep_next(set);

@@ -1,90 +1,229 @@
-/* temporary, replaced by helper's */
+/* Three ways to know, the best first; see dirty.h. */
 #include "os/dirty.h"
+
+#include "os/descriptor.h"
+#include "os/limits.h"
 #include "os/options.h"
+#include "os/pagemap.h"
 #include "os/syscall.h"
+#include "os/vm.h"
+
 #include <atomic_ops.h>
 #include <fcntl.h>
 #include <linux/userfaultfd.h>
-#include <stdlib.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
-struct scan_argument {
-    uint64_t size, flags, start, end, walk_end, vector, vector_length, max_pages;
-    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
+
+/* Newer than Debian 12's headers; linux/userfaultfd.h documents them. */
+enum {
+    USER_MODE_ONLY = 1,            /* what unprivileged users may open; the kernel's writes are seen
+                                      all the same, because the kernel resolves every fault itself */
+    FEATURE_SHARED = 1 << 12,      /* UFFD_FEATURE_WP_HUGETLBFS_SHMEM */
+    FEATURE_UNPOPULATED = 1 << 13, /* UFFD_FEATURE_WP_UNPOPULATED */
+    FEATURE_ASYNCHRONOUS = 1 << 15, /* UFFD_FEATURE_WP_ASYNC */
+    WANTED_FEATURES = FEATURE_SHARED | FEATURE_UNPOPULATED | FEATURE_ASYNCHRONOUS
 };
-struct scan_region {
-    uint64_t start, end, categories;
+
+struct visit {
+    void (*call)(uintptr_t start, uintptr_t end, void *context);
+    void *context;
 };
-enum { WPALLOWED = 1, WRITTEN = 2, FILEPAGE = 4, PRESENT = 8, SWAPPED = 16, ZERO = 32 };
-#define SCAN_IOCTL 0xc0606610u
-static long ufd = -1, pfd = -1;
-static int backend = -1;
-enum dirty_backend dirty_start(void) {
-    if (backend >= 0)
+
+static bool chosen;
+static enum dirty_backend backend;
+static struct descriptor userfault = DESCRIPTOR_CLOSED, clear_refs = DESCRIPTOR_CLOSED;
+
+/* A page of our own that is tracked: when it is no more, the program has closed our descriptor, and
+ * with it all tracking has ended. Asking the page is safe whatever the number now means. */
+static struct vm_region witness;
+
+static bool witness_exists(void) {
+    return witness.reserved || (vm_region_reserve(&witness, vm_page_bytes()) &&
+                                vm_region_commit(&witness, vm_page_bytes(), 0));
+}
+
+static bool register_range(uintptr_t start, uintptr_t end) {
+    struct uffdio_register request = {.range = {start, end - start},
+                                      .mode = UFFDIO_REGISTER_MODE_WP};
+    return system_call(SYS_ioctl, userfault.fd, UFFDIO_REGISTER, &request) == 0;
+}
+
+static void ignore(uintptr_t start, uintptr_t end, void *context) {
+    (void)start, (void)end, (void)context;
+}
+
+static const struct pagemap_query taking = {
+    .flags = PAGEMAP_PROTECT | PAGEMAP_CHECK_TRACKED,
+    .all = PAGEMAP_WRITTEN,
+    .any = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+    .report = PAGEMAP_WRITTEN,
+};
+
+static bool witness_is_tracked(void) {
+    return witness.reserved &&
+           pagemap_scan(witness.start, witness.start + witness.reserved, taking, ignore, NULL);
+}
+
+/* All files without a name look the same to descriptor_close; the program's may have our number. */
+static void close_userfault(void) {
+    static const char expected[] = "anon_inode:[userfaultfd]";
+    char path[64], name[64];
+    snprintf(path, sizeof path, "/proc/self/fd/%ld", userfault.fd);
+    long length = system_call(SYS_readlinkat, AT_FDCWD, path, name, sizeof name);
+    if (length == sizeof expected - 1 && memcmp(name, expected, length) == 0)
+        system_call(SYS_close, userfault.fd);
+    userfault.fd = -1;
+}
+
+static bool open_userfault(void) {
+    struct uffdio_api api = {.api = UFFD_API, .features = WANTED_FEATURES};
+    if (!descriptor_adopt(&userfault, system_call(SYS_userfaultfd, O_CLOEXEC | USER_MODE_ONLY)))
+        return false;
+    if (witness_exists() && system_call(SYS_ioctl, userfault.fd, UFFDIO_API, &api) == 0 &&
+        register_range(witness.start, witness.start + witness.reserved) && witness_is_tracked())
+        return true;
+    close_userfault();
+    return false;
+}
+
+static bool is_soft_dirty(uintptr_t page) {
+    uint64_t entry;
+    return pagemap_entries(page, 1, &entry) && (entry & PAGEMAP_ENTRY_SOFT_DIRTY);
+}
+
+static bool clear_soft_dirty(void) {
+    return descriptor_is_open(&clear_refs) &&
+           system_call(SYS_pwrite64, clear_refs.fd, "4", 1, 0) == 1;
+}
+
+/* Kernels without it accept the clearing and never set a bit, or always do: a trial tells. */
+static bool open_soft(void) {
+    if (!descriptor_adopt(&clear_refs, system_call(SYS_openat, AT_FDCWD, "/proc/self/clear_refs",
+                                                   O_WRONLY | O_CLOEXEC, 0)))
+        return false;
+    if (!witness_exists())
+        return false;
+    volatile char *page = (volatile char *)witness.start;
+    *page = 1;
+    bool works = clear_soft_dirty() && !is_soft_dirty(witness.start);
+    *page = 2;
+    works = works && is_soft_dirty(witness.start);
+    if (!works)
+        descriptor_close(&clear_refs);
+    return works;
+}
+
+static bool is_allowed(const char *name) {
+    return strcmp(options.dirty, "auto") == 0 || strcmp(options.dirty, name) == 0;
+}
+
+/* A filter commonly kills for system calls that services do not make, as is userfaultfd. */
+static enum dirty_backend choose(void) {
+    if (!pagemap_open())
+        return DIRTY_NONE;
+    if (is_allowed("uffd") && pagemap_can_scan() && !limits_filtered() && open_userfault())
+        return DIRTY_USERFAULT;
+    if (is_allowed("soft") && open_soft())
+        return DIRTY_SOFT;
+    return DIRTY_NONE;
+}
+
+static bool is_lost(void) {
+    if (backend == DIRTY_USERFAULT)
+        return !pagemap_is_open() || !witness_is_tracked();
+    return backend == DIRTY_SOFT && (!pagemap_is_open() || !descriptor_is_open(&clear_refs));
+}
+
+enum dirty_backend dirty_open(void) {
+    if (chosen && !is_lost())
         return backend;
-    backend = DIRTY_NONE;
-    if (getenv("TITHE_DIRTY_NONE"))
-        return 0;
-    ufd = system_call(SYS_userfaultfd, O_CLOEXEC | 1);
-    if (ufd < 0)
-        return 0;
-    struct uffdio_api api = {.api = 0xAA, .features = (1 << 15) | (1 << 13) | (1 << 12)};
-    if (system_call(SYS_ioctl, ufd, UFFDIO_API, &api))
-        return 0;
-    pfd = system_call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-    return backend = DIRTY_USERFAULT;
+    backend = choose();
+    chosen = true;
+    return backend;
 }
-const char *dirty_name(void) { return backend == DIRTY_USERFAULT ? "uffd" : "none"; }
+
+const char *dirty_name(void) {
+    static const char *const names[] = {"none", "soft", "uffd"};
+    return names[backend];
+}
+
 void dirty_after_fork(void) {
-    if (ufd >= 0) {
-        system_call(SYS_close, ufd);
-        system_call(SYS_close, pfd);
-    }
-    ufd = pfd = -1;
-    backend = -1;
+    if (userfault.fd >= 0)
+        close_userfault();
+    descriptor_close(&clear_refs);
+    chosen = false;
+    backend = DIRTY_NONE;
 }
-bool dirty_arm(void) { return backend == DIRTY_USERFAULT; }
-bool dirty_track(uintptr_t s, uintptr_t e) {
-    s &= ~4095ul;
-    e = (e + 4095) & ~4095ul;
-    struct uffdio_register r = {.range = {s, e - s}, .mode = UFFDIO_REGISTER_MODE_WP};
-    return system_call(SYS_ioctl, ufd, UFFDIO_REGISTER, &r) == 0;
+
+bool dirty_arm(void) {
+    if (backend == DIRTY_SOFT)
+        return clear_soft_dirty();
+    return backend == DIRTY_USERFAULT && witness_is_tracked();
 }
-typedef void (*dvis)(uintptr_t, uintptr_t, void *);
-static bool scan(uintptr_t s, uintptr_t e, uint64_t flags, uint64_t inv, uint64_t mask,
-                 uint64_t any, uint64_t ret, uint64_t need, uint64_t avoid, dvis v, void *c) {
-    struct scan_region r[256];
-    s &= ~4095ul;
-    e = (e + 4095) & ~4095ul;
-    while (s < e) {
-        struct scan_argument a = {.size = sizeof a,
-                                  .flags = flags,
-                                  .start = s,
-                                  .end = e,
-                                  .vector = (uintptr_t)r,
-                                  .vector_length = 256,
-                                  .category_inverted = inv,
-                                  .category_mask = mask,
-                                  .category_anyof_mask = any,
-                                  .return_mask = ret};
-        long n = system_call(SYS_ioctl, pfd, SCAN_IOCTL, &a);
-        if (n < 0)
+
+static uintptr_t page_of(uintptr_t address) { return address & ~(vm_page_bytes() - 1); }
+static uintptr_t page_after(uintptr_t address) { return page_of(address + vm_page_bytes() - 1); }
+
+bool dirty_track(uintptr_t start, uintptr_t end) {
+    return backend == DIRTY_SOFT ||
+           (backend == DIRTY_USERFAULT && register_range(page_of(start), page_after(end)));
+}
+
+/* Runs of pages that have the bit, and are there. */
+static bool visit_soft(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
+    uint64_t entries[PAGEMAP_BATCH];
+    size_t page = vm_page_bytes();
+    for (; start < end; start += PAGEMAP_BATCH * page) {
+        size_t pages = (end - start) / page < PAGEMAP_BATCH ? (end - start) / page : PAGEMAP_BATCH;
+        if (!pagemap_entries(start, pages, entries))
             return false;
-        for (long i = 0; i < n; i++)
-            if ((need == 0 || (r[i].categories & need)) && !(r[i].categories & avoid))
-                v(r[i].start, r[i].end, c);
-        s = a.walk_end;
+        for (size_t i = 0; i < pages; i++) {
+            bool there = entries[i] & (PAGEMAP_ENTRY_PRESENT | PAGEMAP_ENTRY_SWAPPED);
+            bool leaves_out = private_only && (entries[i] & PAGEMAP_ENTRY_FILE);
+            if ((entries[i] & PAGEMAP_ENTRY_SOFT_DIRTY) && there && !leaves_out)
+                to.call(start + i * page, start + (i + 1) * page, to.context);
+        }
     }
     return true;
 }
-bool dirty_take(uintptr_t s, uintptr_t e, dvis v, void *c) {
-    return scan(s, e, 3, 0, WRITTEN, PRESENT | SWAPPED, WRITTEN, 0, 0, v, c);
+
+bool dirty_take(uintptr_t start, uintptr_t end,
+                void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
+    start = page_of(start);
+    end = page_after(end);
+    if (backend == DIRTY_SOFT)
+        return visit_soft(start, end, false, (struct visit){visit, context});
+    return backend == DIRTY_USERFAULT && pagemap_scan(start, end, taking, visit, context);
 }
-bool dirty_peek(uintptr_t s, uintptr_t e, dvis v, void *c) {
-    return scan(s, e, 2, 0, WRITTEN, 0, WRITTEN, 0, 0, v, c);
+
+/* The kernel has a quick way for just these categories. */
+bool dirty_peek(uintptr_t start, uintptr_t end,
+                void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
+    static const struct pagemap_query query = {
+        .flags = PAGEMAP_CHECK_TRACKED, .all = PAGEMAP_WRITTEN, .report = PAGEMAP_WRITTEN};
+    start = page_of(start);
+    end = page_after(end);
+    if (backend == DIRTY_SOFT)
+        return visit_soft(start, end, false, (struct visit){visit, context});
+    return backend == DIRTY_USERFAULT && pagemap_scan(start, end, query, visit, context);
 }
-bool dirty_peek_any(uintptr_t s, uintptr_t e, bool p, dvis v, void *c) {
-    return scan(s, e, 0, WPALLOWED, 0, WRITTEN | WPALLOWED,
-                PRESENT | SWAPPED | WRITTEN | WPALLOWED | FILEPAGE | ZERO, PRESENT | SWAPPED,
-                ZERO | (p ? FILEPAGE : 0), v, c);
+
+/* Kernels before 6.13 leave the mark of protection on pages that mremap takes out of a tracked map,
+ * although it protects no more; so a page counts as unwritten only where its map is tracked now. */
+bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only,
+                    void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
+    const struct pagemap_query query = {
+        .inverted = PAGEMAP_TRACKED,
+        .any = PAGEMAP_WRITTEN | PAGEMAP_TRACKED,
+        .report = PAGEMAP_WRITTEN | PAGEMAP_TRACKED | PAGEMAP_PRESENT | PAGEMAP_SWAPPED |
+                  PAGEMAP_FILE | PAGEMAP_ZERO,
+        .needed = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+        .unwanted = PAGEMAP_ZERO | (private_only ? PAGEMAP_FILE : 0),
+    };
+    start = page_of(start);
+    end = page_after(end);
+    if (backend == DIRTY_SOFT)
+        return visit_soft(start, end, private_only, (struct visit){visit, context});
+    return backend == DIRTY_USERFAULT && pagemap_scan(start, end, query, visit, context);
 }

@@ -1,16 +1,55 @@
-/* temporary */
+/* Which pages were written: the kernel's record of it, in the best form it offers.
+ *
+ *   uffd   userfaultfd write protection, resolved by the kernel itself (UFFD_FEATURE_WP_ASYNC), and
+ *          the PAGEMAP_SCAN request, Linux 6.7: exact, by range, no signals, the kernel's own
+ * writes are seen, too soft   the soft-dirty bits of /proc/self/pagemap, which can only be cleared
+ * for the whole process, so that what was written stays so until the next cycle none   nothing is
+ * known
+ *
+ * Chosen by trying, or by the option. dirty_open is called in a thread of the program's
+ * (os/descriptor.h); arm, track and fork are the conductor's; take and peek are any thread's, and
+ * several may ask at once. Wherever the kernel does not answer, the answer is that all was written.
+ */
 #ifndef TITHE_OS_DIRTY_H
 #define TITHE_OS_DIRTY_H
+
 #include <stdbool.h>
 #include <stdint.h>
+
 enum dirty_backend { DIRTY_NONE, DIRTY_SOFT, DIRTY_USERFAULT };
-enum dirty_backend dirty_start(void);
+
+/* Opens what is needed, again if the program has closed it. */
+enum dirty_backend dirty_open(void);
+
+/* "uffd", "soft" or "none". */
 const char *dirty_name(void);
+
+/* In the child of a fork: everything is to be opened and tracked anew. */
 void dirty_after_fork(void);
+
+/* Begins the recording of a cycle. False when it is not to be had, this time at least. */
 bool dirty_arm(void);
+
+/* Has writing to these pages recorded from the next dirty_take of them on; once for as long as a
+ * map lives, but again does no harm. A reservation may be tracked before it is accessible. False:
+ * impossible, as for maps of files. */
 bool dirty_track(uintptr_t start, uintptr_t end);
-typedef void (*dv)(uintptr_t, uintptr_t, void *);
-bool dirty_take(uintptr_t start, uintptr_t end, dv v, void *context);
-bool dirty_peek(uintptr_t start, uintptr_t end, dv v, void *context);
-bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only, dv v, void *context);
+
+/* Calls visit for each run of resident pages that were written since they were last taken, if ever,
+ * and takes them: what is written after the visit began is told by the next call. Soft-dirty pages
+ * are not taken, only told. False: unknown. */
+bool dirty_take(uintptr_t start, uintptr_t end,
+                void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
+/* The same without taking, at its quickest, for a range that is tracked as a whole; pages that were
+ * never touched may be told, too. */
+bool dirty_peek(uintptr_t start, uintptr_t end,
+                void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
+/* The same for a range with holes and maps that may have lost their tracking, by having been moved
+ * or mapped anew: pages of such are told, too, if they are resident. private_only leaves out pages
+ * that still equal their file. */
+bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only,
+                    void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
 #endif

@@ -10,7 +10,9 @@
  */
 #include "os/maps.h"
 
+#include "os/descriptor.h"
 #include "os/limits.h"
+#include "os/pagemap.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -18,50 +20,20 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 
 enum { READ_BYTES = 16384, LONGEST_LINE = 4096 + 256 };
-
-/* The ABI of PAGEMAP_SCAN, newer than Debian 12's kernel headers; linux/fs.h documents it. */
-struct scan_argument {
-    uint64_t size, flags, start, end, walk_end, vector, vector_length, max_pages;
-    uint64_t category_inverted, category_mask, category_anyof_mask, return_mask;
-};
-
-struct scan_region {
-    uint64_t start, end, categories;
-};
-
-enum {
-    SCAN_FILE = 1 << 2,
-    SCAN_PRESENT = 1 << 3,
-    SCAN_SWAPPED = 1 << 4,
-    SCAN_ZERO_PAGE = 1 << 5,
-};
-
-#define SCAN_IOCTL 0xc0606610u
 
 enum residency { RESIDENCY_SCAN, RESIDENCY_PAGEMAP, RESIDENCY_MINCORE };
 
 static enum residency residency = RESIDENCY_SCAN;
 static bool swapped_out; /* some pages are in swap, which mincore cannot tell from absent ones */
-static long pagemap_fd = -1, memory_fd = -1;
+static struct descriptor list = DESCRIPTOR_CLOSED, memory = DESCRIPTOR_CLOSED;
 static bool uses_memory_file;
-
-/* Which file pagemap_fd is. The program may close every descriptor it has, ours too, and open
- * another file of the same number while a concurrent mark goes on. */
-static uint64_t pagemap_device, pagemap_inode;
 
 const char *maps_method(void) {
     static const char *const names[] = {"pagemap_scan", "pagemap", "mincore"};
     return names[residency];
-}
-
-/* An empty query tells whether the kernel knows PAGEMAP_SCAN. */
-static bool scan_works(void) {
-    struct scan_argument argument = {.size = sizeof argument, .return_mask = SCAN_PRESENT};
-    return system_call(SYS_ioctl, pagemap_fd, SCAN_IOCTL, &argument) >= 0;
 }
 
 static bool has_swapped_pages(void) {
@@ -94,50 +66,36 @@ static bool choose_reading(void) {
     if (!chosen)
         uses_memory_file = limits_filtered() || !reads_itself();
     chosen = true;
-    if (!uses_memory_file)
-        return true;
-    memory_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/mem", O_RDONLY | O_CLOEXEC, 0);
-    return memory_fd >= 0;
+    return !uses_memory_file || descriptor_is_open(&memory) ||
+           descriptor_open(&memory, "/proc/self/mem");
 }
 
-static bool identify(long fd, uint64_t *device, uint64_t *inode) {
-    struct stat status;
-    if (system_call(SYS_fstat, fd, &status) != 0)
-        return false;
-    *device = status.st_dev;
-    *inode = status.st_ino;
-    return true;
+static bool is_open(void) {
+    return descriptor_is_open(&list) && (residency == RESIDENCY_MINCORE || pagemap_is_open()) &&
+           (!uses_memory_file || descriptor_is_open(&memory));
 }
 
-static bool is_still_pagemap(void) {
-    uint64_t device, inode;
-    return identify(pagemap_fd, &device, &inode) && device == pagemap_device &&
-           inode == pagemap_inode;
-}
-
-static bool open_pagemap(void) {
-    pagemap_fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/pagemap", O_RDONLY | O_CLOEXEC, 0);
-    return pagemap_fd >= 0 && identify(pagemap_fd, &pagemap_device, &pagemap_inode);
-}
+bool maps_are_open(void) { return list.fd >= 0 && is_open(); }
 
 bool maps_open(void) {
-    if (!choose_reading())
+    if (maps_are_open())
+        return true;
+    if (!choose_reading() || !descriptor_open(&list, "/proc/self/maps"))
         return false;
-    if (open_pagemap())
-        residency = scan_works() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
+    if (pagemap_open())
+        residency = pagemap_can_scan() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
     else
         residency = RESIDENCY_MINCORE;
-    swapped_out = residency == RESIDENCY_MINCORE && has_swapped_pages();
     return true;
 }
 
-void maps_close(void) {
-    if (pagemap_fd >= 0 && is_still_pagemap())
-        system_call(SYS_close, pagemap_fd);
-    if (memory_fd >= 0)
-        system_call(SYS_close, memory_fd);
-    pagemap_fd = memory_fd = -1;
+void maps_after_fork(void) {
+    descriptor_close(&list);
+    descriptor_close(&memory);
+    pagemap_after_fork();
 }
+
+bool maps_are_copied_by_file(void) { return uses_memory_file; }
 
 static const char *parse_hex(const char *text, uintptr_t *value) {
     uintptr_t number = 0;
@@ -219,17 +177,18 @@ static size_t visit_lines(char *buffer, size_t filled,
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context) {
     char buffer[READ_BYTES + LONGEST_LINE];
     size_t filled = 0;
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/maps", O_RDONLY | O_CLOEXEC, 0), got;
-    if (fd < 0)
+    long got = system_call(SYS_lseek, list.fd, 0, SEEK_SET);
+    if (got < 0)
         return false;
-    while ((got = system_call(SYS_read, fd, buffer + filled, READ_BYTES)) > 0 || got == -EINTR) {
+    swapped_out = residency == RESIDENCY_MINCORE && has_swapped_pages();
+    while ((got = system_call(SYS_read, list.fd, buffer + filled, READ_BYTES)) > 0 ||
+           got == -EINTR) {
         if (got > 0)
             filled = visit_lines(buffer, filled + got, visit, context);
         if (filled > LONGEST_LINE)
             break;
     }
-    system_call(SYS_close, fd);
-    return got == 0 && filled == 0;
+    return got == 0 && filled == 0 && descriptor_is_open(&list);
 }
 
 struct visit {
@@ -239,28 +198,12 @@ struct visit {
 
 /* False when the kernel does not answer for this range. */
 static bool resident_by_scan(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
-    struct scan_region regions[256];
-    uint64_t unwanted = SCAN_ZERO_PAGE | (private_only ? SCAN_FILE : 0);
-    while (start < end) {
-        struct scan_argument argument = {
-            .size = sizeof argument,
-            .start = start,
-            .end = end,
-            .vector = (uintptr_t)regions,
-            .vector_length = sizeof regions / sizeof *regions,
-            .category_inverted = unwanted,
-            .category_mask = unwanted,
-            .category_anyof_mask = SCAN_PRESENT | SCAN_SWAPPED,
-            .return_mask = unwanted,
-        };
-        long count = system_call(SYS_ioctl, pagemap_fd, SCAN_IOCTL, &argument);
-        if (count < 0)
-            return false;
-        for (long i = 0; i < count; i++)
-            to.call(regions[i].start, regions[i].end, to.context);
-        start = argument.walk_end;
-    }
-    return true;
+    unsigned unwanted = PAGEMAP_ZERO | (private_only ? PAGEMAP_FILE : 0);
+    struct pagemap_query query = {.inverted = unwanted,
+                                  .all = unwanted,
+                                  .any = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+                                  .report = unwanted};
+    return pagemap_scan(start, end, query, to.call, to.context);
 }
 
 /* Calls back for each run of pages whose flag is set; flag i stands for the page start + i. */
@@ -275,23 +218,18 @@ static void visit_flagged(const bool *flags, size_t count, uintptr_t start, stru
     }
 }
 
-enum { BATCH_PAGES = 1024 };
-
 static bool pagemap_flags(uintptr_t start, size_t pages, bool private_only, bool *flags) {
-    static const uint64_t present = 1ull << 63, swapped = 1ull << 62, file = 1ull << 61;
-    uint64_t entries[BATCH_PAGES];
-    long want = pages * sizeof *entries;
-    if (system_call(SYS_pread64, pagemap_fd, entries, want,
-                    start / vm_page_bytes() * sizeof *entries) != want ||
-        !is_still_pagemap())
+    uint64_t entries[PAGEMAP_BATCH];
+    if (!pagemap_entries(start, pages, entries))
         return false;
     for (size_t i = 0; i < pages; i++)
-        flags[i] = (entries[i] & (present | swapped)) && !(private_only && (entries[i] & file));
+        flags[i] = (entries[i] & (PAGEMAP_ENTRY_PRESENT | PAGEMAP_ENTRY_SWAPPED)) &&
+                   !(private_only && (entries[i] & PAGEMAP_ENTRY_FILE));
     return true;
 }
 
 static bool mincore_flags(uintptr_t start, size_t pages, bool *flags) {
-    unsigned char states[BATCH_PAGES];
+    unsigned char states[PAGEMAP_BATCH];
     if (swapped_out || system_call(SYS_mincore, start, pages * vm_page_bytes(), states) != 0)
         return false;
     for (size_t i = 0; i < pages; i++)
@@ -303,8 +241,8 @@ static bool mincore_flags(uintptr_t start, size_t pages, bool *flags) {
 static void resident_by_flags(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
     size_t page = vm_page_bytes();
     while (start < end) {
-        bool flags[BATCH_PAGES];
-        size_t pages = (end - start) / page < BATCH_PAGES ? (end - start) / page : BATCH_PAGES;
+        bool flags[PAGEMAP_BATCH];
+        size_t pages = (end - start) / page < PAGEMAP_BATCH ? (end - start) / page : PAGEMAP_BATCH;
         if (!(residency != RESIDENCY_MINCORE && pagemap_flags(start, pages, private_only, flags)) &&
             !mincore_flags(start, pages, flags))
             memset(flags, true, sizeof flags);
@@ -329,12 +267,12 @@ void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
 }
 
 size_t maps_read(void *to, uintptr_t from, size_t bytes) {
-    if (memory_fd < 0)
+    if (!uses_memory_file)
         return copy_by_call(to, from, bytes);
     size_t done = 0;
     while (done < bytes) {
         long got =
-            system_call(SYS_pread64, memory_fd, (char *)to + done, bytes - done, from + done);
+            system_call(SYS_pread64, memory.fd, (char *)to + done, bytes - done, from + done);
         if (got <= 0)
             break;
         done += got;

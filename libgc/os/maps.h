@@ -2,7 +2,7 @@
  * and a way to read them that survives their going away.
  *
  * Everything here works on a stopped or a running process and never faults: a page that vanished is
- * merely not read. One thread opens and closes; between the two any number may ask. Needs /proc.
+ * merely not read. One thread at a time opens; any number may ask. Needs /proc.
  */
 #ifndef TITHE_OS_MAPS_H
 #define TITHE_OS_MAPS_H
@@ -24,9 +24,18 @@ struct map {
     bool readable, writable, executable, shared;
 };
 
-/* Opens what the following need. False when there is no way to read memory safely. */
+/* Opens what the following need, or finds it open still; in a thread of the program's
+ * (os/descriptor.h). False when there is no way to read memory safely. */
 bool maps_open(void);
-void maps_close(void);
+
+/* True while nobody has closed it. */
+bool maps_are_open(void);
+
+/* In the child of a fork: closes what belongs to the parent. */
+void maps_after_fork(void);
+
+/* True where memory can only be read through a file, which the program may close while it runs. */
+bool maps_are_copied_by_file(void);
 
 /* Calls visit for each map in address order. False when the list could not be read whole: then
  * roots cannot be known. The program must not run meanwhile, or what it maps and unmaps may be

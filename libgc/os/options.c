@@ -8,12 +8,13 @@
 #include <string.h>
 
 struct options options = {
-    .percent = 100,
+    .percent = 85,
     .min_heap = (size_t)32 << 20,
     .reserve = (size_t)1 << 40,
     .stop_timeout = 1000,
     .mask = true,
     .workers = WORKERS_AUTOMATIC,
+    .dirty = "auto",
     .assist = "switch",
     .collect = true,
 };
@@ -41,6 +42,7 @@ static const struct option table[] = {
     {"unaligned", OPTION_SWITCH, &options.unaligned, 0, 0, NULL},
     {"workers", OPTION_SIZE, &options.workers, 0, WORKERS_MOST, NULL},
     {"limit", OPTION_SIZE, &options.limit, 0, SIZE_MAX, NULL},
+    {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
     {"log", OPTION_TEXT, options.log, 0, sizeof options.log, NULL},

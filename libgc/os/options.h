@@ -25,6 +25,7 @@ struct options {
     bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
     size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
     size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
+    char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
     char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
     bool collect;   /* collect: off never collects; free still works */
     char log[256];  /* log: file the lines are appended to instead of standard error */

@@ -34,9 +34,7 @@ void lock_take_contended(struct lock *lock) {
     for (int tries = 0; tries < 100; tries++) {
         if (AO_int_load(&lock->word) == LOCK_FREE && lock_try(lock))
             return;
-#if defined(__x86_64__)
-        __builtin_ia32_pause();
-#endif
+        park_relax();
     }
     while (lock_mark_contended(lock) != LOCK_FREE)
         park_wait(&lock->word, LOCK_CONTENDED, -1);

@@ -28,6 +28,15 @@ void park_wake(volatile unsigned *word, int count);
 /* The same for a word that the kernel clears and wakes when a thread ends. */
 void park_wait_shared(volatile unsigned *word, unsigned expected);
 
+/* Tells the processor that this thread waits in a loop for another one. */
+static inline void park_relax(void) {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
 void lock_take_contended(struct lock *lock);
 
 static inline void lock_take(struct lock *lock) {
