@@ -420,8 +420,8 @@ static void *allocate_for_ever(void *argument) {
 
 static int forked_child(void) {
     cycle_after_fork(true);
+    bool alone = thread_count() <= 1;
     list_make(1000, 64);
-    bool alone = thread_count() == 1;
     for (int i = 0; i < 100000; i++)
         free_fast(alloc_fast(16 + i % 3000));
     bool collected = cycle_collect(CYCLE_FORCED);

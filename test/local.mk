@@ -1,6 +1,6 @@
 # Tests. NAME_test are libcheck suites of one room each, linked with the collector; what ends in
 # .preload is a program that tithe runs; what ends in .sh is a script. make check runs them all.
-EXTRA_DIST += test/README.md test/suite.h test/witness.h test/leaker.sh test/command.sh \
+EXTRA_DIST += test/README.md test/suite.h test/witness.h test/leaker.sh test/command.sh test/storms.sh \
 	test/programs.sh test/programs test/models.sh test/models/README.md test/models/assist.pml \
 	test/models/stop.pml
 
@@ -14,7 +14,19 @@ AM_TESTS_ENVIRONMENT = \
 check_PROGRAMS += test/leaker test/stress.preload
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-TESTS += test/leaker.sh test/command.sh test/stress.preload test/programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/storms.sh test/stress.preload test/programs.sh test/models.sh
+
+check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
+test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
+test_storms_moving_LDADD = -lpthread
+test_storms_coming_SOURCES = test/storms/coming.c test/storms/storm.h
+test_storms_coming_LDADD = -lpthread -ldl
+test_storms_mapping_SOURCES = test/storms/mapping.c test/storms/storm.h
+test_storms_mapping_LDADD = -lpthread
+
+check_LTLIBRARIES += test/storms/library.la
+test_storms_library_la_SOURCES = test/storms/library.c
+test_storms_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test

@@ -317,6 +317,7 @@ void conduct_after_fork(void) {
     jobs_clear();
     queue_clear();
     queue_after_fork();
+    span_after_fork();
     pages_after_fork();
     phase_after_fork();
     if (marking)

@@ -49,6 +49,12 @@ static void descriptor_give(struct span *span) {
     lock_give(&descriptor_lock);
 }
 
+void span_after_fork(void) {
+    for (size_t bin = 0; bin < DESCRIPTOR_BINS; bin++)
+        for (struct span *span = free_descriptors[bin]; span; span = span->next)
+            AO_char_store(&span->queued, 0);
+}
+
 static struct span *span_make(unsigned span_class, unsigned objects, size_t pages,
                               size_t alignment) {
     struct span *span = descriptor_take(objects);

@@ -83,6 +83,9 @@ void span_move(struct span *span, enum span_list list);
  * to be read. No span may be unswept before. */
 void span_set_unsweep(struct span_set *set);
 
+/* In the child of a fork: no marker holds a free descriptor any more. */
+void span_after_fork(void);
+
 /* Takes or gives the locks of all sets, in the one order in which more than one may be held. */
 void span_sets_lock(void);
 void span_sets_unlock(void);

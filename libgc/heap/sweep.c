@@ -47,7 +47,9 @@ static unsigned free_dead(struct span *span) {
     return dead;
 }
 
+/* In the child of a fork the span may have been in the hands of a marker that is no more. */
 static void spare_all(struct span *span) {
+    AO_char_store(&span->queued, 0);
     for (unsigned i = 0; i < span->object_count; i++)
         if (!object_is_free(span->states[i]))
             AO_char_store(&span->states[i], object_live_colour());
