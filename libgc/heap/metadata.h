@@ -1,8 +1,10 @@
 /* Memory for the collector's own structures, outside the pages that hold objects.
  *
  * Blocks are rounded up to 64 bytes and never return to the system, so a pointer to one stays
- * readable for ever, as what a structure of the same size. Any thread; takes its own lock, below
- * all others. Contents are not cleared, except of blocks never used before.
+ * readable for ever, as what a structure of the same size. Takes its own lock, below all others;
+ * since the conductor needs it in a stop, a thread of the program's calls only while it is frozen
+ * or holds the lock of the registry, of a set, or of pages, because with any of these it is not
+ * stopped. Contents are not cleared, except of blocks never used before.
  */
 #ifndef TITHE_HEAP_METADATA_H
 #define TITHE_HEAP_METADATA_H

@@ -167,7 +167,9 @@ static bool altstack_make(struct thread *thread) {
     bytes = (bytes + guard - 1) & ~(guard - 1);
     if (thread->altstack_low)
         return true;
+    lock_take(&thread_registry_lock);
     uintptr_t block = (uintptr_t)metadata_take(bytes + guard);
+    lock_give(&thread_registry_lock);
     if (block == 0 || !vm_guard(block, guard))
         return false;
     thread->altstack_low = block + guard;
