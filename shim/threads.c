@@ -11,6 +11,7 @@
 
 #include "alloc/alloc.h"
 #include "thread/thread.h"
+#include "thread/world.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -48,7 +49,10 @@ static void leave(void *thread) {
         wipe_stack();
 }
 
+/* A thread may be born with the stop signal blocked: glibc's own helpers are, and what inherited
+ * its mask over exec. */
 static void arrange_leave(void) {
+    world_admit();
     if (has_key)
         pthread_setspecific(leave_key, thread_self);
 }

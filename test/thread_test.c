@@ -3,6 +3,7 @@
 
 #include "alloc/alloc.h"
 #include "heap/layout.h"
+#include "os/clock.h"
 #include "os/options.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
@@ -152,14 +153,15 @@ static void *count_deaf(void *argument) {
 
 START_TEST(a_deaf_thread_cancels_the_stop) {
     pthread_t deaf, other;
-    options.stop_timeout = 100;
     ck_assert(heap_start());
     pthread_create(&deaf, NULL, count_deaf, (void *)&counters[0]);
     pthread_create(&other, NULL, count_up, (void *)&counters[1]);
     wait_until_counting(2);
     ck_assert(!stop_world());
     wait_until_counting(2);
+    long long start = clock_nanoseconds();
     ck_assert(!stop_world());
+    ck_assert_int_lt(clock_nanoseconds() - start, 15000000);
     wait_until_counting(2);
     finish = true;
     pthread_join(deaf, NULL);

@@ -48,18 +48,33 @@ bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
     return going;
 }
 
-char tasks_state(int tid) {
-    char path[64], text[512];
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", tid);
+/* Reads a file about a thread; false when the thread is gone. */
+static bool task_file(int tid, const char *name, char *text, size_t room) {
+    char path[64];
+    snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, name);
     long fd = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
-        return 0;
-    long length = system_call(SYS_read, fd, text, sizeof text - 1);
+        return false;
+    long length = system_call(SYS_read, fd, text, room - 1);
     system_call(SYS_close, fd);
-    if (length <= 0)
+    text[length > 0 ? length : 0] = 0;
+    return length > 0;
+}
+
+char tasks_state(int tid) {
+    char text[512];
+    if (!task_file(tid, "stat", text, sizeof text))
         return 0;
-    text[length] = 0;
     /* The command name may contain anything, so the state is what follows the last ')'. */
     const char *end = strrchr(text, ')');
     return end && end[1] == ' ' ? end[2] : 0;
+}
+
+bool tasks_block(int tid, int signal) {
+    static const char field[] = "\nSigBlk:";
+    char text[4096];
+    if (!task_file(tid, "status", text, sizeof text))
+        return false;
+    const char *value = strstr(text, field);
+    return value && (strtoull(value + sizeof field - 1, NULL, 16) >> (signal - 1) & 1);
 }

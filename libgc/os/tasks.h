@@ -17,6 +17,9 @@ bool tasks_each(bool (*visit)(int tid, void *context), void *context);
 /* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when the thread is gone. */
 char tasks_state(int tid);
 
+/* True when the thread has this signal blocked. */
+bool tasks_block(int tid, int signal);
+
 int tasks_self(void);
 int tasks_process(void);
 

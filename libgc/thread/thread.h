@@ -39,7 +39,7 @@ struct thread {
 
     volatile uintptr_t stack_pointer; /* while stopped or frozen: where its frames begin */
     const void *volatile context;     /* while stopped by signal: its registers */
-    unsigned long signal_mask;        /* what it was before the thread froze; the thread */
+    bool deaf;                        /* blocks the stop signal, as was last found; the stopper */
 
     /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */

@@ -129,43 +129,55 @@ static bool install_handler(void) {
     return signal_install(number, stop_handler);
 }
 
-/* Sends the signal; a thread that the kernel does not know any more is gone. */
+/* Sends the signal; a thread that the kernel does not know any more is gone. False when it cannot
+ * be sent, for want of room in the queue of signals. */
 static bool send_signal(struct thread *thread) {
-    if (signal_send(thread->tid, installed_signal, thread) != -ESRCH)
-        return true;
-    AO_int_store(&thread->state, THREAD_GONE);
-    return false;
+    int result = signal_send(thread->tid, installed_signal, thread);
+    if (result == -ESRCH)
+        AO_int_store(&thread->state, THREAD_GONE);
+    return result == 0 || result == -ESRCH;
 }
 
-static void stop_thread(struct thread *thread) {
+static bool stop_thread(struct thread *thread) {
     unsigned stop = AO_int_load(&epoch);
     for (;;) {
         unsigned word = AO_int_load_acquire(&thread->state);
         enum thread_state state = word % THREAD_STATES;
         if (state != THREAD_RUNNING && state != THREAD_FROZEN)
-            return;
+            return true;
         enum thread_state next = state == THREAD_RUNNING ? THREAD_STOPPING : THREAD_HELD;
         if (!AO_int_compare_and_swap_full(&thread->state, word, state_word(stop, next)))
             continue;
-        if (state == THREAD_RUNNING)
-            send_signal(thread);
-        return;
+        return state != THREAD_RUNNING || send_signal(thread);
     }
 }
 
-static void stop_known(void) {
+static bool stop_known(void) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        stop_thread(thread);
+        if (!stop_thread(thread))
+            return false;
+    return true;
 }
 
-/* False when the thread is in an uninterruptible call, so that waiting for it has no end in sight.
- */
+static bool is_deaf(struct thread *thread) {
+    return thread->deaf = tasks_block(thread->tid, installed_signal);
+}
+
+static bool nobody_is_deaf(void) {
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread->deaf && thread_state(thread) == THREAD_RUNNING && is_deaf(thread))
+            return false;
+    return true;
+}
+
+/* False when the thread is in an uninterruptible call, or has the signal blocked, so that waiting
+ * for it has no end in sight. */
 static bool check_late(struct thread *thread) {
     unsigned word = AO_int_load(&thread->state);
     char state = tasks_state(thread->tid);
     if (word % THREAD_STATES == THREAD_STOPPING && (state == 0 || state == 'Z' || state == 'X'))
         exchange_state(thread, word, THREAD_GONE);
-    return state != 'D';
+    return state != 'D' && !is_deaf(thread);
 }
 
 static bool wait_for(struct thread *thread, long long limit) {
@@ -216,8 +228,7 @@ static unsigned count_present(void) {
 static bool stop_everybody(void) {
     unsigned zombies = 0;
     for (int round = 0; round < MOST_ROUNDS; round++) {
-        stop_known();
-        if (!wait_for_all())
+        if (!stop_known() || !wait_for_all())
             return false;
         int count = tasks_count();
         if (count >= 0 && (unsigned)count == count_present() + zombies)
@@ -232,8 +243,14 @@ static bool stop_everybody(void) {
     return false;
 }
 
+void world_admit(void) {
+    unsigned long set = 1ul << (world_signal() - 1);
+    if (world_signal())
+        system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, sizeof set);
+}
+
 bool world_stop(void) {
-    if (!install_handler())
+    if (!install_handler() || !nobody_is_deaf())
         return false;
     AO_int_fetch_and_add1_full(&epoch);
     if (stop_everybody())

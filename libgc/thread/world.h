@@ -2,8 +2,9 @@
  *
  * A stopped thread sits in a signal handler with all signals masked; the interrupted stack pointer
  * and registers are in its record. Threads nobody registered are found in /proc/self/task and get a
- * record first. A thread that does not stop within the limit, or is in an uninterruptible call,
- * cancels the stop: everybody goes on and nothing may be concluded.
+ * record first. A thread that does not stop within the limit, is in an uninterruptible call, or
+ * blocks the signal cancels the stop: everybody goes on and nothing may be concluded. As long as a
+ * thread is known to block it nobody is stopped at all.
  *
  * A thread whose own stack is frozen, because it works on another one, counts as stopped without
  * being sent anything; it may not return to its own stack before the world starts again. The
@@ -28,6 +29,9 @@ bool world_signal_installed(void);
 
 /* The program wants this very number: use another one, if none is installed yet. */
 void world_avoid_signal(int number);
+
+/* Has the calling thread take the stop signal, whatever mask it was born with. */
+void world_admit(void);
 
 /* What to do with a stop signal that somebody else sent. */
 extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
