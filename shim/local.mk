@@ -7,6 +7,7 @@ libtithe_la_LIBADD = libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/altstack.c shim/altstack.h \
 	shim/blocking.c \
+	shim/exec.c \
 	shim/introspection.c \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/limits.c \

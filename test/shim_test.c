@@ -470,6 +470,39 @@ START_TEST(children_are_whole) {
 }
 END_TEST
 
+/* A stop signal that is under way to a thread when it becomes another program would kill that. */
+START_TEST(what_is_executed_is_not_killed_by_a_stop) {
+    char *arguments[] = {"/bin/true", NULL};
+    for (int i = 0; i < 200; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            pthread_t thread;
+            pthread_create(&thread, NULL, try_to_collect_always, NULL);
+            usleep(i * 37 % 3000);
+            if (i % 3 == 0)
+                execl("/bin/true", "true", "an", "argument", NULL);
+            else if (i % 3 == 1)
+                execvp("true", arguments);
+            execve(arguments[0], arguments, environ);
+            _exit(1);
+        }
+        ck_assert_int_eq(child_status(child), 0);
+    }
+}
+END_TEST
+
+START_TEST(a_failed_exec_changes_nothing) {
+    char *arguments[] = {"nothing", "of the kind", NULL};
+    for (int i = 0; i < 3; i++) {
+        ck_assert_int_eq(execve("/nowhere/nothing", arguments, environ), -1);
+        ck_assert_int_eq(errno, ENOENT);
+        ck_assert_int_eq(execlp("no-such-program-anywhere", "a", "b", NULL), -1);
+        ck_assert_int_eq(errno, ENOENT);
+        ck_assert(tithe_collect());
+    }
+}
+END_TEST
+
 START_TEST(a_program_that_sandboxes_itself_is_left_alone) {
     ck_assert(tithe_collect());
     ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
@@ -511,6 +544,8 @@ int main(void) {
         exit_handlers_have_a_heap,
         threads_end_cleanly,
         children_are_whole,
+        what_is_executed_is_not_killed_by_a_stop,
+        a_failed_exec_changes_nothing,
         a_program_that_sandboxes_itself_is_left_alone,
         a_limit_on_address_space_leaves_room,
     };

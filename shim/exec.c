@@ -1,0 +1,109 @@
+/* exec: no stop signal may be under way to a thread that becomes another program, because signals
+ * that wait survive the exec and handlers do not: the new program would be killed by it.
+ *
+ * So whoever replaces the program holds the registry's lock while it does: nobody sends then, and
+ * what was sent before has arrived. Children of vfork, which share our memory and must not keep its
+ * locks, are sent nothing.
+ */
+#include "real.h"
+
+#include "os/syscall.h"
+#include "thread/thread.h"
+
+#include <alloca.h>
+#include <errno.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <time.h>
+#include <unistd.h>
+
+/* A handler of the program's may have interrupted the very holder of the lock; then exec goes on
+ * without it. */
+enum { PATIENCE_MILLISECONDS = 200 };
+
+static bool hold_signals(void) {
+    struct timespec millisecond = {0, 1000000};
+    if (!thread_in_own_process())
+        return false;
+    for (int i = 0; i < PATIENCE_MILLISECONDS; i++) {
+        if (lock_try(&thread_registry_lock))
+            return true;
+        system_call(SYS_nanosleep, &millisecond, 0);
+    }
+    return false;
+}
+
+/* What was sent arrives at the end of a system call; asking for our id was one. */
+#define HELD(call)                                                                                 \
+    bool held = hold_signals();                                                                    \
+    thread_in_own_process();                                                                       \
+    int result = (call), failure = errno;                                                          \
+    if (held)                                                                                      \
+        lock_give(&thread_registry_lock);                                                          \
+    errno = failure;                                                                               \
+    return result
+
+TITHE_EXPORT int execve(const char *path, char *const arguments[], char *const environment[]) {
+    HELD(REAL(execve)(path, arguments, environment));
+}
+
+TITHE_EXPORT int execv(const char *path, char *const arguments[]) {
+    HELD(REAL(execv)(path, arguments));
+}
+
+TITHE_EXPORT int execvp(const char *file, char *const arguments[]) {
+    HELD(REAL(execvp)(file, arguments));
+}
+
+TITHE_EXPORT int execvpe(const char *file, char *const arguments[], char *const environment[]) {
+    HELD(REAL(execvpe)(file, arguments, environment));
+}
+
+TITHE_EXPORT int fexecve(int fd, char *const arguments[], char *const environment[]) {
+    HELD(REAL(fexecve)(fd, arguments, environment));
+}
+
+TITHE_EXPORT int execveat(int directory, const char *path, char *const arguments[],
+                          char *const environment[], int flags) {
+    HELD(REAL(execveat)(directory, path, arguments, environment, flags));
+}
+
+static size_t count_arguments(va_list list) {
+    size_t count = 1;
+    while (va_arg(list, const char *))
+        count++;
+    return count;
+}
+
+/* The list becomes a vector on this frame; what follows its end, if anything, is the environment.
+ */
+#define VECTOR(first, vector)                                                                      \
+    va_list list;                                                                                  \
+    va_start(list, first);                                                                         \
+    size_t count = count_arguments(list);                                                          \
+    va_end(list);                                                                                  \
+    char **vector = alloca((count + 1) * sizeof *vector);                                          \
+    vector[0] = (char *)first;                                                                     \
+    va_start(list, first);                                                                         \
+    for (size_t i = 1; i <= count; i++)                                                            \
+    vector[i] = va_arg(list, char *)
+
+TITHE_EXPORT int execl(const char *path, const char *first, ...) {
+    VECTOR(first, vector);
+    va_end(list);
+    return execv(path, vector);
+}
+
+TITHE_EXPORT int execlp(const char *file, const char *first, ...) {
+    VECTOR(first, vector);
+    va_end(list);
+    return execvp(file, vector);
+}
+
+TITHE_EXPORT int execle(const char *path, const char *first, ...) {
+    VECTOR(first, vector);
+    char *const *environment = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, vector, environment);
+}
