@@ -7,8 +7,10 @@
  */
 #include "altstack.h"
 
+#include "kernel_held.h"
 #include "real.h"
 
+#include "os/syscall.h"
 #include "thread/thread.h"
 
 #include <stdbool.h>
@@ -73,6 +75,8 @@ TITHE_EXPORT int sigaltstack(const stack_t *stack, stack_t *old) {
     if (stack == NULL)
         return 0;
     bool enabled = !(stack->ss_flags & SS_DISABLE);
+    kernel_held_set(HELD_AS_SIGNAL_STACK, system_call(SYS_gettid), 0,
+                    enabled ? (uintptr_t)stack->ss_sp : 0);
     if (enabled && !program_uses_altstacks)
         pass_on_flags();
     if (thread->has_cache) {

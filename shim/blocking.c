@@ -39,11 +39,12 @@
 
 struct deadline {
     bool limited;
+    const struct timespec *asked; /* until the call was made for the first time */
     struct timespec at;
 };
 
 static struct deadline deadline_after(const struct timespec *wait) {
-    struct deadline deadline = {.limited = wait != NULL};
+    struct deadline deadline = {.limited = wait != NULL, .asked = wait};
     if (wait == NULL)
         return deadline;
     clock_gettime(CLOCK_MONOTONIC, &deadline.at);
@@ -56,10 +57,7 @@ static struct deadline deadline_after(const struct timespec *wait) {
     return deadline;
 }
 
-/* The time left in *left, or NULL for ever. The first time it is what was asked for. */
-static const struct timespec *time_left(const struct deadline *deadline, struct timespec *left) {
-    if (!deadline->limited)
-        return NULL;
+static void time_until(const struct deadline *deadline, struct timespec *left) {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     left->tv_sec = deadline->at.tv_sec - now.tv_sec;
@@ -70,6 +68,16 @@ static const struct timespec *time_left(const struct deadline *deadline, struct 
     }
     if (left->tv_sec < 0)
         *left = (struct timespec){0, 0};
+}
+
+/* The time left in *left, or NULL for ever. The first time it is what was asked for, valid or not.
+ */
+static const struct timespec *time_left(struct deadline *deadline, struct timespec *left) {
+    const struct timespec *asked = deadline->asked;
+    deadline->asked = NULL;
+    if (!deadline->limited || asked)
+        return asked;
+    time_until(deadline, left);
     return left;
 }
 
@@ -78,7 +86,7 @@ static int milliseconds_left(const struct deadline *deadline, int whole, bool ag
     struct timespec left;
     if (!again || !deadline->limited)
         return whole;
-    time_left(deadline, &left);
+    time_until(deadline, &left);
     return (int)(left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000);
 }
 
@@ -154,13 +162,12 @@ TITHE_EXPORT int select(int count, fd_set *read, fd_set *write, fd_set *except,
 }
 
 TITHE_EXPORT int nanosleep(const struct timespec *wait, struct timespec *left) {
-    struct timespec request = *wait, rest = {0, 0};
-    bool again = false;
+    struct timespec request, rest = {0, 0};
     int result = UNBROKEN(({
-        if (again)
-            request = rest;
-        again = true;
-        REAL(nanosleep)(&request, &rest);
+        int once = REAL(nanosleep)(wait, &rest);
+        request = rest;
+        wait = &request;
+        once;
     }));
     if (result == -1 && errno == EINTR && left)
         *left = rest;
@@ -171,15 +178,17 @@ TITHE_EXPORT int nanosleep(const struct timespec *wait, struct timespec *left) {
 TITHE_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timespec *wait,
                                  struct timespec *left) {
     struct thread *self = thread_current();
-    struct timespec request = *wait, rest = {0, 0};
+    struct timespec request, rest = {0, 0};
     int result;
     for (;;) {
         self->call_broken = false;
-        result = REAL(clock_nanosleep)(clock, flags, &request, &rest);
+        result = REAL(clock_nanosleep)(clock, flags, wait, &rest);
         if (result != EINTR || !self->call_broken)
             break;
-        if (!(flags & TIMER_ABSTIME))
+        if (!(flags & TIMER_ABSTIME)) {
             request = rest;
+            wait = &request;
+        }
     }
     if (result == EINTR && left && !(flags & TIMER_ABSTIME))
         *left = rest;
@@ -251,10 +260,6 @@ TITHE_EXPORT int msgsnd(int queue, const void *message, size_t bytes, int flags)
 }
 
 /* The socket calls restart by themselves unless the socket has a timeout (SO_RCVTIMEO). */
-TITHE_EXPORT ssize_t recv(int fd, void *buffer, size_t bytes, int flags) {
-    return UNBROKEN(REAL(recv)(fd, buffer, bytes, flags));
-}
-
 TITHE_EXPORT ssize_t recvfrom(int fd, void *buffer, size_t bytes, int flags, struct sockaddr *from,
                               socklen_t *from_bytes) {
     return UNBROKEN(REAL(recvfrom)(fd, buffer, bytes, flags, from, from_bytes));

@@ -69,36 +69,42 @@ static bool grow(void) {
     return true;
 }
 
-static void set_locked(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
+static uint64_t set_locked(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
     if (room == 0 && word == 0)
-        return;
+        return 0;
     if (used * 2 >= room && !grow())
-        return;
+        return 0;
     struct entry *entry = find(holder, first, second);
+    uint64_t before = entry->word;
     if (!entry->used && word == 0)
-        return;
+        return 0;
     used += !entry->used;
     *entry = (struct entry){first, second, word, holder, true};
+    return before;
 }
 
 static bool is_address(uint64_t word) { return heap_contains(word & (((uint64_t)1 << 48) - 1)); }
 
-void kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
+uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
     lock_take(&lock);
-    set_locked(holder, first, second, is_address(word) ? word : 0);
+    uint64_t before = set_locked(holder, first, second, is_address(word) ? word : 0);
     lock_give(&lock);
+    return before;
 }
 
 void kernel_held_lock(void) { lock_take(&lock); }
 void kernel_held_unlock(void) { lock_give(&lock); }
 
-/* Recorded before the kernel has it, so that it is never only there. */
+/* Recorded before the kernel has it, so that it is never only there; when the kernel refuses, it
+ * goes on holding what it held. */
 TITHE_EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
-    if (operation != EPOLL_CTL_DEL && event)
-        kernel_held_set(HELD_BY_EPOLL, epoll, fd, event->data.u64);
+    bool sets = operation != EPOLL_CTL_DEL && event;
+    uint64_t before = sets ? kernel_held_set(HELD_BY_EPOLL, epoll, fd, event->data.u64) : 0;
     int result = REAL(epoll_ctl)(epoll, operation, fd, event);
     if (result == 0 && operation == EPOLL_CTL_DEL)
         kernel_held_set(HELD_BY_EPOLL, epoll, fd, 0);
+    else if (result != 0 && sets)
+        kernel_held_set(HELD_BY_EPOLL, epoll, fd, before);
     return result;
 }
 

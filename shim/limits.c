@@ -1,13 +1,15 @@
 /* setrlimit(RLIMIT_AS) by the program itself: our reservation must not use up what it leaves.
  *
  * The heap reserves far more address space than it uses. When the program limits its own, the part
- * of the reservation beyond the limit's half goes back first.
+ * of the reservation beyond the limit's half goes back first. A child of vfork limits itself, not
+ * the heap it shares.
  */
 
 #include "real.h"
 
 #include "heap/layout.h"
 #include "heap/pages.h"
+#include "thread/thread.h"
 
 #include <sys/resource.h>
 #include <unistd.h>
@@ -15,7 +17,7 @@
 static void fit(int resource, const struct rlimit *limit) {
     if (resource != RLIMIT_AS || limit == NULL || limit->rlim_cur == RLIM_INFINITY)
         return;
-    if (!heap_start())
+    if (!thread_in_own_process() || !heap_start())
         return;
     pages_lock();
     heap_fit_address_space(limit->rlim_cur);

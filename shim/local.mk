@@ -16,6 +16,7 @@ libtithe_la_SOURCES = \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
 	shim/start.c \
+	shim/transfer.c \
 	shim/threads.c shim/threads.h
 
 bin_PROGRAMS += tithe

@@ -9,9 +9,11 @@
 #include "real.h"
 
 #include "cycle/cycle.h"
+#include "thread/thread.h"
 
 #include <linux/seccomp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <sys/prctl.h>
 
 TITHE_EXPORT int prctl(int operation, ...) {
@@ -21,7 +23,8 @@ TITHE_EXPORT int prctl(int operation, ...) {
     for (int i = 0; i < 4; i++)
         values[i] = va_arg(arguments, unsigned long);
     va_end(arguments);
-    if (operation == PR_SET_SECCOMP || operation == PR_SET_NO_NEW_PRIVS)
+    bool locks = operation == PR_SET_SECCOMP || operation == PR_SET_NO_NEW_PRIVS;
+    if (locks && thread_in_own_process())
         cycle_disable();
     return REAL(prctl)(operation, values[0], values[1], values[2], values[3]);
 }

@@ -44,8 +44,11 @@ static void fork_child(void) {
     kernel_held_unlock();
 }
 
+/* A process that is not asked to say anything makes no system call for it: filters may kill for
+ * one.
+ */
 static bool says_summary(void) {
-    return options.stats || options.summary == (size_t)tasks_process();
+    return options.stats || (options.summary && options.summary == (size_t)tasks_process());
 }
 
 __attribute__((constructor)) static void start(void) {

@@ -26,7 +26,9 @@
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -503,6 +505,79 @@ START_TEST(a_failed_exec_changes_nothing) {
 }
 END_TEST
 
+__attribute__((noinline)) static uintptr_t hidden_block(void) {
+    int *block = malloc(3000);
+    *block = 4711;
+    return (uintptr_t)block;
+}
+
+static void *drain_pipe(void *context) {
+    static char buffer[4096];
+    int fd = *(int *)context;
+    ssize_t got;
+    usleep(20000);
+    while ((got = read(fd, buffer, sizeof buffer)) > 0)
+        if (got > 3000)
+            usleep(20);
+    return NULL;
+}
+
+/* A write to a full pipe waits for its reader, and is whole when nobody but us interrupts it. */
+START_TEST(blocking_transfers_are_whole) {
+    enum { BYTES = 1 << 20 };
+    static char bytes[BYTES];
+    pthread_t reader, collecting;
+    pthread_create(&collecting, NULL, try_to_collect_always, NULL);
+    for (int i = 0; i < 20; i++) {
+        int ends[2];
+        struct iovec parts[2] = {{bytes, 1000}, {bytes, BYTES - 1000}};
+        ck_assert_int_eq(i % 2 ? pipe(ends) : socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+        pthread_create(&reader, NULL, drain_pipe, &ends[0]);
+        if (i % 4 == 0)
+            ck_assert_int_eq(send(ends[1], bytes, BYTES, 0), BYTES);
+        else if (i % 3)
+            ck_assert_int_eq(write(ends[1], bytes, BYTES), BYTES);
+        else
+            ck_assert_int_eq(writev(ends[1], parts, 2), BYTES);
+        close(ends[1]);
+        pthread_join(reader, NULL);
+        close(ends[0]);
+    }
+    finish = true;
+    pthread_join(collecting, NULL);
+}
+END_TEST
+
+START_TEST(invalid_waits_are_refused_as_ever) {
+    struct timespec wrong = {0, 2000000000};
+    sigset_t none;
+    sigemptyset(&none);
+    ck_assert(nanosleep(&wrong, NULL) == -1 && errno == EINVAL);
+    ck_assert_int_eq(clock_nanosleep(CLOCK_MONOTONIC, 0, &wrong, NULL), EINVAL);
+    ck_assert(ppoll(NULL, 0, &wrong, NULL) == -1 && errno == EINVAL);
+    ck_assert(sigtimedwait(&none, NULL, &wrong) == -1 && errno == EINVAL);
+}
+END_TEST
+
+START_TEST(a_refused_epoll_entry_leaves_the_held_pointer) {
+    int epoll = epoll_create1(0), ends[2];
+    struct epoll_event event = {.events = EPOLLOUT}, other = {.events = EPOLLOUT};
+    ck_assert_int_eq(pipe(ends), 0);
+    event.data.u64 = hidden_block();
+    uintptr_t hidden = ~(uintptr_t)event.data.u64;
+    ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[1], &event), 0);
+    other.data.u64 = 0;
+    ck_assert_int_eq(epoll_ctl(epoll, EPOLL_CTL_ADD, ends[1], &other), -1);
+    memset(&event, 0, sizeof event);
+    ck_assert(tithe_collect());
+    churn(1 << 20);
+    ck_assert_int_eq(epoll_wait(epoll, &event, 1, 0), 1);
+    ck_assert_uint_eq(event.data.u64, ~hidden);
+    ck_assert_uint_ge(malloc_usable_size((void *)event.data.u64), 3000);
+    ck_assert_int_eq(*(int *)event.data.u64, 4711);
+}
+END_TEST
+
 START_TEST(a_program_that_sandboxes_itself_is_left_alone) {
     ck_assert(tithe_collect());
     ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
@@ -546,6 +621,9 @@ int main(void) {
         children_are_whole,
         what_is_executed_is_not_killed_by_a_stop,
         a_failed_exec_changes_nothing,
+        blocking_transfers_are_whole,
+        invalid_waits_are_refused_as_ever,
+        a_refused_epoll_entry_leaves_the_held_pointer,
         a_program_that_sandboxes_itself_is_left_alone,
         a_limit_on_address_space_leaves_room,
     };

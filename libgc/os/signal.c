@@ -77,11 +77,27 @@ void *signal_word(const siginfo_t *info) {
     return info->si_value.sival_ptr;
 }
 
+/* Signals that nobody handles are dropped when they arrive, unless they are blocked, as all are
+ * while a handler of ours runs. */
+static bool is_ignored(int number) {
+    static const kernel_set by_default =
+        (kernel_set)1 << (SIGCHLD - 1) | (kernel_set)1 << (SIGURG - 1) |
+        (kernel_set)1 << (SIGWINCH - 1) | (kernel_set)1 << (SIGCONT - 1);
+    struct kernel_action action = {0};
+    if (system_call(SYS_rt_sigaction, number, 0, &action, sizeof action.mask) != 0)
+        return false;
+    return (uintptr_t)action.handler == (uintptr_t)SIG_IGN ||
+           (action.handler == NULL && (by_default >> (number - 1) & 1));
+}
+
 static bool other_signal_waits(const ucontext_t *context) {
     kernel_set waiting = 0, masked;
     memcpy(&masked, &context->uc_sigmask, sizeof masked);
     system_call(SYS_rt_sigpending, &waiting, sizeof waiting);
-    return (waiting & ~masked) != 0;
+    for (waiting &= ~masked; waiting; waiting &= waiting - 1)
+        if (!is_ignored(__builtin_ctzl(waiting) + 1))
+            return true;
+    return false;
 }
 
 #if defined(__x86_64__)
@@ -106,12 +122,20 @@ void signal_registers(const void *context, void (*visit)(const void *, size_t, v
         visit(machine->fpregs, vector_bytes(machine->fpregs), to);
 }
 
+static bool is_behind_call(const ucontext_t *user) {
+    const unsigned char *after = (const unsigned char *)user->uc_mcontext.gregs[REG_RIP];
+    return (uintptr_t)after % 4096 >= 2 && after[-2] == 0x0f && after[-1] == 0x05 &&
+           !other_signal_waits(user);
+}
+
 bool signal_broke_call(const void *context) {
     const ucontext_t *user = context;
-    const unsigned char *after = (const unsigned char *)user->uc_mcontext.gregs[REG_RIP];
-    if (user->uc_mcontext.gregs[REG_RAX] != -EINTR || (uintptr_t)after % 4096 < 2)
-        return false;
-    return after[-2] == 0x0f && after[-1] == 0x05 && !other_signal_waits(user);
+    return user->uc_mcontext.gregs[REG_RAX] == -EINTR && is_behind_call(user);
+}
+
+bool signal_cut_call(const void *context) {
+    const ucontext_t *user = context;
+    return user->uc_mcontext.gregs[REG_RAX] > 0 && is_behind_call(user);
 }
 
 #elif defined(__aarch64__)
@@ -126,12 +150,18 @@ void signal_registers(const void *context, void (*visit)(const void *, size_t, v
     visit(machine->__reserved, sizeof machine->__reserved, to);
 }
 
+static bool is_behind_call(const ucontext_t *user) {
+    return ((const uint32_t *)user->uc_mcontext.pc)[-1] == 0xd4000001 && !other_signal_waits(user);
+}
+
 bool signal_broke_call(const void *context) {
     const ucontext_t *user = context;
-    const uint32_t *after = (const uint32_t *)user->uc_mcontext.pc;
-    if ((long)user->uc_mcontext.regs[0] != -EINTR)
-        return false;
-    return after[-1] == 0xd4000001 && !other_signal_waits(user);
+    return (long)user->uc_mcontext.regs[0] == -EINTR && is_behind_call(user);
+}
+
+bool signal_cut_call(const void *context) {
+    const ucontext_t *user = context;
+    return (long)user->uc_mcontext.regs[0] > 0 && is_behind_call(user);
 }
 
 #endif

@@ -41,4 +41,8 @@ void signal_registers(const void *context, void (*visit)(const void *, size_t, v
  * other signal is waiting to be delivered, which would have interrupted it anyway. */
 bool signal_broke_call(const void *context);
 
+/* True when the signal may have made a system call return with less than it would else have done:
+ * it interrupted right behind one that succeeded, and no other signal is waiting. */
+bool signal_cut_call(const void *context);
+
 #endif

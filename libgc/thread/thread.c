@@ -62,7 +62,7 @@ static void record_clear(struct thread *thread) {
     thread->altstack_tried = thread->program_altstack = false;
     thread->stack_pointer = 0;
     thread->context = NULL;
-    thread->call_broken = thread->deaf = false;
+    thread->call_broken = thread->call_cut = thread->deaf = false;
     AO_int_store(&thread->stack_due, 0);
     thread->assist_bytes = 0;
     thread->assist_nanoseconds = 0;

@@ -89,6 +89,8 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
     }
     if (signal_broke_call(context))
         thread->call_broken = true;
+    else if (signal_cut_call(context))
+        thread->call_cut = true;
 }
 
 void world_freeze(struct thread *thread, const void *context) {
