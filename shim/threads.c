@@ -7,6 +7,7 @@
  */
 #include "threads.h"
 
+#include "kernel_held.h"
 #include "real.h"
 
 #include "alloc/alloc.h"
@@ -44,6 +45,8 @@ static void leave(void *thread) {
         return;
     }
     bool wipe = has_room_below(thread_self);
+    if (thread_self->program_altstack)
+        kernel_held_set(HELD_AS_SIGNAL_STACK, thread_self->tid, 0, 0);
     thread_leave();
     if (wipe)
         wipe_stack();

@@ -13,6 +13,7 @@
 #include "os/options.h"
 #include "thread/thread.h"
 
+#include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -214,9 +215,13 @@ START_TEST(sparse_memory_is_neither_read_nor_made_resident) {
     root = object;
     collect();
     size_t before = resident_bytes();
-    double start = seconds_now();
-    collect();
-    ck_assert_double_lt(seconds_now() - start, 0.1);
+    double shortest = 1e9;
+    for (int i = 0; i < 5; i++) {
+        double start = seconds_now();
+        collect();
+        shortest = fmin(shortest, seconds_now() - start);
+    }
+    ck_assert_double_lt(shortest, 0.1);
     ck_assert_uint_lt(resident_bytes(), before + (16 << 20));
     ck_assert(is_allocated(in_map) && is_allocated(in_object));
 }

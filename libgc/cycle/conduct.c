@@ -156,6 +156,7 @@ void conduct_begin(enum cycle_trigger trigger) {
         stop_and_end();
         return;
     }
+    rescan_take_missed();
     sweep_until_locked();
     swap_colours();
     conduct_unlock_heap();
@@ -228,7 +229,8 @@ static void drain_stopped(struct marker *marker) {
 /* What the plan finds by itself goes to the queue before the phase opens, because until then nobody
  * counts this marker. */
 static bool mark_stopped(struct marker *marker) {
-    bool known = roots_plan(marker, current.concurrent ? ROOTS_WRITTEN : ROOTS_ALL);
+    bool whole = rescan_take_missed() || !current.concurrent;
+    bool known = roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
     if (current.concurrent)
         known &= rescan_plan_heap(true);
     drain(marker, 0);

@@ -8,12 +8,20 @@
 
 enum { CHUNK_BYTES = 32 << 20 };
 
-static volatile AO_t written; /* bytes; any marker adds */
+static volatile AO_t written;    /* bytes; any marker adds */
+static volatile unsigned missed; /* 1 after a read that failed; any marker sets */
 
 size_t rescan_take_count(void) {
     size_t bytes = AO_load(&written);
     AO_fetch_and_add(&written, -bytes);
     return bytes;
+}
+
+bool rescan_take_missed(void) { return AO_int_compare_and_swap_full(&missed, 1, 0); }
+
+static void scan_roots(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
+    if (!scan_foreign(marker, start, end, mode))
+        AO_int_store_full(&missed, 1);
 }
 
 bool rescan_plan_heap(bool stopped) {
@@ -99,7 +107,7 @@ static void visit_roots(uintptr_t start, uintptr_t end, void *context) {
     start = start - 8 > job->start ? start - 8 : job->start;
     end = end + 8 < job->end ? end + 8 : job->end;
     if (start < end)
-        scan_foreign(foreign->marker, start, end, job->mode);
+        scan_roots(foreign->marker, start, end, job->mode);
 }
 
 /* Where the kernel does not tell which pages were written, all of them were. */
@@ -108,7 +116,7 @@ void rescan_run(struct marker *marker, const struct job *job) {
     bool told = true;
     switch (job->kind) {
     case JOB_ROOTS:
-        scan_foreign(marker, job->start, job->end, job->mode);
+        scan_roots(marker, job->start, job->end, job->mode);
         break;
     case JOB_WRITTEN_ROOTS:
         told = dirty_take(job->start, job->end, visit_roots, &foreign);

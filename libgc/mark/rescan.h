@@ -15,6 +15,10 @@ bool rescan_plan_heap(bool stopped);
 /* Runs a job of any kind. */
 void rescan_run(struct marker *marker, const struct job *job);
 
+/* True when some root memory could not be read since the last call: it was closed to us or had
+ * gone. It may be open again, unwritten, when the world is stopped, and must then be read. */
+bool rescan_take_missed(void);
+
 /* How many bytes of written pages were found since the last call. */
 size_t rescan_take_count(void);
 

@@ -196,18 +196,21 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         scan_ends(marker, start, end);
 }
 
-void scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
+bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
     uintptr_t copy = (uintptr_t)marker->copy;
+    bool whole = true;
     start &= ~(uintptr_t)(OVERLAP - 1);
     while (start < end) {
         size_t want = end - start < SCAN_COPY_BYTES ? end - start : SCAN_COPY_BYTES;
         size_t got = maps_read(marker->copy, start, want);
         scan_range(marker, copy, copy + got, mode);
+        whole &= got == want;
         if (got < want)
             start = ((start + got) & ~(uintptr_t)4095) + 4096;
         else
             start += start + got < end ? got - OVERLAP : got;
     }
+    return whole;
 }
 
 /* What is grey is so in its span, too, so queueing that is all that is needed. */

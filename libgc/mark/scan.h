@@ -62,8 +62,9 @@ enum scan_mode {
 /* Considers every word in [start, end), which must be readable. */
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
 
-/* The same for memory that may vanish or be closed to us: it is copied first. */
-void scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
+/* The same for memory that may vanish or be closed to us: it is copied first. False when not all of
+ * it could be read. */
+bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
 
 /* Makes all objects that this marker holds in its rings black, and those they lead to, until the
  * rings are empty or the marker's limit is reached. */
