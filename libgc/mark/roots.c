@@ -38,6 +38,7 @@ static struct {
     size_t room, count, next;
     enum roots_scope scope;
     bool complete;
+    bool cached; /* what the map that is being visited is */
     size_t bytes;
     struct part *tracked;
     size_t tracked_room, tracked_count, tracked_next;
@@ -169,10 +170,21 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
     plan_whole(start, end, private_only, mode);
 }
 
+/* What is kept beside the page table may have been written through another map, or have lost its
+ * entries and with them what they say of writing: it is read whole, every time. */
+static void plan_cached(uintptr_t start, uintptr_t end, enum scan_mode mode) {
+    struct part part = {start, end, mode, false};
+    maps_resident_cached(start, end, add_pages, &part);
+}
+
 static void plan_part(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
     start &= ~(uintptr_t)7;
     if (start >= end)
         return;
+    if (plan.cached) {
+        plan_cached(start, end, mode);
+        return;
+    }
     if (plan.scope == ROOTS_WRITTEN) {
         plan_written(start, end, private_only, mode);
         return;
@@ -233,6 +245,7 @@ static void visit_map(const struct map *map, void *context) {
         return;
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
+    plan.cached = map->cached;
     uintptr_t at = map_start(map);
     while (plan.next < plan.count && plan.ranges[plan.next].end <= at)
         plan.next++;

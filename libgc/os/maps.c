@@ -155,6 +155,7 @@ static void parse_line(const char *line, struct map *map) {
             at++;
     }
     map->kind = kind_of(at);
+    map->cached = map->kind == MAP_KIND_MEMORY && (map->shared || *at == '/');
 }
 
 /* Cuts what was read into lines; returns how many bytes of an unfinished one are left, moved to the
@@ -248,6 +249,30 @@ static void resident_by_flags(uintptr_t start, uintptr_t end, bool private_only,
             memset(flags, true, sizeof flags);
         visit_flagged(flags, pages, start, to);
         start += pages * page;
+    }
+}
+
+/* Asking for every page of a vast map takes too long; there, only the page table counts. */
+#define MOST_CACHED ((uintptr_t)4 << 30)
+
+/* mincore tells what the page cache holds, but not what of it is in swap; then all is taken. */
+void maps_resident_cached(uintptr_t start, uintptr_t end,
+                          void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                          void *context) {
+    struct visit to = {visit, context};
+    size_t page = vm_page_bytes();
+    if (end - start > MOST_CACHED) {
+        maps_resident(start, end, false, visit, context);
+        return;
+    }
+    swapped_out = has_swapped_pages();
+    start &= ~(page - 1);
+    for (end = (end + page - 1) & ~(page - 1); start < end; start += PAGEMAP_BATCH * page) {
+        bool flags[PAGEMAP_BATCH];
+        size_t pages = (end - start) / page < PAGEMAP_BATCH ? (end - start) / page : PAGEMAP_BATCH;
+        if (!mincore_flags(start, pages, flags))
+            memset(flags, true, sizeof flags);
+        visit_flagged(flags, pages, start, to);
     }
 }
 

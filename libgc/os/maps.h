@@ -22,6 +22,8 @@ struct map {
     uintptr_t start, end;
     enum map_kind kind;
     bool readable, writable, executable, shared;
+    bool
+        cached; /* memory that is kept beside the page table: shared, or of a file without a name */
 };
 
 /* Opens what the following need, or finds it open still; in a thread of the program's
@@ -46,6 +48,12 @@ bool maps_each(void (*visit)(const struct map *map, void *context), void *contex
  * because nothing was written there. private_only leaves out pages that still equal their file. */
 void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
                    void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
+/* The same for a map with memory beside the page table: pages that this process has not touched
+ * since they were mapped count, too. */
+void maps_resident_cached(uintptr_t start, uintptr_t end,
+                          void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                          void *context);
 
 /* Copies up to bytes from an address that may vanish meanwhile. Returns how many came; a hole ends
  * the copy, so less than asked for means that the byte after is unreadable. */
