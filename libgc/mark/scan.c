@@ -273,8 +273,10 @@ static void scan_large(struct marker *marker, struct span *span) {
     if (!is_grey(object))
         return;
     size_t from = AO_fetch_and_add_full(&span->scanned, SLICE_BYTES);
-    if (from >= bytes)
+    if (from >= bytes) {
+        object_blacken(object); /* it was made shorter between two slices */
         return;
+    }
     size_t to = from + SLICE_BYTES + OVERLAP;
     if (from + SLICE_BYTES < bytes)
         span_queue(marker, span);
