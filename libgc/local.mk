@@ -24,6 +24,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/heap/metadata.c libgc/heap/metadata.h \
 	libgc/heap/object.c libgc/heap/object.h \
 	libgc/heap/pages.c libgc/heap/pages.h \
+	libgc/heap/shape.c libgc/heap/shape.h \
 	libgc/heap/sizes.c libgc/heap/sizes.h \
 	libgc/heap/span.c libgc/heap/span.h \
 	libgc/heap/sweep.c libgc/heap/sweep.h \
@@ -35,6 +36,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/rescan.c libgc/mark/rescan.h \
 	libgc/mark/roots.c libgc/mark/roots.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
+	libgc/mark/shaped.c libgc/mark/shaped.h \
 	libgc/cycle/assist.c libgc/cycle/assist.h \
 	libgc/cycle/conduct.c libgc/cycle/conduct.h \
 	libgc/cycle/credit.c libgc/cycle/credit.h \

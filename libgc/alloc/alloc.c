@@ -60,13 +60,13 @@ void *alloc_cleared(size_t bytes, enum object_kind kind) {
     void *object = cache_pop(&thread_self->cache.bins[span_class]);
     if (object == NULL)
         object = alloc_small(span_class);
-    return object ? memset(object, 0, sizes_bytes(span_class / 2)) : NULL;
+    return object ? memset(object, 0, sizes_bytes(sizes_size_class(span_class))) : NULL;
 }
 
 void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
     unsigned size_class = sizes_aligned_class(bytes, alignment);
     if (size_class)
-        return alloc_small(size_class * 2 + kind);
+        return alloc_small(sizes_span_class_of(size_class, kind));
     return alloc_large(bytes ? bytes : 1, alignment, kind, false);
 }
 

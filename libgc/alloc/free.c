@@ -29,7 +29,7 @@ void free_slow(void *object) {
     struct span *span = heap_span_of((uintptr_t)object);
     if (span == NULL || span->object_count == 0)
         log_fatal("free of %p, which is not allocated", object);
-    if (span->span_class < 2)
+    if (span_is_large(span))
         large_give(span, object);
     else
         free_small(span->span_class, object);
@@ -68,9 +68,9 @@ void *alloc_resize(void *address, size_t bytes) {
     size_t old_bytes = object.span->object_bytes;
     if (fits_in_place(old_bytes, bytes))
         return address;
-    bool large = object.span->span_class < 2;
+    bool large = span_is_large(object.span);
     if (large && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
         large_resize(object.span, bytes))
         return address;
-    return resize_by_copy(address, old_bytes, bytes, sizes_kind(object.span->span_class));
+    return resize_by_copy(address, old_bytes, bytes, object.span->kind);
 }

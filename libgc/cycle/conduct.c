@@ -16,6 +16,7 @@
 #include "mark/queue.h"
 #include "mark/rescan.h"
 #include "mark/roots.h"
+#include "mark/shaped.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/log.h"
@@ -82,6 +83,14 @@ static void swap_colours(void) {
     AO_store(&heap.marked, 0);
     AO_char_store_release(&heap.marking, 1);
     current.live_before = AO_load(&heap.live);
+}
+
+/* With all sets locked. */
+static void mark_held(void) {
+    struct marker marker = {0};
+    shaped_mark_held(&marker);
+    scan_give_back(&marker);
+    assist_count_marked(&marker);
 }
 
 static void close(bool done) {
@@ -159,6 +168,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     rescan_take_missed();
     sweep_until_locked();
     swap_colours();
+    mark_held();
     conduct_unlock_heap();
     if (!open_first_round())
         give_up("roots cannot be known");
@@ -233,12 +243,17 @@ static bool mark_stopped(struct marker *marker) {
     bool known = roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
     if (current.concurrent)
         known &= rescan_plan_heap(true);
+    shaped_stop(marker);
     drain(marker, 0);
     current.stop_planned = clock_nanoseconds();
     phase_open();
     drain_stopped(marker);
+    while (shaped_run_found(marker, &known))
+        drain(marker, SIZE_MAX);
     if (known && cycle_marked_hook)
         cycle_marked_hook(marker);
+    assist_count_marked(marker);
+    shaped_resume();
     return known;
 }
 
@@ -265,8 +280,10 @@ static enum stop_result stopped_phase(void) {
         return STOP_FAILED;
     worker_call_helpers();
     current.stop_stopped = clock_nanoseconds();
-    if (!current.concurrent)
+    if (!current.concurrent) {
         swap_colours();
+        mark_held();
+    }
     bool known = mark_stopped(&marker);
     current.stop_scanned = marker.scanned;
     if (known)

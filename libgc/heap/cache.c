@@ -13,12 +13,14 @@
 
 enum { FIRST_LIMIT = 8 };
 
-static unsigned limit_of(unsigned span_class) { return sizes_cache_limit(span_class / 2); }
+static size_t object_bytes_of(unsigned span_class) {
+    return sizes_bytes(sizes_size_class(span_class));
+}
 
 static size_t slots_bytes(void) {
     size_t slots = 0;
-    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
-        slots += limit_of(class);
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
+        slots += sizes_cache_limit(class);
     return slots * sizeof(void *);
 }
 
@@ -28,8 +30,9 @@ bool cache_start(struct cache *cache) {
     if (slots == NULL && (slots = metadata_take(slots_bytes())) == NULL)
         return false;
     cache->bins[0].slots = slots;
-    for (unsigned class = 2; class < SPAN_CLASSES; class ++) {
-        unsigned limit = limit_of(class), first = limit < FIRST_LIMIT ? limit : FIRST_LIMIT;
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++) {
+        unsigned limit = sizes_cache_limit(class),
+                 first = limit < FIRST_LIMIT ? limit : FIRST_LIMIT;
         cache->bins[class] = (struct cache_bin){slots, 0, first};
         slots += limit;
     }
@@ -37,7 +40,7 @@ bool cache_start(struct cache *cache) {
 }
 
 static void bin_lengthen(struct cache_bin *bin, unsigned span_class) {
-    unsigned most = limit_of(span_class);
+    unsigned most = sizes_cache_limit(span_class);
     bin->limit = bin->limit * 2 > most ? most : bin->limit * 2;
 }
 
@@ -102,7 +105,7 @@ static struct span *span_with_room(struct span_set *set, unsigned span_class) {
  * with objects in its slots that count does not cover would lose them. */
 static void set_take(unsigned span_class, void **slots, unsigned room, unsigned *count) {
     struct span_set *set = &span_sets[span_class];
-    size_t bytes = sizes_bytes(span_class / 2);
+    size_t bytes = object_bytes_of(span_class);
     void **slot = slots + room;
     struct span *span;
     uint64_t stale = 0;
@@ -147,7 +150,7 @@ static unsigned char object_release(struct span_set *set, void *address) {
 
 static void set_give(unsigned span_class, void **slots, unsigned count) {
     struct span_set *set = &span_sets[span_class];
-    size_t bytes = sizes_bytes(span_class / 2), marked = 0;
+    size_t bytes = object_bytes_of(span_class), marked = 0;
     lock_take(&set->lock);
     for (unsigned i = 0; i < count; i++)
         marked += object_release(set, slots[i]) != object_white();
@@ -161,7 +164,7 @@ static unsigned refill_count(const struct cache_bin *bin) {
 }
 
 size_t cache_refill_bytes(const struct cache *cache, unsigned span_class) {
-    return refill_count(&cache->bins[span_class]) * sizes_bytes(span_class / 2);
+    return refill_count(&cache->bins[span_class]) * object_bytes_of(span_class);
 }
 
 bool cache_refill(struct cache *cache, unsigned span_class) {
@@ -190,7 +193,7 @@ void cache_flush(struct cache *cache, unsigned span_class) {
 }
 
 void cache_empty(struct cache *cache) {
-    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         if (cache->bins[class].count > 0)
             bin_give_oldest(&cache->bins[class], class, cache->bins[class].count);
 }
@@ -206,7 +209,7 @@ void cache_give_uncached(unsigned span_class, void *object) { set_give(span_clas
 
 void cache_each(const struct cache *cache, void (*visit)(void *object, void *context),
                 void *context) {
-    for (unsigned class = 2; class < SPAN_CLASSES; class ++)
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         for (unsigned i = 0; i < cache->bins[class].count; i++)
             visit(cache->bins[class].slots[i], context);
 }

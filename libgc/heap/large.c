@@ -20,7 +20,7 @@ static void clear_pages(void *start, size_t bytes) {
 }
 
 void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
-    struct span_set *set = &span_sets[kind];
+    struct span_set *set = &span_sets[sizes_span_class_of(0, kind)];
     lock_take(&set->lock);
     struct span *span = span_make_large(bytes, alignment, kind);
     void *object = NULL;

@@ -20,7 +20,9 @@ static struct lock start_lock = LOCK_INITIALIZER;
 static size_t span_table_bytes(size_t objects) {
     return objects / HEAP_PAGE_BYTES * sizeof(struct span *);
 }
-static size_t class_table_bytes(size_t objects) { return objects / HEAP_PAGE_BYTES; }
+static size_t class_table_bytes(size_t objects) {
+    return objects / HEAP_PAGE_BYTES * sizeof *heap.page_classes;
+}
 static size_t metadata_bytes(size_t objects) { return objects / METADATA_SHARE + (1 << 24); }
 
 static bool reserve_all(size_t objects) {
@@ -49,7 +51,7 @@ static bool start_locked(void) {
         objects /= 2;
     if (objects < SMALLEST_RESERVATION)
         return false;
-    heap.page_classes = (unsigned char *)heap.page_class_table.start;
+    heap.page_classes = (unsigned short *)heap.page_class_table.start;
     AO_store_release((volatile AO_t *)&heap.page_spans, heap.page_span_table.start);
     return true;
 }

@@ -2,7 +2,7 @@
  *
  *   objects       the pages that hold objects, a prefix of it in use
  *   page_spans    one pointer a page: the span the page belongs to, or NULL; tagged in free runs
- *   page_classes  one byte a page: its span class if it holds small objects, else 0
+ *   page_classes  one number a page: its span class if it holds small objects, else 0
  *   metadata      spans, threads, caches, alternate stacks: everything that is not an object
  *
  * "Is it ours" is one subtraction and one compare. All four are reserved once, never unmapped below
@@ -26,7 +26,7 @@ struct span;
 struct heap {
     struct vm_region objects;
     struct span **page_spans;
-    unsigned char *page_classes;
+    unsigned short *page_classes;
 
     volatile AO_t live;      /* bytes allocated and not yet freed or found dead; any thread adds */
     volatile AO_t allocated; /* bytes handed out since the start; any thread adds */

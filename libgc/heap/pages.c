@@ -64,11 +64,12 @@ static struct bins *bins_for(const struct run *run) {
     return run->span.zeroed ? &released_bins : &idle_bins;
 }
 
-static void page_table_set(uintptr_t base, size_t count, struct span *span, unsigned char class) {
+static void page_table_set(uintptr_t base, size_t count, struct span *span, unsigned class) {
     size_t first = heap_page_of(base);
-    for (size_t i = 0; i < count; i++)
+    for (size_t i = 0; i < count; i++) {
         AO_store((volatile AO_t *)&heap.page_spans[first + i], (AO_t)span);
-    memset(&heap.page_classes[first], class, count);
+        heap.page_classes[first + i] = class;
+    }
 }
 
 static void page_table_set_ends(struct run *run) {
@@ -210,7 +211,8 @@ static struct span run_carve(struct run *run, uintptr_t base, size_t count, stru
     bin_remove(run);
     page_table_clear_ends(run);
     metadata_give(run, sizeof *run);
-    page_table_set(base, count, span, span->span_class < 2 ? 0 : span->span_class);
+    bool large = sizes_size_class(span->span_class) == 0;
+    page_table_set(base, count, span, large ? 0 : span->span_class);
     run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     return whole;

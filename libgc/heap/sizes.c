@@ -8,7 +8,8 @@ enum {
     SPAN_FEWEST_OBJECTS = 8,
     SPAN_LARGEST_FOR_FEWEST = 65536, /* bytes a span may grow to only to hold that many */
     CACHE_BYTES = 16384,
-    CACHE_FEWEST = 2
+    CACHE_FEWEST = 2,
+    CACHE_MOST_HELD = 8 /* few programs have many objects that they must free themselves */
 };
 
 size_t sizes_bytes(unsigned size_class) {
@@ -47,7 +48,11 @@ unsigned sizes_span_objects(unsigned size_class) {
     return sizes_span_pages(size_class) * HEAP_PAGE_BYTES / sizes_bytes(size_class);
 }
 
-unsigned sizes_cache_limit(unsigned size_class) {
+unsigned sizes_cache_limit(unsigned span_class) {
+    unsigned size_class = sizes_size_class(span_class);
+    if (size_class == 0)
+        return 0;
+    size_t most = sizes_kind(span_class) == OBJECT_HELD ? CACHE_MOST_HELD : SIZES_CACHE_MOST;
     size_t fit = CACHE_BYTES / sizes_bytes(size_class);
-    return fit > SIZES_CACHE_MOST ? SIZES_CACHE_MOST : fit < CACHE_FEWEST ? CACHE_FEWEST : fit;
+    return fit > most ? most : fit < CACHE_FEWEST ? CACHE_FEWEST : fit;
 }

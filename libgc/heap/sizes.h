@@ -2,8 +2,8 @@
  *
  * Sixteen classes of 16-byte steps up to 256 bytes, then eight a doubling up to 32 KiB, so that at
  * most 12.5 % of an object is rounding (past the first steps, where alignment rules). A span class
- * is a size class with the kind of object in its lowest bit, because objects of the two kinds never
- * share a span. Pure arithmetic and a constant table; anybody may call.
+ * is a size class of a kind of object, because objects of two kinds never share a span. Pure
+ * arithmetic and a constant table; anybody may call.
  */
 #ifndef TITHE_HEAP_SIZES_H
 #define TITHE_HEAP_SIZES_H
@@ -22,12 +22,15 @@ enum {
 };
 
 enum object_kind {
-    OBJECT_SCANNED = 0, /* every word may be a pointer */
-    OBJECT_ATOMIC = 1   /* holds no pointers, never looked at */
+    OBJECT_SCANNED, /* every word may be a pointer */
+    OBJECT_ATOMIC,  /* holds no pointers, never looked at */
+    OBJECT_SHAPED,  /* its shape tells where pointers are; see heap/shape.h */
+    OBJECT_HELD,    /* the same, and it is a root: nobody collects it */
+    OBJECT_KINDS
 };
 
-/* Span classes 0 and 1 are the large objects of the two kinds; small ones start at 2. */
-enum { SPAN_CLASSES = 2 * (SIZES_CLASSES + 1) };
+/* Size class 0 of each kind is for large objects. */
+enum { SPAN_CLASSES = OBJECT_KINDS * (SIZES_CLASSES + 1) };
 
 /* The size class, 1 to SIZES_CLASSES, of an object of bytes <= SIZES_LARGEST_SMALL. */
 static inline unsigned sizes_class(size_t bytes) {
@@ -38,11 +41,21 @@ static inline unsigned sizes_class(size_t bytes) {
     return SIZES_FINE_CLASSES + 1 + (doubling - 8) * SIZES_PER_DOUBLING + step;
 }
 
-static inline unsigned sizes_span_class(size_t bytes, enum object_kind kind) {
-    return sizes_class(bytes) * 2 + kind;
+static inline unsigned sizes_span_class_of(unsigned size_class, enum object_kind kind) {
+    return kind * (SIZES_CLASSES + 1) + size_class;
 }
 
-static inline enum object_kind sizes_kind(unsigned span_class) { return span_class & 1; }
+static inline unsigned sizes_span_class(size_t bytes, enum object_kind kind) {
+    return sizes_span_class_of(sizes_class(bytes), kind);
+}
+
+static inline enum object_kind sizes_kind(unsigned span_class) {
+    return span_class / (SIZES_CLASSES + 1);
+}
+
+static inline unsigned sizes_size_class(unsigned span_class) {
+    return span_class % (SIZES_CLASSES + 1);
+}
 
 /* The object size of a size class. */
 size_t sizes_bytes(unsigned size_class);
@@ -55,7 +68,7 @@ unsigned sizes_aligned_class(size_t bytes, size_t alignment);
 unsigned sizes_span_pages(unsigned size_class);
 unsigned sizes_span_objects(unsigned size_class);
 
-/* How many objects of this size class a thread may keep in its cache. */
-unsigned sizes_cache_limit(unsigned size_class);
+/* How many objects of this span class a thread may keep in its cache: no large ones. */
+unsigned sizes_cache_limit(unsigned span_class);
 
 #endif

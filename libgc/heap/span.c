@@ -16,12 +16,18 @@ enum { UNIT = 64, DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
 static struct lock descriptor_lock = LOCK_INITIALIZER;
 static struct span *free_descriptors[DESCRIPTOR_BINS];
 
-static size_t descriptor_bin(unsigned objects) {
-    return (sizeof(struct span) + objects + UNIT - 1) / UNIT;
+static size_t descriptor_bin(unsigned tail_bytes) {
+    return (sizeof(struct span) + tail_bytes + UNIT - 1) / UNIT;
 }
 
-static struct span *descriptor_take(unsigned objects) {
-    size_t bin = descriptor_bin(objects);
+static bool has_shapes(unsigned span_class) { return sizes_kind(span_class) >= OBJECT_SHAPED; }
+
+static unsigned tail_bytes(unsigned span_class, unsigned objects) {
+    return has_shapes(span_class) ? (objects + 1) / 2 * 2 + objects * sizeof(short) : objects;
+}
+
+static struct span *descriptor_take(unsigned tail_bytes) {
+    size_t bin = descriptor_bin(tail_bytes);
     lock_take(&descriptor_lock);
     struct span *span = free_descriptors[bin];
     if (span)
@@ -37,12 +43,12 @@ static struct span *descriptor_take(unsigned objects) {
     span->list = SPAN_UNLISTED;
     span->search_from = 0;
     AO_store(&span->scanned, 0);
-    span->state_room = objects;
+    span->tail_bytes = tail_bytes;
     return span;
 }
 
 static void descriptor_give(struct span *span) {
-    size_t bin = descriptor_bin(span->state_room);
+    size_t bin = descriptor_bin(span->tail_bytes);
     lock_take(&descriptor_lock);
     span->next = free_descriptors[bin];
     free_descriptors[bin] = span;
@@ -57,10 +63,11 @@ void span_after_fork(void) {
 
 static struct span *span_make(unsigned span_class, unsigned objects, size_t pages,
                               size_t alignment) {
-    struct span *span = descriptor_take(objects);
+    struct span *span = descriptor_take(tail_bytes(span_class, objects));
     if (span == NULL)
         return NULL;
     span->span_class = span_class;
+    span->kind = sizes_kind(span_class);
     span->epoch = span_set_of(span)->epoch;
     if (!pages_take(span, pages, alignment)) {
         descriptor_give(span);
@@ -70,7 +77,7 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
 }
 
 struct span *span_make_small(unsigned span_class) {
-    unsigned size_class = span_class / 2;
+    unsigned size_class = sizes_size_class(span_class);
     unsigned objects = sizes_span_objects(size_class);
     struct span *span =
         span_make(span_class, objects, sizes_span_pages(size_class), HEAP_PAGE_BYTES);
@@ -80,6 +87,8 @@ struct span *span_make_small(unsigned span_class) {
     span->object_bytes = sizes_bytes(size_class);
     span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
     span->free_count = objects;
+    if (has_shapes(span_class))
+        memset(span->states + (objects + 1) / 2 * 2, 0, objects * sizeof(short));
     AO_int_store_release(&span->object_count, objects);
     return span;
 }
@@ -88,12 +97,14 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
     size_t pages = (bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES;
     if (pages > UINT32_MAX)
         return NULL;
-    struct span *span = span_make(kind, 1, pages, alignment);
+    struct span *span = span_make(sizes_span_class_of(0, kind), 1, pages, alignment);
     if (span == NULL)
         return NULL;
     span->object_bytes = pages * HEAP_PAGE_BYTES;
     span->reciprocal = 0;
     span->free_count = 0;
+    if (has_shapes(span->span_class))
+        memset(span->states + 2, 0, sizeof(short));
     span->states[0] = object_live_colour();
     AO_int_store_release(&span->object_count, 1);
     return span;

@@ -5,9 +5,9 @@
  *
  * A set holds all spans of one span class, each on exactly one of three lists: unswept (dead
  * objects of the last collection not yet turned free), partial (swept, has free objects), full
- * (swept, has none). Set 0 and set 1 hold the large objects of the two kinds, which are never
- * partial. A set's lock guards its lists and the counts and states of its spans; markers change
- * states too, without it, by compare-and-swap from white to grey and from grey to black.
+ * (swept, has none). Each kind has a set for its large objects, which are never partial. A set's
+ * lock guards its lists and the counts and states of its spans; markers change states too, without
+ * it, by compare-and-swap from white to grey and from grey to black.
  *
  * Markers hold descriptors without a lock while spans come and go. So a descriptor's memory is only
  * ever reused as a descriptor; its place in the mark queue survives that; and a span made while
@@ -32,7 +32,8 @@ struct span {
     uint64_t reciprocal; /* ceil(2^40 / object_bytes), 0 for a large object */
     size_t object_bytes;
     volatile unsigned object_count; /* 0 while there is none: set last, cleared first */
-    unsigned char span_class;
+    unsigned short span_class;
+    unsigned char kind;            /* enum object_kind, as in the span class */
     unsigned char list;            /* enum span_list, if the epoch is the set's, else unswept */
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
     bool zeroed;                   /* the pages were zero when the span was made */
@@ -43,7 +44,7 @@ struct span {
     unsigned page_count;
     unsigned free_count;  /* objects in the state free */
     unsigned search_from; /* no object below this index is free */
-    unsigned state_room;  /* how many state bytes the descriptor has */
+    unsigned tail_bytes;  /* room for states, and for shapes where the kind has them */
     unsigned epoch;       /* the set's when last swept */
     struct span *next, *previous;
 
@@ -92,6 +93,13 @@ void span_sets_unlock(void);
 
 static inline struct span_set *span_set_of(const struct span *span) {
     return &span_sets[span->span_class];
+}
+
+static inline bool span_is_large(const struct span *span) { return span->reciprocal == 0; }
+
+/* One an object, behind the states, in spans of shaped and held objects; see shape.h. */
+static inline unsigned short *span_shapes(struct span *span) {
+    return (unsigned short *)(span->states + (span->object_count + 1) / 2 * 2);
 }
 
 static inline bool span_is_unswept(const struct span *span) {

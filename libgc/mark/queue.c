@@ -41,7 +41,7 @@ void queue_append(struct span *const *spans, unsigned count) {
     lock_take(&lock);
     bool was_empty = queue_is_empty();
     for (unsigned i = 0; i < count; i++)
-        list_append(spans[i]->span_class < 2 ? &large : &small, spans[i]);
+        list_append(span_is_large(spans[i]) ? &large : &small, spans[i]);
     lock_give(&lock);
     AO_nop_full();
     if (was_empty && AO_int_load(&sleepers) > 0)

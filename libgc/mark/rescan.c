@@ -39,6 +39,14 @@ static bool is_black(const struct span *span, size_t index) {
     return AO_char_load(&span->states[index]) == object_live_colour();
 }
 
+static void rescan_shaped(struct marker *marker, struct span *span, uintptr_t start,
+                          uintptr_t end) {
+    size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
+    for (; index < count && span_object(span, index) < end; index++)
+        if (is_black(span, index))
+            scan_again(marker, (struct object){span, index}, start, end);
+}
+
 /* Neighbouring black objects are read in one go. */
 static void rescan_small(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
     size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
@@ -71,7 +79,7 @@ static void rescan_large(struct marker *marker, struct span *span, uintptr_t sta
 static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t end) {
     uintptr_t stop = (start & ~(uintptr_t)(HEAP_PAGE_BYTES - 1)) + HEAP_PAGE_BYTES;
     struct span *span = heap_span_of(start);
-    if (span && sizes_kind(span->span_class) == OBJECT_SCANNED) {
+    if (span && span->kind != OBJECT_ATOMIC) {
         uintptr_t span_end = span->base + (uintptr_t)span->page_count * HEAP_PAGE_BYTES;
         if (span_end > stop)
             stop = span_end;
@@ -80,8 +88,10 @@ static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t e
     }
     if (stop > end)
         stop = end;
-    if (span && span->span_class < 2)
+    if (span && span_is_large(span))
         rescan_large(marker, span, start, stop);
+    else if (span && span->kind >= OBJECT_SHAPED)
+        rescan_shaped(marker, span, start, stop);
     else if (span)
         rescan_small(marker, span, start, stop);
     return stop;

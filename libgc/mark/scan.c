@@ -2,6 +2,7 @@
 #include "mark/scan.h"
 
 #include "mark/queue.h"
+#include "mark/shaped.h"
 #include "os/maps.h"
 #include "os/options.h"
 
@@ -23,9 +24,13 @@ static bool object_blacken(struct object object) {
 
 /* What is not grey any more was freed, or another marker was faster. */
 static void object_scan(struct marker *marker, struct object object) {
-    uintptr_t start = object_address(object);
-    if (object_blacken(object))
-        scan_range(marker, start, start + object.span->object_bytes, SCAN_WORDS);
+    uintptr_t start = object_address(object), end = start + object.span->object_bytes;
+    if (!object_blacken(object))
+        return;
+    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
+        shaped_scan(marker, object, start, end);
+    else
+        scan_range(marker, start, end, SCAN_WORDS);
 }
 
 static void ring_add(struct object_ring *ring, struct object object) {
@@ -56,7 +61,7 @@ static void span_queue(struct marker *marker, struct span *span) {
 /* The object is grey. Small scanned ones wait in the ring, everything else in its span. The last
  * place of the ring is for scan_small. */
 static void grey_add(struct marker *marker, struct object object) {
-    if (object.span->span_class < 2 || marker->grey.count >= SCAN_RING - 1) {
+    if (span_is_large(object.span) || marker->grey.count >= SCAN_RING - 1) {
         span_queue(marker, object.span);
         return;
     }
@@ -69,8 +74,8 @@ static void object_mark(struct marker *marker, struct object object) {
     volatile unsigned char *state = object_state(object);
     if (AO_char_load(state) != white)
         return;
-    bool atomic = sizes_kind(object.span->span_class) == OBJECT_ATOMIC;
-    if (!atomic && object.span->span_class < 2)
+    bool atomic = object.span->kind == OBJECT_ATOMIC;
+    if (!atomic && span_is_large(object.span))
         AO_store(&object.span->scanned, 0);
     if (!AO_char_compare_and_swap_full(state, white, atomic ? object_live_colour() : OBJECT_GREY))
         return;
@@ -79,6 +84,8 @@ static void object_mark(struct marker *marker, struct object object) {
     if (!atomic)
         grey_add(marker, object);
 }
+
+void scan_mark(struct marker *marker, struct object object) { object_mark(marker, object); }
 
 static void found_add(struct marker *marker, struct object object) {
     __builtin_prefetch((const void *)object_state(object), 1);
@@ -96,7 +103,10 @@ static void candidate_resolve(struct marker *marker) {
         found_add(marker, object);
 }
 
-static void candidate_add(struct marker *marker, uintptr_t address) {
+static void address_resolve(struct marker *marker) {
+    uintptr_t address = marker->addresses[marker->address_head];
+    marker->address_head = (marker->address_head + 1) % SCAN_RING;
+    marker->address_count--;
     struct span *span = heap_span_of(address);
     if (span == NULL)
         return;
@@ -105,6 +115,14 @@ static void candidate_add(struct marker *marker, uintptr_t address) {
         candidate_resolve(marker);
     unsigned slot = (marker->candidate_head + marker->candidate_count++) % SCAN_RING;
     marker->candidates[slot] = (struct candidate){span, address};
+}
+
+static void address_add(struct marker *marker, uintptr_t address) {
+    __builtin_prefetch(&heap.page_spans[heap_page_of(address)]);
+    if (marker->address_count == SCAN_RING)
+        address_resolve(marker);
+    unsigned slot = (marker->address_head + marker->address_count++) % SCAN_RING;
+    marker->addresses[slot] = address;
 }
 
 static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
@@ -127,7 +145,13 @@ static void consider_at(struct marker *marker, uintptr_t at) {
     memcpy(&address, (const void *)at, sizeof address);
     address &= word_mask();
     if (heap_contains(address))
-        candidate_add(marker, address);
+        address_add(marker, address);
+}
+
+void scan_word(struct marker *marker, uintptr_t word) {
+    word &= word_mask();
+    if (heap_contains(word))
+        address_add(marker, word);
 }
 
 static void scan_one_by_one(struct marker *marker, uintptr_t start, uintptr_t end, size_t step,
@@ -178,7 +202,7 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
     for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
         uintptr_t address = *(const volatile uintptr_t *)start & mask;
         if (address % SIZES_GRANULE == 0 && heap_contains(address - 1))
-            candidate_add(marker, address - 1);
+            address_add(marker, address - 1);
     }
 }
 
@@ -215,10 +239,13 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
 
 /* What is grey is so in its span, too, so queueing that is all that is needed. */
 void scan_give_back(struct marker *marker) {
-    while (marker->candidate_count > 0 || marker->found.count > 0 || marker->grey.count > 0) {
+    while (marker->address_count > 0 || marker->candidate_count > 0 || marker->found.count > 0 ||
+           marker->grey.count > 0) {
         while (marker->grey.count > 0)
             span_queue(marker, ring_take(&marker->grey).span);
-        if (marker->candidate_count > 0)
+        if (marker->address_count > 0)
+            address_resolve(marker);
+        else if (marker->candidate_count > 0)
             candidate_resolve(marker);
         else if (marker->found.count > 0)
             object_mark(marker, ring_take(&marker->found));
@@ -233,7 +260,10 @@ void scan_give_back(struct marker *marker) {
 void scan_drain_rings(struct marker *marker) {
     while (marker->scanned < marker->limit) {
         bool feeds = marker->grey.count < SCAN_RING / 2;
-        if (feeds && marker->found.count < SCAN_RING / 2 && marker->candidate_count > 0)
+        bool finds = feeds && marker->found.count < SCAN_RING / 2;
+        if (finds && marker->candidate_count < SCAN_RING / 2 && marker->address_count > 0)
+            address_resolve(marker);
+        else if (finds && marker->candidate_count > 0)
             candidate_resolve(marker);
         else if (feeds && marker->found.count > 0)
             object_mark(marker, ring_take(&marker->found));
@@ -272,6 +302,10 @@ static void scan_large(struct marker *marker, struct span *span) {
     size_t bytes = span->object_bytes;
     if (!is_grey(object))
         return;
+    if (span->kind >= OBJECT_SHAPED) {
+        object_scan(marker, object);
+        return;
+    }
     size_t from = AO_fetch_and_add_full(&span->scanned, SLICE_BYTES);
     if (from >= bytes) {
         object_blacken(object); /* it was made shorter between two slices */
@@ -294,7 +328,11 @@ void scan_again(struct marker *marker, struct object object, uintptr_t start, ui
     uintptr_t low = start - OVERLAP, high = end + OVERLAP;
     low = low > first ? low : first;
     high = high < last ? high : last;
-    if (low < high)
+    if (low >= high)
+        return;
+    if (object.span->kind >= OBJECT_SHAPED)
+        shaped_scan(marker, object, low, high);
+    else
         scan_range(marker, low, high, SCAN_WORDS);
 }
 
@@ -343,7 +381,7 @@ bool scan_next_span(struct marker *marker) {
     if (span == NULL)
         return false;
     queue_release(span);
-    if (span->span_class < 2)
+    if (span_is_large(span))
         scan_large(marker, span);
     else
         scan_small(marker, span);

@@ -1,8 +1,9 @@
 /* Scanning: from words to objects, and from objects to their words.
  *
- * A word that points anywhere into an allocated white object makes it grey. Three short first-in,
+ * A word that points anywhere into an allocated white object makes it grey. Four short first-in,
  * first-out rings stand between a word and the memory it leads to, so that cache misses overlap:
- * candidates wait while their span's descriptor is fetched, those found to be objects while their
+ * addresses wait while their entry of the page table is fetched, candidates while their span's
+ * descriptor is, those found to be objects while their
  * state is, and grey objects while their contents are. What finds the last ring full stays grey in
  * its span, and the span is queued.
  *
@@ -34,6 +35,8 @@ struct object_ring {
 };
 
 struct marker {
+    uintptr_t addresses[SCAN_RING]; /* somewhere in the heap */
+    unsigned address_head, address_count;
     struct candidate candidates[SCAN_RING];
     unsigned candidate_head, candidate_count;
     struct object_ring found; /* may be white */
@@ -65,6 +68,12 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
 /* The same for memory that may vanish or be closed to us: it is copied first. False when not all of
  * it could be read. */
 bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
+
+/* Considers one word. */
+void scan_word(struct marker *marker, uintptr_t word);
+
+/* Makes a white object grey. */
+void scan_mark(struct marker *marker, struct object object);
 
 /* Makes all objects that this marker holds in its rings black, and those they lead to, until the
  * rings are empty or the marker's limit is reached. */

@@ -1,0 +1,42 @@
+/* Marking by shape: objects that tell where their pointers are, and objects that are roots.
+ *
+ * Lengths, maps of words and descriptors in the object are followed whenever the object is scanned.
+ * Procedures are the program's own code, written for a collector that stops the world: they run
+ * only when it is stopped, in the conductor. An object with a procedure that is reached earlier
+ * turns black unread, and is visited in the stop with all others of that sort.
+ */
+#ifndef TITHE_MARK_SHAPED_H
+#define TITHE_MARK_SHAPED_H
+
+#include "mark/scan.h"
+
+/* As libgc's GC_mark_proc, whose two positions on a mark stack are both the marker here. */
+typedef void *(*shaped_procedure)(uintptr_t *object, void *marker, void *limit, uintptr_t argument);
+
+enum { SHAPED_PROCEDURES = 64 };
+
+/* The procedure that descriptors with this index call; before the first of those is in use. */
+void shaped_set_procedure(unsigned index, shaped_procedure procedure);
+
+/* A descriptor for a map that is too long to be one; bit i is word i. A cautious descriptor when
+ * out of memory. By a thread of the program's, without locks. */
+uintptr_t shaped_long_map(const uintptr_t *bits, size_t words);
+
+/* Scans what lies in [start, end) of a black object. */
+void shaped_scan(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
+
+/* Makes all held objects grey: a mark begins. With all sets locked. */
+void shaped_mark_held(struct marker *marker);
+
+/* The world is stopped, until shaped_resume: runs the procedures of all black objects. */
+void shaped_stop(struct marker *marker);
+void shaped_resume(void);
+
+/* Stopped: runs the procedures of objects that markers have found since. False when there were
+ * none; *known becomes false when not all could be remembered. */
+bool shaped_run_found(struct marker *marker, bool *known);
+
+/* Calls visit for each allocated shaped or held object. With all sets locked. */
+void shaped_each(void (*visit)(struct object object, void *context), void *context);
+
+#endif
