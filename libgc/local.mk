@@ -45,6 +45,9 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/cycle/phase.c libgc/cycle/phase.h \
 	libgc/cycle/report.c libgc/cycle/report.h \
 	libgc/cycle/worker.c libgc/cycle/worker.h \
+	libgc/weak/finalize.c libgc/weak/finalize.h \
+	libgc/weak/links.c libgc/weak/links.h \
+	libgc/weak/table.c libgc/weak/table.h \
 	libgc/alloc/alloc.c libgc/alloc/alloc.h \
 	libgc/alloc/free.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \

@@ -36,7 +36,14 @@ enum {
     STOPPED_NAP = 20000       /* nanoseconds, when others have the last work of the stop */
 };
 
-void (*cycle_marked_hook)(struct marker *marker);
+struct cycle_hooks cycle_hooks;
+
+/* Calls a hook that is set. */
+#define TELL(hook, ...)                                                                            \
+    do {                                                                                           \
+        if (cycle_hooks.hook)                                                                      \
+            cycle_hooks.hook(__VA_ARGS__);                                                         \
+    } while (0)
 
 static struct cycle current;                           /* under the cycle's lock */
 static volatile unsigned begun, ended, last_cancelled; /* the conductor; release */
@@ -97,6 +104,7 @@ static void close(bool done) {
     if (!done)
         AO_int_store(&last_cancelled, AO_int_load(&begun));
     report_cycle(&current, done);
+    TELL(ended, done);
     AO_int_store_release(&ended, AO_int_load(&begun));
     phase_close();
     credit_wake_all();
@@ -161,6 +169,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
     number_cycle();
+    TELL(begun);
     if (!current.concurrent) {
         stop_and_end();
         return;
@@ -224,7 +233,7 @@ static void keep_caches(void) {
 
 /* Others help: helpers, workers, frozen threads. Nobody else claims, because that needs the cycle's
  * lock. */
-static void drain_stopped(struct marker *marker) {
+static void drain_with_helpers(struct marker *marker) {
     do {
         if (phase_enter()) {
             drain(marker, SIZE_MAX);
@@ -243,18 +252,17 @@ static bool mark_stopped(struct marker *marker) {
     bool known = roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
     if (current.concurrent)
         known &= rescan_plan_heap(true);
+    TELL(push_roots, marker);
     shaped_stop(marker);
     drain(marker, 0);
     current.stop_planned = clock_nanoseconds();
     phase_open();
+    drain_with_helpers(marker);
     drain_stopped(marker);
-    while (shaped_run_found(marker, &known))
-        drain(marker, SIZE_MAX);
-    if (known && cycle_marked_hook)
-        cycle_marked_hook(marker);
+    if (known)
+        TELL(marked, marker);
     assist_count_marked(marker);
-    shaped_resume();
-    return known;
+    return shaped_resume() && known;
 }
 
 /* The live bytes are what was marked; what the sweep will find was subtracted by this. */
@@ -276,9 +284,11 @@ static enum stop_result stopped_phase(void) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
     struct marker marker = {.copy = copy};
     current.stop_begun = clock_nanoseconds();
+    TELL(stopping);
     if (!world_stop())
         return STOP_FAILED;
     worker_call_helpers();
+    TELL(stopped);
     current.stop_stopped = clock_nanoseconds();
     if (!current.concurrent) {
         swap_colours();
@@ -291,7 +301,9 @@ static enum stop_result stopped_phase(void) {
     current.stop_settled = clock_nanoseconds();
     current.stop_written = rescan_take_count();
     worker_release_helpers();
+    TELL(starting);
     world_start();
+    TELL(started);
     current.stop_nanoseconds = clock_nanoseconds() - current.stop_begun;
     pace_work_done(marker.scanned);
     return known ? STOP_DONE : STOP_ROOTS_UNKNOWN;
@@ -314,6 +326,7 @@ static void try_again(void) {
 }
 
 static void stop_and_end(void) {
+    TELL(lock);
     if (current.concurrent)
         conduct_lock_heap();
     else
@@ -321,6 +334,7 @@ static void stop_and_end(void) {
     bool prepared = maps_are_open() && roots_prepare(thread_count());
     enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
     conduct_unlock_heap();
+    TELL(unlock);
     if (result == STOP_DONE) {
         pace_end(current.live_after, assist_marked_bytes(), roots_bytes());
         close(true);

@@ -11,6 +11,7 @@
 #include "heap/layout.h"
 #include "heap/metadata.h"
 #include "heap/pages.h"
+#include "heap/shape.h"
 #include "heap/sweep.h"
 #include "mark/drain.h"
 #include "mark/jobs.h"
@@ -35,6 +36,7 @@ enum {
 static struct lock cycle_lock = LOCK_INITIALIZER;
 static volatile bool enabled;
 static volatile bool requested; /* somebody wants a worker to begin a cycle */
+static bool program_conducts;
 
 void cycle_enable(void) {
     thread_own_process();
@@ -73,7 +75,7 @@ static bool worker_mark(struct marker *marker) {
     credit_flush(done);
     bool completed = phase_leave();
     pace_time_spent(clock_nanoseconds() - start, false);
-    if (completed)
+    if (completed && !program_conducts)
         advance();
     return completed || done > 0;
 }
@@ -92,6 +94,8 @@ static bool helper_mark(struct marker *marker) {
 static bool worker_turn(struct marker *marker) {
     if (worker_mark(marker))
         return true;
+    if (program_conducts)
+        return phase_now() == PHASE_OFF && sweep_some();
     if (phase_now() == PHASE_COMPLETE) {
         advance();
         return true;
@@ -103,6 +107,8 @@ static bool worker_turn(struct marker *marker) {
     }
     return phase_now() == PHASE_OFF && sweep_some();
 }
+
+void cycle_conduct_in_program(void) { program_conducts = true; }
 
 static void begin_paced(struct thread *thread) {
     (void)thread;
@@ -135,10 +141,10 @@ static void request(void) {
         return;
     if (!requested) {
         assist_run_frozen(thread_self, prepare);
-        requested = worker_count() > 0;
+        requested = worker_count() > 0 && !program_conducts;
         queue_stir();
     }
-    if (worker_count() == 0 || pace_overdue())
+    if (!requested || pace_overdue())
         assist_run_frozen(thread_self, begin_paced);
 }
 
@@ -220,7 +226,10 @@ void cycle_disable(void) {
 void cycle_before_fork(void) {
     heap_start();
     lock_take(&cycle_lock);
+    if (cycle_hooks.lock)
+        cycle_hooks.lock();
     conduct_lock_heap();
+    shape_lock();
     queue_lock();
     jobs_lock();
     credit_lock();
@@ -232,6 +241,7 @@ void cycle_after_fork(bool child) {
     credit_unlock();
     jobs_unlock();
     queue_unlock();
+    shape_unlock();
     if (child) {
         thread_own_process();
         requested = false;
@@ -241,5 +251,7 @@ void cycle_after_fork(bool child) {
         thread_after_fork();
     }
     conduct_unlock_heap();
+    if (cycle_hooks.unlock)
+        cycle_hooks.unlock();
     lock_give(&cycle_lock);
 }

@@ -43,10 +43,30 @@ bool cycle_collect(enum cycle_trigger trigger);
 
 struct cycle_totals cycle_totals(void);
 
-/* Called when marking is done, the world still stopped, in the order of their numbers: what is
- * white is dead unless the hook marks it with the marker and drains that (mark/drain.h). For weak
- * links and finalizers. NULL or set before the first cycle. */
-extern void (*cycle_marked_hook)(struct marker *marker);
+/* What the floors above do in a cycle; each may be NULL, and is set before the first cycle. The
+ * conductor calls them, in this order, under the cycle's lock, on a worker's stack or on the
+ * alternate stack of a frozen thread, all signals blocked. Between stopped and starting the world
+ * is stopped and the heap locked. A cycle that has to try its stop again calls from lock on again.
+ */
+struct cycle_hooks {
+    void (*begun)(void);
+    void (*lock)(void); /* the locks that nobody may hold in a stop or a fork */
+    void (*stopping)(void);
+    void (*stopped)(void);
+    void (*push_roots)(struct marker *marker); /* adds to what is marked */
+    void (*marked)(struct marker *marker);     /* what is white is dead unless this marks it, and
+                                                  drains that (mark/drain.h) */
+    void (*starting)(void);
+    void (*started)(void);
+    void (*unlock)(void);
+    void (*ended)(bool done);
+};
+
+extern struct cycle_hooks cycle_hooks;
+
+/* From now on workers only mark and sweep: hooks and mark procedures may be the program's own code,
+ * which wants a thread of the program. Before the first cycle. */
+void cycle_conduct_in_program(void);
 
 /* Around a fork: no lock of the collector's is held by another thread. */
 void cycle_before_fork(void);

@@ -4,6 +4,7 @@
 #include "mark/jobs.h"
 #include "mark/queue.h"
 #include "mark/rescan.h"
+#include "mark/shaped.h"
 
 static bool run_job(struct marker *marker) {
     struct job job;
@@ -26,4 +27,10 @@ size_t drain(struct marker *marker, size_t quota) {
              (marker->claimed_count > 0 || jobs_are_left() || !queue_is_empty()));
     scan_give_back(marker);
     return marker->scanned - before;
+}
+
+void drain_stopped(struct marker *marker) {
+    do
+        drain(marker, SIZE_MAX);
+    while (shaped_run_found(marker));
 }

@@ -11,4 +11,8 @@
  * bytes scanned. */
 size_t drain(struct marker *marker, size_t quota);
 
+/* Marks all there is to mark, procedures of the program's included. The world is stopped and nobody
+ * else marks. */
+void drain_stopped(struct marker *marker);
+
 #endif

@@ -45,13 +45,54 @@ static struct {
 } plan;
 
 static struct map main_stack; /* as it was last seen */
+static uintptr_t data_end;    /* where the last data segment of a file ended: what follows is its
+                                 part without contents in the file */
+
+enum { MOST_ADDED = 8192 };
+
+struct range_list {
+    size_t count;
+    struct range ranges[MOST_ADDED];
+};
+
+static bool limited;
+static struct range_list added, excluded; /* the caller's lock, which the conductor holds, too */
+
+void roots_limit(void) { limited = true; }
+
+static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
+    for (size_t i = 0; i < list->count; i++)
+        if (list->ranges[i].start <= start && end <= list->ranges[i].end)
+            return true;
+    if (list->count == MOST_ADDED)
+        return false;
+    list->ranges[list->count++] = (struct range){start, end, true};
+    return true;
+}
+
+bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, end); }
+bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
+void roots_clear_excluded(void) { excluded.count = 0; }
+
+void roots_remove(uintptr_t start, uintptr_t end) {
+    size_t kept = 0;
+    for (size_t i = 0; i < added.count; i++)
+        if (added.ranges[i].start < start || added.ranges[i].end > end)
+            added.ranges[kept++] = added.ranges[i];
+    added.count = kept;
+}
+
+void roots_each_added(void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
+    for (size_t i = 0; i < added.count; i++)
+        visit(added.ranges[i].start, added.ranges[i].end, context);
+}
 static size_t found_bytes;
 
 size_t roots_bytes(void) { return found_bytes; }
 
 /* The ranges below and the parts above grow by doubling; what they outgrow is not used again. */
 bool roots_prepare(unsigned threads) {
-    size_t room = OWN_REGIONS + RANGES_PER_THREAD * (threads + 64);
+    size_t room = OWN_REGIONS + MOST_ADDED + RANGES_PER_THREAD * (threads + 64);
     if (plan.room < room) {
         plan.ranges = metadata_take(2 * room * sizeof *plan.ranges);
         plan.room = plan.ranges ? 2 * room : 0;
@@ -207,9 +248,27 @@ static bool holds_a_stack_pointer(const struct map *map) {
     return false;
 }
 
+static bool holds_a_stack(const struct map *map) {
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (is_present(thread) && thread->stack_low < map->end && map->start < thread->stack_high)
+            return true;
+    return holds_a_stack_pointer(map);
+}
+
+/* A data segment that was made read-only may still be a program's. */
+static bool is_data(const struct map *map) {
+    bool is_file = map->kind == MAP_KIND_FILE && !map->shared;
+    bool follows = map->kind == MAP_KIND_MEMORY && map->start == data_end;
+    if ((is_file && map->writable) || follows)
+        data_end = map->end;
+    return (is_file && map->writable) || (follows && map->writable);
+}
+
 static bool is_root(const struct map *map) {
     if (!map->readable || map->kind == MAP_KIND_OTHER)
         return false;
+    if (limited)
+        return is_data(map) || map->kind == MAP_KIND_MAIN_STACK || holds_a_stack(map);
     return map->kind != MAP_KIND_FILE || !map->shared || map->writable;
 }
 
@@ -265,13 +324,22 @@ static void visit_map(const struct map *map, void *context) {
         plan_part(at, map->end, private_only, mode);
 }
 
+/* What was added may be of any kind and lie anywhere, so it is read whole. */
+static void plan_added(void) {
+    for (size_t i = 0; i < added.count; i++)
+        plan_whole(added.ranges[i].start & ~(uintptr_t)7, added.ranges[i].end, false, SCAN_WORDS);
+}
+
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
     plan.count = plan.next = plan.bytes = plan.tracked_next = 0;
     plan.scope = scope;
     plan.complete = true;
     if (scope == ROOTS_TRACKED)
         plan.tracked_count = 0;
+    data_end = 0;
     heap_each_region(plan_add_region, NULL);
+    for (size_t i = 0; i < excluded.count; i++)
+        plan_add_region(excluded.ranges[i].start, excluded.ranges[i].end, NULL);
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;
@@ -281,6 +349,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
     }
     plan_sort();
     bool known = maps_each(visit_map, NULL);
+    plan_added();
     if (scope != ROOTS_WRITTEN)
         found_bytes = plan.bytes;
     return known && plan.complete;

@@ -28,6 +28,22 @@ enum roots_scope {
     ROOTS_ALL      /* stopped: stacks and everything */
 };
 
+/* From now on only the data segments of programs and libraries, stacks, registers, and what is
+ * added below are roots, as libgc has it: other memory of the program may hold hidden pointers. */
+void roots_limit(void);
+
+/* Adds or excludes a range of memory for all later marks. start and end are kept as they are.
+ * False when there are too many. Under the lock of whoever calls. */
+bool roots_add(uintptr_t start, uintptr_t end);
+bool roots_exclude(uintptr_t start, uintptr_t end);
+
+/* Removes what was added and lies wholly inside the range. */
+void roots_remove(uintptr_t start, uintptr_t end);
+void roots_clear_excluded(void);
+
+/* Calls visit for each range that was added. */
+void roots_each_added(void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
+
 /* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
  * memory. */
 bool roots_prepare(unsigned threads);

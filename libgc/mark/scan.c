@@ -140,18 +140,16 @@ static struct filter filter_make(void) {
     return filter;
 }
 
-static void consider_at(struct marker *marker, uintptr_t at) {
-    uintptr_t address;
-    memcpy(&address, (const void *)at, sizeof address);
-    address &= word_mask();
-    if (heap_contains(address))
-        address_add(marker, address);
-}
-
 void scan_word(struct marker *marker, uintptr_t word) {
     word &= word_mask();
     if (heap_contains(word))
         address_add(marker, word);
+}
+
+static void consider_at(struct marker *marker, uintptr_t at) {
+    uintptr_t word;
+    memcpy(&word, (const void *)at, sizeof word);
+    scan_word(marker, word);
 }
 
 static void scan_one_by_one(struct marker *marker, uintptr_t start, uintptr_t end, size_t step,
@@ -237,19 +235,45 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
     return whole;
 }
 
+static bool resolve_next(struct marker *marker) {
+    if (marker->address_count > 0)
+        address_resolve(marker);
+    else if (marker->candidate_count > 0)
+        candidate_resolve(marker);
+    else if (marker->found.count > 0)
+        object_mark(marker, ring_take(&marker->found));
+    else
+        return false;
+    return true;
+}
+
+/* Black for the moment, so that nothing that leads to it makes it grey. */
+void scan_contents(struct marker *marker, struct object object, bool ignore_self) {
+    volatile unsigned char *state = object_state(object);
+    unsigned char before = AO_char_load(state);
+    uintptr_t start = object_address(object), end = start + object.span->object_bytes;
+    if (object.span->kind == OBJECT_ATOMIC)
+        return;
+    while (resolve_next(marker))
+        continue;
+    if (ignore_self)
+        AO_char_store(state, object_live_colour());
+    if (object.span->kind >= OBJECT_SHAPED)
+        shaped_scan(marker, object, start, end);
+    else
+        scan_range(marker, start, end, SCAN_WORDS);
+    while (resolve_next(marker))
+        continue;
+    if (ignore_self)
+        AO_char_store(state, before);
+}
+
 /* What is grey is so in its span, too, so queueing that is all that is needed. */
 void scan_give_back(struct marker *marker) {
-    while (marker->address_count > 0 || marker->candidate_count > 0 || marker->found.count > 0 ||
-           marker->grey.count > 0) {
+    do
         while (marker->grey.count > 0)
             span_queue(marker, ring_take(&marker->grey).span);
-        if (marker->address_count > 0)
-            address_resolve(marker);
-        else if (marker->candidate_count > 0)
-            candidate_resolve(marker);
-        else if (marker->found.count > 0)
-            object_mark(marker, ring_take(&marker->found));
-    }
+    while (resolve_next(marker));
     flush_claimed(marker);
     if (marker->taken_next < marker->taken_count)
         queue_append(marker->taken + marker->taken_next, marker->taken_count - marker->taken_next);

@@ -75,6 +75,10 @@ void scan_word(struct marker *marker, uintptr_t word);
 /* Makes a white object grey. */
 void scan_mark(struct marker *marker, struct object object);
 
+/* Considers the words of an object, which itself stays as it is; with ignore_self, those that lead
+ * into it do not count. The world is stopped and nobody else marks. */
+void scan_contents(struct marker *marker, struct object object, bool ignore_self);
+
 /* Makes all objects that this marker holds in its rings black, and those they lead to, until the
  * rings are empty or the marker's limit is reached. */
 void scan_drain_rings(struct marker *marker);

@@ -121,7 +121,7 @@ static bool runs_procedure(struct extent extent, uintptr_t *descriptor) {
 
 static void remember(struct object object) {
     lock_take(&lock);
-    if (found_count < MOST_FOUND)
+    if (found && found_count < MOST_FOUND)
         found[found_count++] = object;
     else
         found_lost = true;
@@ -237,26 +237,27 @@ void shaped_mark_held(struct marker *marker) { shaped_each(mark_held, marker); }
 
 void shaped_stop(struct marker *marker) {
     stopped = true;
+    found_lost = false;
     if (!has_procedures)
         return;
     if (found == NULL)
         found = metadata_take(MOST_FOUND * sizeof *found);
-    found_lost = found == NULL;
-    found_count = found ? 0 : MOST_FOUND;
+    found_count = 0;
     shaped_each(run_if_black, marker);
 }
 
-void shaped_resume(void) { stopped = false; }
+bool shaped_resume(void) {
+    stopped = false;
+    return !found_lost;
+}
 
-bool shaped_run_found(struct marker *marker, bool *known) {
-    if (!has_procedures)
-        return false;
+bool shaped_run_found(struct marker *marker) {
+    struct object object = {NULL, 0};
     lock_take(&lock);
-    bool any = found && found_count > 0;
-    struct object object = any ? found[--found_count] : (struct object){NULL, 0};
-    *known &= !found_lost;
+    if (found_count > 0)
+        object = found[--found_count];
     lock_give(&lock);
-    if (any)
+    if (object.span)
         run_procedure(marker, object);
-    return any;
+    return object.span != NULL;
 }

@@ -30,11 +30,13 @@ void shaped_mark_held(struct marker *marker);
 
 /* The world is stopped, until shaped_resume: runs the procedures of all black objects. */
 void shaped_stop(struct marker *marker);
-void shaped_resume(void);
 
-/* Stopped: runs the procedures of objects that markers have found since. False when there were
- * none; *known becomes false when not all could be remembered. */
-bool shaped_run_found(struct marker *marker, bool *known);
+/* False when not all procedures were run: nothing may be concluded from the mark. */
+bool shaped_resume(void);
+
+/* Stopped: runs the procedure of an object that a marker has found since. False when there is none.
+ */
+bool shaped_run_found(struct marker *marker);
 
 /* Calls visit for each allocated shaped or held object. With all sets locked. */
 void shaped_each(void (*visit)(struct object object, void *context), void *context);

@@ -74,6 +74,12 @@ void vm_region_trim(struct vm_region *region, size_t keep) {
         region->reserved = keep;
 }
 
+void vm_region_end(struct vm_region *region) {
+    if (region->reserved)
+        system_call(SYS_munmap, region->start, region->reserved);
+    *region = (struct vm_region){0, 0, 0};
+}
+
 bool vm_release(uintptr_t start, size_t bytes) {
     size_t page = vm_page_bytes();
     uintptr_t first = round_up(start, page);

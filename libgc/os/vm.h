@@ -34,6 +34,9 @@ bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step)
 /* Gives the reserved but never committed part beyond keep bytes back to the system. */
 void vm_region_trim(struct vm_region *region, size_t keep);
 
+/* Gives all of the region back. */
+void vm_region_end(struct vm_region *region);
+
 /* Drops the contents of whole system pages inside [start, start+bytes); they read as zero after.
  * False (and contents untouched) when the system refuses, as it does for locked memory. */
 bool vm_release(uintptr_t start, size_t bytes);
