@@ -52,3 +52,37 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/alloc/free.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \
 	libgc/mark/README.md libgc/cycle/README.md libgc/alloc/README.md
+
+# libgc's interface over it. Names that are not GC_* stay inside.
+noinst_LTLIBRARIES += libgc/libtithe_api.la
+libgc_libtithe_api_la_CFLAGS = $(AM_CFLAGS) -ftls-model=initial-exec -fno-builtin-malloc \
+	-fno-stack-protector -fexceptions
+libgc_libtithe_api_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_BUILD -DGC_THREADS -DGC_NO_THREAD_REDIRECTS
+libgc_libtithe_api_la_SOURCES = \
+	libgc/api/api.h \
+	libgc/api/collect.c \
+	libgc/api/complain.c \
+	libgc/api/debug.c \
+	libgc/api/disclaim.c \
+	libgc/api/dump.c \
+	libgc/api/environment.c \
+	libgc/api/events.c \
+	libgc/api/finalization.c \
+	libgc/api/init.c \
+	libgc/api/kinds.c \
+	libgc/api/leak.c \
+	libgc/api/malloc.c \
+	libgc/api/objects.c \
+	libgc/api/roots.c \
+	libgc/api/statistics.c \
+	libgc/api/threads.c \
+	libgc/api/tunables.c \
+	libgc/api/typed.c
+
+lib_LTLIBRARIES += libgc.la
+libgc_la_CFLAGS = $(libgc_libtithe_api_la_CFLAGS)
+libgc_la_CPPFLAGS = $(libgc_libtithe_api_la_CPPFLAGS)
+libgc_la_SOURCES = libgc/api/library.c
+libgc_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
+libgc_la_LDFLAGS = -version-info 6:1:5 -no-undefined -export-symbols-regex '^GC_' \
+	-Wl,-z,now -Wl,-z,nodelete

@@ -3,9 +3,10 @@ lib_LTLIBRARIES += libtithe.la
 libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 	-fno-builtin-malloc -fno-stack-protector -fexceptions
 libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
-libtithe_la_LIBADD = libgc/libtithe_core.la
+libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/altstack.c shim/altstack.h \
+	shim/api.c \
 	shim/blocking.c \
 	shim/exec.c \
 	shim/introspection.c \

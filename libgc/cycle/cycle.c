@@ -110,6 +110,12 @@ static bool worker_turn(struct marker *marker) {
 
 void cycle_conduct_in_program(void) { program_conducts = true; }
 
+void cycle_set_hooks(struct cycle_hooks hooks) {
+    lock_take(&cycle_lock);
+    cycle_hooks = hooks;
+    lock_give(&cycle_lock);
+}
+
 static void begin_paced(struct thread *thread) {
     (void)thread;
     begin(CYCLE_PACED);
@@ -164,7 +170,7 @@ void cycle_poll(size_t bytes) {
         return;
     prepare_for_stop();
     if (!AO_char_load(&heap.marking)) {
-        if (pace_due())
+        if (pace_due() && (cycle_hooks.allowed == NULL || cycle_hooks.allowed()))
             request();
         return;
     }
@@ -193,32 +199,81 @@ static void help(struct thread *thread) {
 }
 
 /* Waits for the end of a cycle by working on it. */
-static bool await(struct thread *thread, unsigned cycle) {
+static bool await(struct thread *thread, unsigned cycle, int (*stop)(void)) {
     thread->awaited = cycle;
     while (conduct_ended() < cycle)
-        if (!enabled || !assist_run_frozen(thread, help))
+        if (!enabled || stop() || !assist_run_frozen(thread, help))
             return false;
     return true;
 }
 
-bool cycle_collect(enum cycle_trigger trigger) {
-    if (!is_possible() || (trigger == CYCLE_PACED && !pace_due()))
-        return false;
-    struct thread *thread = thread_self;
+static void make_ready(struct thread *thread) {
     thread_ensure_altstack();
     assist_run_frozen(thread, prepare);
+}
+
+bool cycle_collect_unless(int (*stop)(void)) {
+    if (!is_possible() || stop())
+        return false;
+    struct thread *thread = thread_self;
+    make_ready(thread);
     unsigned wanted = conduct_begun() + 1;
-    if (!await(thread, wanted) || conduct_was_cancelled(wanted))
+    if (!await(thread, wanted, stop) || conduct_was_cancelled(wanted))
         return false;
     sweep_finish();
     return true;
 }
 
+static int never(void) { return 0; }
+
+bool cycle_collect(enum cycle_trigger trigger) {
+    return (trigger != CYCLE_PACED || pace_due()) && cycle_collect_unless(never);
+}
+
+void cycle_start(void) {
+    if (!is_possible() || phase_now() != PHASE_OFF)
+        return;
+    struct thread *thread = thread_self;
+    make_ready(thread);
+    thread->awaited = conduct_begun() + 1;
+    assist_run_frozen(thread, help);
+}
+
+bool cycle_help(void) {
+    if (!is_possible() || phase_now() == PHASE_OFF)
+        return false;
+    thread_self->awaited = conduct_begun();
+    assist_run_frozen(thread_self, help);
+    return phase_now() != PHASE_OFF;
+}
+
 void cycle_disable(void) {
     if (is_possible() && phase_now() != PHASE_OFF)
-        await(thread_self, conduct_begun());
+        await(thread_self, conduct_begun(), never);
     lock_take(&cycle_lock);
     enabled = false;
+    lock_give(&cycle_lock);
+}
+
+static bool stopped_world;
+
+void cycle_stop_world(void) {
+    lock_take(&cycle_lock);
+    if (cycle_hooks.lock)
+        cycle_hooks.lock();
+    conduct_lock_heap();
+    thread_self->stack_pointer = (uintptr_t)__builtin_frame_address(0);
+    world_freeze(thread_self, NULL);
+    stopped_world = world_stop();
+}
+
+void cycle_start_world(void) {
+    if (stopped_world)
+        world_start();
+    world_thaw(thread_self);
+    conduct_unlock_heap();
+    if (cycle_hooks.unlock)
+        cycle_hooks.unlock();
     lock_give(&cycle_lock);
 }
 

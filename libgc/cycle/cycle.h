@@ -41,14 +41,25 @@ void cycle_poll(size_t bytes);
  * impossible. */
 bool cycle_collect(enum cycle_trigger trigger);
 
+/* The same as long as stop, called now and then on the caller's own stack, returns 0; when it does
+ * not, this returns false, and a cycle that has begun is ended by others. */
+bool cycle_collect_unless(int (*stop)(void));
+
+/* Begins a cycle if none goes on, and leaves the rest of it to others. */
+void cycle_start(void);
+
+/* Does a piece of the work of the cycle that goes on, if any. True while there is more. */
+bool cycle_help(void);
+
 struct cycle_totals cycle_totals(void);
 
-/* What the floors above do in a cycle; each may be NULL, and is set before the first cycle. The
+/* What the floors above do in a cycle; each may be NULL. The
  * conductor calls them, in this order, under the cycle's lock, on a worker's stack or on the
  * alternate stack of a frozen thread, all signals blocked. Between stopped and starting the world
  * is stopped and the heap locked. A cycle that has to try its stop again calls from lock on again.
  */
 struct cycle_hooks {
+    bool (*allowed)(void); /* asked of a cycle that is due, by the allocating thread */
     void (*begun)(void);
     void (*lock)(void); /* the locks that nobody may hold in a stop or a fork */
     void (*stopping)(void);
@@ -64,9 +75,17 @@ struct cycle_hooks {
 
 extern struct cycle_hooks cycle_hooks;
 
+/* Sets all of them, between two steps of a cycle. */
+void cycle_set_hooks(struct cycle_hooks hooks);
+
 /* From now on workers only mark and sweep: hooks and mark procedures may be the program's own code,
- * which wants a thread of the program. Before the first cycle. */
+ * which wants a thread of the program. */
 void cycle_conduct_in_program(void);
+
+/* Stops all threads but the calling one, and keeps what a stop holds, until the other is called by
+ * the same thread. It may not allocate meanwhile. */
+void cycle_stop_world(void);
+void cycle_start_world(void);
 
 /* Around a fork: no lock of the collector's is held by another thread. */
 void cycle_before_fork(void);

@@ -23,7 +23,8 @@ enum {
 
 static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
 static volatile AO_t goal;
-static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
+static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
+static volatile AO_t forced;      /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
 static size_t live_at_begin, expected;
@@ -44,14 +45,18 @@ static volatile AO_t rescan_per_byte; /* times RATE_ONE; 0 before the first resc
 
 enum { RATE_ONE = 1 << 16, RESCANS_PER_WRITTEN = 3, MOST_RESCAN_PER_BYTE = 256 };
 
+void pace_raise_floor(size_t bytes) { AO_fetch_and_add(&floor_bytes, bytes); }
+
 size_t pace_trigger(void) {
-    size_t bytes = AO_load(&trigger);
-    return bytes ? bytes : options.min_heap;
+    size_t bytes = AO_load(&trigger), least = AO_load(&floor_bytes);
+    bytes = bytes ? bytes : options.min_heap;
+    return bytes > least ? bytes : least;
 }
 
 size_t pace_goal(void) {
-    size_t bytes = AO_load(&goal);
-    return bytes ? bytes : options.min_heap + options.min_heap / 2;
+    size_t bytes = AO_load(&goal), least = AO_load(&floor_bytes);
+    bytes = bytes ? bytes : options.min_heap + options.min_heap / 2;
+    return bytes > least + least / 8 ? bytes : least + least / 8;
 }
 
 bool pace_due(void) {

@@ -17,6 +17,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* No cycle is due before so many bytes more than until now are live. */
+void pace_raise_floor(size_t bytes);
+
 /* True when a cycle should begin now. */
 bool pace_due(void);
 

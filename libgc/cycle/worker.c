@@ -83,7 +83,7 @@ static bool worker_make(struct worker *worker, void (*run)(void *)) {
     return made;
 }
 
-static unsigned wanted(void) {
+unsigned worker_wanted(void) {
     if (options.workers != WORKERS_AUTOMATIC)
         return options.workers;
     unsigned share = limits_processors() / PROCESSORS_PER_WORKER;
@@ -92,19 +92,19 @@ static unsigned wanted(void) {
 
 /* The conductor is one more at work in the stop. */
 static unsigned wanted_in_all(void) {
-    unsigned processors = limits_processors(), workers_wanted = wanted();
+    unsigned processors = limits_processors(), workers_wanted = worker_wanted();
     unsigned in_stop = processors < MOST_IN_STOP ? processors : MOST_IN_STOP;
     return workers_wanted + (in_stop > 1 ? in_stop - 1 : 0);
 }
 
 unsigned worker_start(struct worker_turns wanted_turns) {
-    if (worker_count() > 0 || refused || wanted() == 0)
+    if (worker_count() > 0 || refused || worker_wanted() == 0)
         return worker_count();
     lock_take(&lock);
     turns = wanted_turns;
     ending = false;
     while (all < wanted_in_all() && !refused) {
-        bool works = all < wanted();
+        bool works = all < worker_wanted();
         refused = limits_filtered() || !worker_make(&workers[all], works ? run_worker : run_helper);
         if (refused)
             break;

@@ -29,6 +29,9 @@ void worker_dismiss(void);
 
 unsigned worker_count(void);
 
+/* How many there are to be. */
+unsigned worker_wanted(void);
+
 /* From the first call on the helpers are awake and wait for work without sleeping; from the second
  * on they sleep. By the conductor, around the stop. */
 void worker_call_helpers(void);

@@ -34,6 +34,7 @@ static struct lock lock = LOCK_INITIALIZER;
 static struct bins idle_bins, released_bins;
 static struct run *oldest, *newest;
 static size_t idle_bytes; /* under the lock; read without it as a hint */
+static size_t released_bytes;
 
 /* Bytes from the start of the heap that were ever in a run. The first page never is: its address
  * stands in our own variables, which are roots like all others. */
@@ -46,6 +47,7 @@ void pages_unlock(void) { lock_give(&lock); }
 void pages_after_fork(void) { releasing = 0; }
 size_t pages_idle_bytes(void) { return idle_bytes; }
 size_t pages_used_bytes(void) { return used; }
+size_t pages_released_bytes(void) { return released_bytes; }
 
 /* The run that a span which lists as one belongs to; NULL for NULL. */
 static struct run *run_of(struct span *span) {
@@ -86,19 +88,23 @@ static void page_table_clear_ends(struct run *run) {
                    0);
 }
 
+static size_t run_bytes(const struct run *run) {
+    return (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+}
+
 static void age_append(struct run *run) {
     run->newer = NULL;
     run->older = newest;
     *(newest ? &newest->newer : &oldest) = run;
     newest = run;
     run->since = clock_coarse_milliseconds();
-    idle_bytes += (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+    idle_bytes += run_bytes(run);
 }
 
 static void age_remove(struct run *run) {
     *(run->older ? &run->older->newer : &oldest) = run->newer;
     *(run->newer ? &run->newer->older : &newest) = run->older;
-    idle_bytes -= (size_t)run->span.page_count * HEAP_PAGE_BYTES;
+    idle_bytes -= run_bytes(run);
 }
 
 static void bin_insert(struct run *run) {
@@ -110,7 +116,9 @@ static void bin_insert(struct run *run) {
         run->span.next->previous = &run->span;
     bins->first[bin] = run;
     bins->occupied[bin / 64] |= (uint64_t)1 << bin % 64;
-    if (!run->span.zeroed)
+    if (run->span.zeroed)
+        released_bytes += run_bytes(run);
+    else
         age_append(run);
 }
 
@@ -125,7 +133,9 @@ static void bin_remove(struct run *run) {
         bins->first[bin] = run_of(run->span.next);
     if (bins->first[bin] == NULL)
         bins->occupied[bin / 64] &= ~((uint64_t)1 << bin % 64);
-    if (!run->span.zeroed)
+    if (run->span.zeroed)
+        released_bytes -= run_bytes(run);
+    else
         age_remove(run);
 }
 
@@ -227,6 +237,13 @@ static bool heap_grow(size_t count) {
     used += count * HEAP_PAGE_BYTES;
     run_make(base, count, true, false);
     return true;
+}
+
+bool pages_reserve(size_t bytes) {
+    lock_take(&lock);
+    bool grown = heap_grow((bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES);
+    lock_give(&lock);
+    return grown;
 }
 
 static uintptr_t align_up(uintptr_t address, size_t alignment) {

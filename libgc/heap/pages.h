@@ -31,9 +31,16 @@ void pages_release_idle(void);
 /* Returns all idle memory to the system. True when there was any. */
 bool pages_release_all(void);
 
+/* Adds this much address space to what objects may be taken from without more being committed.
+ * False when out of memory. */
+bool pages_reserve(size_t bytes);
+
 /* Bytes that free runs keep resident, and bytes of objects' address space ever used. */
 size_t pages_idle_bytes(void);
 size_t pages_used_bytes(void);
+
+/* Bytes of free runs that the system has back, or has never given. */
+size_t pages_released_bytes(void);
 
 void pages_lock(void);
 void pages_unlock(void);

@@ -7,6 +7,7 @@
 #include "os/tasks.h"
 #include "os/vm.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -62,6 +63,8 @@ static void record_clear(struct thread *thread) {
     thread->altstack_tried = thread->program_altstack = false;
     thread->stack_pointer = 0;
     thread->context = NULL;
+    thread->suspended = 0;
+    thread->handle = 0;
     thread->call_broken = thread->call_cut = thread->deaf = false;
     AO_int_store(&thread->stack_due, 0);
     thread->assist_bytes = 0;
@@ -114,6 +117,8 @@ static struct thread *thread_register(void) {
         thread = thread_adopt(tid);
     if (thread && cache_start(&thread->cache))
         thread->has_cache = true;
+    if (thread)
+        thread->handle = (uintptr_t)pthread_self();
     lock_give(&thread_registry_lock);
     return thread && thread->has_cache ? thread : NULL;
 }

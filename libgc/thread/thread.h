@@ -39,7 +39,9 @@ struct thread {
 
     volatile uintptr_t stack_pointer; /* while stopped or frozen: where its frames begin */
     const void *volatile context;     /* while stopped by signal: its registers */
-    bool deaf;                        /* blocks the stop signal, as was last found; the stopper */
+    volatile unsigned suspended; /* 1: the program wants it to rest; under the registry's lock */
+    uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
+    bool deaf;                   /* blocks the stop signal, as was last found; the stopper */
 
     /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */

@@ -73,6 +73,13 @@ static bool stop_here(struct thread *thread) {
     return true;
 }
 
+static void rest(struct thread *thread, const void *context) {
+    world_freeze(thread, context);
+    while (AO_int_load_acquire(&thread->suspended))
+        park_wait(&thread->suspended, 1, -1);
+    world_thaw(thread);
+}
+
 /* Uses nothing thread-local: the thread may have been made by raw clone, with no TLS of its own. */
 static void stop_handler(int number, siginfo_t *info, void *context) {
     struct thread *thread = signal_word(info);
@@ -86,6 +93,8 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
         thread->stack_pointer = signal_stack_pointer(context);
         if (!stop_here(thread) && world_asked_hook)
             world_asked_hook(thread);
+        if (AO_int_load_acquire(&thread->suspended))
+            rest(thread, context);
     }
     if (signal_broke_call(context))
         thread->call_broken = true;
@@ -291,6 +300,22 @@ void world_ask_stacks(void) {
         if (state == THREAD_RUNNING)
             send_signal(thread);
     }
+}
+
+void world_suspend(struct thread *thread) {
+    AO_int_store_full(&thread->suspended, 1);
+    if (!install_handler() || !send_signal(thread))
+        AO_int_store(&thread->suspended, 0);
+}
+
+void world_resume(struct thread *thread) {
+    AO_int_store_full(&thread->suspended, 0);
+    park_wake(&thread->suspended, INT_MAX);
+}
+
+bool world_is_suspended(const struct thread *thread) {
+    enum thread_state state = thread_state(thread);
+    return AO_int_load(&thread->suspended) && (state == THREAD_FROZEN || state == THREAD_HELD);
 }
 
 bool world_ask_self(struct thread *thread) { return install_handler() && send_signal(thread); }

@@ -58,6 +58,13 @@ void world_ask_stacks(void);
  * thread may have no thread-local memory. Set before the first signal is sent. */
 extern void (*world_asked_hook)(struct thread *thread);
 
+/* Has a thread of the program's rest in its handler until it is resumed; meanwhile it counts as
+ * frozen. With the registry's lock; suspending returns before the thread rests, which the last one
+ * tells. */
+void world_suspend(struct thread *thread);
+void world_resume(struct thread *thread);
+bool world_is_suspended(const struct thread *thread);
+
 /* Sends the calling thread the signal, for the hook above to be called on its signal stack. False
  * when that is impossible. */
 bool world_ask_self(struct thread *thread);

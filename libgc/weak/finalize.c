@@ -25,8 +25,6 @@ static volatile AO_t ready_end; /* under weak_lock; read by anybody for a glance
 enum { READY_STEP = 1 << 16 };
 #define READY_RESERVED ((size_t)1 << 34)
 
-int finalize_keeps_all = 1;
-
 static struct ready *ready_entry(size_t index) {
     return (struct ready *)ready_region.start + index;
 }
@@ -187,11 +185,8 @@ static void put_back_reached(struct marker *marker, size_t from) {
 static void push_found(struct marker *marker, size_t from) {
     for (size_t i = from; i < ready_end; i++) {
         const struct ready *ready = ready_entry(i);
-        if (ready->finalizer.order == FINALIZE_UNREACHABLE)
-            continue;
-        if (finalize_keeps_all || ready->finalizer.order != FINALIZE_NO_ORDER)
-            push_contents(marker, ready->object, false);
-        mark_address(marker, ready->object);
+        if (ready->finalizer.order != FINALIZE_UNREACHABLE)
+            mark_address(marker, ready->object);
     }
     drain_stopped(marker);
 }

@@ -51,10 +51,6 @@ enum toggle { TOGGLE_DROP, TOGGLE_STRONG, TOGGLE_WEAK };
 extern enum toggle (*finalize_toggle)(void *object);
 bool finalize_add_toggled(void *object, bool strong);
 
-/* True: what an object leads to that is ready without an order is kept for its finalizer (Java's
- * way). libgc's default, and ours. */
-extern int finalize_keeps_all;
-
 /* Stopped, with weak_lock: marks what registrations keep alive, and asks about toggled objects. */
 void finalize_push_roots(struct marker *marker);
 

@@ -1,0 +1,117 @@
+/* Collecting on request, switching it off and on, and the heap's greatest size. */
+#include "api/api.h"
+
+#include "cycle/cycle.h"
+#include "cycle/pace.h"
+#include "heap/pages.h"
+#include "weak/table.h"
+
+int GC_dont_gc;
+int GC_find_leak;
+int GC_use_entire_heap;
+size_t api_greatest_heap;
+
+static int disabled_automatic, force_unmap, incremental, manual_dirty;
+static GC_stop_func default_stop;
+
+static int never_stop(void) { return 0; }
+
+bool collect_is_allowed(void) { return GC_dont_gc <= 0 && !disabled_automatic; }
+
+/* Finalizers run, or are announced, before this returns. */
+static int collect_unless(GC_stop_func stop) {
+    api_start();
+    if (GC_dont_gc > 0)
+        return 0;
+    bool done = cycle_collect_unless(stop);
+    leak_print();
+    debug_check_heap();
+    api_finalize();
+    return done;
+}
+
+void GC_gcollect(void) {
+    collect_unless(default_stop ? default_stop : never_stop);
+    if (force_unmap)
+        pages_release_all();
+}
+
+void GC_gcollect_and_unmap(void) {
+    collect_unless(never_stop);
+    pages_release_all();
+}
+
+int GC_try_to_collect(GC_stop_func stop) { return collect_unless(stop); }
+
+int GC_collect_a_little(void) {
+    api_start();
+    if (GC_dont_gc > 0)
+        return 0;
+    bool more = cycle_help();
+    api_finalize();
+    return more;
+}
+
+void GC_start_incremental_collection(void) {
+    api_start();
+    if (GC_dont_gc <= 0 && incremental)
+        cycle_start();
+}
+
+/* The collector always is concurrent; what was asked for is remembered to be told. */
+void GC_enable_incremental(void) {
+    api_start();
+    incremental = 1;
+}
+
+int GC_is_incremental_mode(void) { return incremental; }
+
+/* No page of the program's is ever protected so that it would notice. */
+int GC_incremental_protection_needs(void) {
+    api_start();
+    return GC_PROTECTS_NONE;
+}
+
+void GC_set_manual_vdb_allowed(int allowed) { manual_dirty = allowed; }
+int GC_get_manual_vdb_allowed(void) { return manual_dirty; }
+
+void GC_disable(void) { __atomic_add_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST); }
+
+void GC_enable(void) {
+    if (__atomic_sub_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST) < 0)
+        api_abort("GC_enable without GC_disable");
+}
+
+int GC_is_disabled(void) { return GC_dont_gc != 0; }
+
+void GC_set_disable_automatic_collection(int value) { disabled_automatic = value; }
+int GC_get_disable_automatic_collection(void) { return disabled_automatic; }
+void GC_set_force_unmap_on_gcollect(int value) { force_unmap = value; }
+int GC_get_force_unmap_on_gcollect(void) { return force_unmap; }
+void GC_set_find_leak(int value) { GC_find_leak = value; }
+int GC_get_find_leak(void) { return GC_find_leak; }
+
+void GC_set_stop_func(GC_stop_func stop) { default_stop = stop; }
+GC_stop_func GC_get_stop_func(void) { return default_stop ? default_stop : never_stop; }
+
+void GC_set_max_heap_size(GC_word bytes) { api_greatest_heap = bytes; }
+
+int GC_expand_hp(size_t bytes) {
+    api_start();
+    if (!pages_reserve(bytes))
+        return 0;
+    pace_raise_floor(bytes);
+    return 1;
+}
+
+#undef GC_alloc_lock
+#undef GC_alloc_unlock
+void GC_alloc_lock(void) { lock_take(&weak_lock); }
+void GC_alloc_unlock(void) { lock_give(&weak_lock); }
+
+void *GC_call_with_alloc_lock(GC_fn_type function, void *argument) {
+    lock_take(&weak_lock);
+    void *result = function(argument);
+    lock_give(&weak_lock);
+    return result;
+}

@@ -1,0 +1,257 @@
+/* Debugging allocation: objects that know where they were allocated, and that notice writes past
+ * their end and freeing twice.
+ *
+ * Before the client's part lies a header, behind it a mark of one word. Both are checked when the
+ * object is freed, and all of them after each collection that was asked for. A freed object is
+ * overwritten, so that using it shows. The client sees only its own part: GC_base of a pointer to
+ * it gives the header.
+ */
+#include "api/api.h"
+#include "gc/gc_gcj.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { FREED_BYTE = 0xdb, KIND_ATOMIC = 0, KIND_NORMAL = 1, KIND_HELD = 2, KIND_ATOMIC_HELD = 3 };
+
+struct header {
+    const char *file;
+    GC_word line;
+    GC_word bytes; /* the client's */
+    GC_word check; /* tells a header, and whether the object was freed */
+};
+
+const size_t GC_debug_header_size = sizeof(struct header);
+size_t GC_get_debug_header_size(void) { return sizeof(struct header); }
+
+static const GC_word allocated_check = 0xfedcedcb5a5aa5a5u, freed_check = 0xefebdeadbeeffe0du;
+static const GC_word end_mark = 0xbcdecdefcba98765u;
+static volatile bool used;
+
+static GC_word check_of(const struct header *header, GC_word check) {
+    return check ^ (GC_word)header;
+}
+
+static char *client_part(struct header *header) { return (char *)(header + 1); }
+
+static struct header *header_of(const void *object) {
+    struct header *header = (struct header *)object - 1;
+    return GC_base(header) == header ? header : NULL;
+}
+
+static void set_end(struct header *header) {
+    memcpy(client_part(header) + header->bytes, &end_mark, sizeof end_mark);
+}
+
+static bool end_is_whole(struct header *header) {
+    return memcmp(client_part(header) + header->bytes, &end_mark, sizeof end_mark) == 0;
+}
+
+static void *finish(struct header *header, size_t bytes, const char *file, int line) {
+    if (header == NULL)
+        return NULL;
+    used = true;
+    *header = (struct header){file, line, bytes, check_of(header, allocated_check)};
+    set_end(header);
+    return client_part(header);
+}
+
+static size_t whole_bytes(size_t bytes) {
+    size_t whole;
+    return __builtin_add_overflow(bytes, sizeof(struct header) + sizeof end_mark, &whole) ? SIZE_MAX
+                                                                                          : whole;
+}
+
+static void *debug_allocate(size_t bytes, int kind, const char *file, int line) {
+    size_t whole = whole_bytes(bytes);
+    void *header = kind == KIND_NORMAL   ? GC_malloc(whole)
+                   : kind == KIND_ATOMIC ? GC_malloc_atomic(whole)
+                                         : GC_generic_malloc(whole, kind);
+    return finish(header, bytes, file, line);
+}
+
+#define DEBUG_ALLOCATOR(name, kind)                                                                \
+    void *name(size_t bytes, const char *file, int line) {                                         \
+        return debug_allocate(bytes, kind, file, line);                                            \
+    }
+
+DEBUG_ALLOCATOR(GC_debug_malloc, KIND_NORMAL)
+DEBUG_ALLOCATOR(GC_debug_malloc_stubborn, KIND_NORMAL)
+DEBUG_ALLOCATOR(GC_debug_malloc_ignore_off_page, KIND_NORMAL)
+DEBUG_ALLOCATOR(GC_debug_malloc_atomic, KIND_ATOMIC)
+DEBUG_ALLOCATOR(GC_debug_malloc_atomic_ignore_off_page, KIND_ATOMIC)
+DEBUG_ALLOCATOR(GC_debug_malloc_uncollectable, KIND_HELD)
+DEBUG_ALLOCATOR(GC_debug_malloc_atomic_uncollectable, KIND_ATOMIC_HELD)
+
+void *GC_debug_generic_or_special_malloc(size_t bytes, int kind, const char *file, int line) {
+    return debug_allocate(bytes, kind, file, line);
+}
+
+void *GC_debug_malloc_replacement(size_t bytes) { return GC_debug_malloc(bytes, "unknown", 0); }
+
+void *GC_debug_gcj_malloc(size_t bytes, void *table, const char *file, int line) {
+    void **object = debug_allocate(bytes, GC_gcj_debug_kind, file, line);
+    if (object)
+        *object = table;
+    return object;
+}
+
+static char *copy_text(const char *text, size_t length, const char *file, int line) {
+    char *copy = GC_debug_malloc_atomic(length + 1, file, line);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *GC_debug_strdup(const char *text, const char *file, int line) {
+    return text ? copy_text(text, strlen(text), file, line) : NULL;
+}
+
+char *GC_debug_strndup(const char *text, size_t most, const char *file, int line) {
+    return copy_text(text, strnlen(text, most), file, line);
+}
+
+static void report(const char *what, const struct header *header) {
+    fprintf(stderr, "tithe: %s %p (%s:%lu, %lu bytes)\n", what, (const void *)(header + 1),
+            header->file, header->line, header->bytes);
+}
+
+/* 0: never a debugging object; 1: allocated; -1: freed. */
+static int header_state(const struct header *header) {
+    if (header->check == check_of(header, allocated_check))
+        return 1;
+    return header->check == check_of(header, freed_check) ? -1 : 0;
+}
+
+void GC_debug_free(void *object) {
+    if (object == NULL)
+        return;
+    struct header *header = header_of(object);
+    if (header == NULL)
+        api_abort("GC_debug_free of memory that is not an object's start");
+    switch (header_state(header)) {
+    case 0:
+        fprintf(stderr, "tithe: GC_debug_free of %p, which has no debugging information\n", object);
+        break;
+    case -1:
+        report("object freed twice:", header);
+        return;
+    default:
+        if (!end_is_whole(header))
+            report("object written past its end:", header);
+        memset(object, FREED_BYTE, header->bytes);
+        header->check = check_of(header, freed_check);
+    }
+    GC_free(header);
+}
+
+void *GC_debug_realloc(void *old, size_t bytes, const char *file, int line) {
+    if (old == NULL)
+        return GC_debug_malloc(bytes, file, line);
+    if (bytes == 0) {
+        GC_debug_free(old);
+        return NULL;
+    }
+    struct header *header = header_of(old);
+    if (header == NULL || header_state(header) != 1)
+        api_abort("GC_debug_realloc of memory that is not a debugging object");
+    void *copy = debug_allocate(bytes, GC_get_kind_and_size(header, NULL), file, line);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, old, header->bytes < bytes ? header->bytes : bytes);
+    GC_debug_free(old);
+    return copy;
+}
+
+void *GC_debug_realloc_replacement(void *old, size_t bytes) {
+    return GC_debug_realloc(old, bytes, "unknown", 0);
+}
+
+/* The finalizer is called with the client's part: the closure remembers how. */
+struct closure {
+    GC_finalization_proc function;
+    void *data;
+};
+
+static void call_closure(void *object, void *data) {
+    const struct closure *closure = data;
+    closure->function(client_part(object), closure->data);
+}
+
+typedef void registrar(void *, GC_finalization_proc, void *, GC_finalization_proc *, void **);
+
+static void debug_register(registrar *with, void *object, GC_finalization_proc function, void *data,
+                           GC_finalization_proc *old_function, void **old_data) {
+    struct header *header = header_of(object);
+    GC_finalization_proc old = NULL;
+    void *old_closure = NULL;
+    struct closure *closure = NULL;
+    if (header == NULL)
+        return;
+    if (function && (closure = GC_malloc(sizeof *closure)) != NULL)
+        *closure = (struct closure){function, data};
+    with(header, closure ? call_closure : NULL, closure, &old, &old_closure);
+    bool wrapped = old == call_closure;
+    if (old_function)
+        *old_function = wrapped ? ((struct closure *)old_closure)->function : old;
+    if (old_data)
+        *old_data = wrapped ? ((struct closure *)old_closure)->data : old_closure;
+}
+
+#define DEBUG_REGISTER(name, with)                                                                 \
+    void name(void *object, GC_finalization_proc function, void *data,                             \
+              GC_finalization_proc *old_function, void **old_data) {                               \
+        debug_register(with, object, function, data, old_function, old_data);                      \
+    }
+
+DEBUG_REGISTER(GC_debug_register_finalizer, GC_register_finalizer)
+DEBUG_REGISTER(GC_debug_register_finalizer_ignore_self, GC_register_finalizer_ignore_self)
+DEBUG_REGISTER(GC_debug_register_finalizer_no_order, GC_register_finalizer_no_order)
+DEBUG_REGISTER(GC_debug_register_finalizer_unreachable, GC_register_finalizer_unreachable)
+
+void GC_debug_register_displacement(size_t offset) {
+    GC_register_displacement(offset);
+    GC_register_displacement(sizeof(struct header) + offset);
+}
+
+static void check_debugging(const void *object, const char *message) {
+    struct header *header = header_of(object);
+    if (header == NULL || header_state(header) == 0)
+        api_abort(message);
+}
+
+void GC_debug_change_stubborn(const void *object) { (void)object; }
+
+void GC_debug_end_stubborn_change(const void *object) {
+    if (GC_is_heap_ptr(object))
+        check_debugging(object, "GC_debug_end_stubborn_change of no debugging object");
+}
+
+void GC_debug_ptr_store_and_dirty(void *place, const void *value) {
+    GC_ptr_store_and_dirty(GC_is_visible(place), GC_is_valid_displacement((void *)value));
+}
+
+static void check_object(void *address, size_t bytes, void *context) {
+    struct header *header = address;
+    (void)context;
+    if (bytes >= sizeof *header && header_state(header) == 1 &&
+        header->bytes <= bytes - sizeof *header - sizeof end_mark && !end_is_whole(header))
+        report("object written past its end:", header);
+}
+
+void debug_check_heap(void) {
+    if (used)
+        GC_enumerate_reachable_objects_inner(check_object, NULL);
+}
+
+bool debug_describe(const void *address, const char **file, int *line, size_t *bytes) {
+    const struct header *header = address;
+    if (GC_size(address) < sizeof *header || header_state(header) != 1)
+        return false;
+    *file = header->file;
+    *line = header->line;
+    *bytes = header->bytes;
+    return true;
+}

@@ -1,0 +1,74 @@
+/* libgc's environment variables, those that mean something here; doc/options.md lists them. */
+#include "api/api.h"
+
+#include "os/log.h"
+#include "os/options.h"
+
+#include <ctype.h>
+#include <fcntl.h>
+#include <stdlib.h>
+
+/* A number with k, M or G behind it; 0 where there is none. */
+static size_t size_of(const char *name) {
+    static const char suffixes[] = "KMG";
+    const char *text = secure_getenv(name);
+    char *end;
+    if (text == NULL)
+        return 0;
+    size_t bytes = strtoul(text, &end, 10);
+    for (size_t i = 0; suffixes[i]; i++)
+        if (toupper((unsigned char)*end) == suffixes[i])
+            return bytes << 10 * (i + 1);
+    return bytes;
+}
+
+static bool is_set(const char *name) { return secure_getenv(name) != NULL; }
+
+static void read_log(void) {
+    const char *path = secure_getenv("GC_LOG_FILE");
+    int fd = path ? open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644) : -1;
+    if (fd >= 0)
+        GC_set_log_fd(fd);
+    if (path && (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS")))
+        log_to_file(path);
+    else if (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS"))
+        log_keep_stderr();
+}
+
+static void read_sizes(void) {
+    size_t initial = size_of("GC_INITIAL_HEAP_SIZE"), greatest = size_of("GC_MAXIMUM_HEAP_SIZE");
+    if (greatest)
+        GC_set_max_heap_size(greatest);
+    if (initial > options.min_heap)
+        options.min_heap = initial;
+    size_t divisor = size_of("GC_FREE_SPACE_DIVISOR");
+    if (divisor)
+        GC_set_free_space_divisor(divisor);
+}
+
+void environment_read(void) {
+    if (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS"))
+        options.stats = true;
+    read_log();
+    read_sizes();
+    if (size_of("GC_MARKERS"))
+        GC_set_markers_count(size_of("GC_MARKERS"));
+    else if (size_of("GC_NPROCS"))
+        GC_set_markers_count(size_of("GC_NPROCS"));
+    if (is_set("GC_DONT_GC"))
+        GC_dont_gc = 1;
+    if (is_set("GC_FIND_LEAK"))
+        GC_find_leak = 1;
+    if (is_set("GC_ALL_INTERIOR_POINTERS"))
+        GC_all_interior_pointers = 1;
+    if (size_of("GC_FULL_FREQUENCY"))
+        GC_full_freq = size_of("GC_FULL_FREQUENCY");
+    if (size_of("GC_PAUSE_TIME_TARGET"))
+        GC_time_limit = size_of("GC_PAUSE_TIME_TARGET");
+    if (is_set("GC_FORCE_UNMAP_ON_GCOLLECT"))
+        GC_set_force_unmap_on_gcollect(1);
+    if (is_set("GC_USE_ENTIRE_HEAP"))
+        GC_use_entire_heap = 1;
+    if (is_set("GC_ENABLE_INCREMENTAL") && !is_set("GC_DISABLE_INCREMENTAL"))
+        GC_enable_incremental();
+}

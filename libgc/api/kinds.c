@@ -1,0 +1,174 @@
+/* Kinds: libgc's numbers for what objects may hold, the client's own among them, and chains of
+ * objects for clients that keep free lists themselves.
+ *
+ * Kinds 0 to 3 are libgc's: atomic, normal, uncollectable, atomic uncollectable. The first two are
+ * kinds of spans; all others are shapes. Numbers are given out in order, 16 in all.
+ */
+#include "api/api.h"
+
+#include "alloc/alloc.h"
+#include "heap/shape.h"
+#include "mark/shaped.h"
+#include "weak/table.h"
+
+#include <string.h>
+
+enum {
+    KINDS_MOST = 16,
+    KINDS_BUILT_IN = 4,
+    FIRST_CLIENT_PROCEDURE = 10,
+    CHAIN_BYTES = 4096,
+    CHAIN_MOST = 256
+};
+enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD };
+
+/* GC_new_free_list's lists are the client's to keep; ours are never filled. */
+enum { FREE_LIST_HEADS = 129 };
+static void *atomic_list[FREE_LIST_HEADS], *normal_list[FREE_LIST_HEADS];
+static void *held_list[FREE_LIST_HEADS], *atomic_held_list[FREE_LIST_HEADS];
+void **const GC_aobjfreelist_ptr = atomic_list;
+void **const GC_objfreelist_ptr = normal_list;
+void **const GC_uobjfreelist_ptr = held_list;
+void **const GC_auobjfreelist_ptr = atomic_held_list;
+
+struct kind {
+    GC_word descriptor;
+    bool adds_size, clears, held;
+};
+
+/* Entries are complete before the number is handed out. */
+static struct kind kinds[KINDS_MOST] = {
+    [KIND_ATOMIC] = {0, false, false, false},
+    [KIND_NORMAL] = {0, true, true, false},
+    [KIND_HELD] = {DESCRIPTOR_WHOLE, false, true, true},
+    [KIND_ATOMIC_HELD] = {0, false, false, true},
+};
+static unsigned kind_count = KINDS_BUILT_IN;
+static unsigned procedure_count = FIRST_CLIENT_PROCEDURE;
+
+static struct lock lock = LOCK_INITIALIZER;
+
+static void *allocate_shaped(size_t bytes, const struct kind *kind, unsigned number) {
+    GC_word descriptor = kind->descriptor;
+    struct object object;
+    void *address = alloc_cleared(bytes, kind->held ? OBJECT_HELD : OBJECT_SHAPED);
+    if (address == NULL || !object_find((uintptr_t)address, &object))
+        return NULL;
+    if (kind->adds_size)
+        descriptor += object.span->object_bytes;
+    object_set_shape(object, shape_number((struct shape){descriptor, 0, number}));
+    return address;
+}
+
+void *kinds_allocate(size_t bytes, unsigned number) {
+    switch (number) {
+    case KIND_ATOMIC:
+        return alloc_slow(bytes, OBJECT_ATOMIC);
+    case KIND_NORMAL:
+        return alloc_cleared(bytes, OBJECT_SCANNED);
+    default:
+        return allocate_shaped(bytes, &kinds[number % KINDS_MOST], number);
+    }
+}
+
+unsigned kinds_of(struct object object) {
+    switch (object.span->kind) {
+    case OBJECT_SCANNED:
+        return KIND_NORMAL;
+    case OBJECT_ATOMIC:
+        return KIND_ATOMIC;
+    default:
+        return object_shape(object).kind;
+    }
+}
+
+void **GC_new_free_list_inner(void) {
+    return kinds_allocate(FREE_LIST_HEADS * sizeof(void *), KIND_HELD);
+}
+
+void **GC_new_free_list(void) {
+    api_start();
+    return GC_new_free_list_inner();
+}
+
+unsigned GC_new_kind_inner(void **free_list, GC_word descriptor, int adds_size, int clears) {
+    (void)free_list;
+    if (kind_count == KINDS_MOST)
+        api_abort("too many kinds of objects");
+    kinds[kind_count] = (struct kind){descriptor, adds_size != 0, clears != 0, false};
+    return kind_count++;
+}
+
+unsigned GC_new_kind(void **free_list, GC_word descriptor, int adds_size, int clears) {
+    api_start();
+    lock_take(&lock);
+    unsigned number = GC_new_kind_inner(free_list, descriptor, adds_size, clears);
+    lock_give(&lock);
+    return number;
+}
+
+unsigned GC_new_proc_inner(GC_mark_proc procedure) {
+    if (procedure_count == SHAPED_PROCEDURES)
+        api_abort("too many mark procedures");
+    shaped_set_procedure(procedure_count, (shaped_procedure)procedure);
+    return procedure_count++;
+}
+
+unsigned GC_new_proc(GC_mark_proc procedure) {
+    api_start();
+    lock_take(&lock);
+    unsigned index = GC_new_proc_inner(procedure);
+    lock_give(&lock);
+    return index;
+}
+
+void *GC_generic_malloc(size_t bytes, int kind) {
+    api_before_allocation(bytes);
+    return api_allocated(kinds_allocate(bytes, kind), bytes);
+}
+
+void *GC_generic_malloc_ignore_off_page(size_t bytes, int kind) {
+    return GC_generic_malloc(bytes, kind);
+}
+
+void *GC_generic_malloc_uncollectable(size_t bytes, int kind) {
+    return GC_generic_malloc(bytes, kind == KIND_ATOMIC ? KIND_ATOMIC_HELD : kind);
+}
+
+void *GC_generic_or_special_malloc(size_t bytes, int kind) {
+    return GC_generic_malloc(bytes, kind);
+}
+
+void *GC_malloc_kind(size_t bytes, int kind) { return GC_generic_malloc(bytes, kind); }
+void *GC_malloc_kind_global(size_t bytes, int kind) { return GC_generic_malloc(bytes, kind); }
+
+/* The chain goes through the first words. Until it is whole, this frame keeps the objects: links in
+ * atomic ones keep nothing. */
+void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
+    void **objects[CHAIN_MOST];
+    size_t room = CHAIN_BYTES / (bytes < SIZES_GRANULE ? SIZES_GRANULE : bytes), count = 0;
+    do
+        objects[count] = GC_generic_malloc(bytes, kind);
+    while (objects[count] && ++count < room);
+    void *next = NULL;
+    while (count-- > 0) {
+        *objects[count] = next;
+        next = objects[count];
+    }
+    *result = next;
+}
+
+void *GC_malloc_many(size_t bytes) {
+    void *chain;
+    GC_generic_malloc_many(bytes, KIND_NORMAL, &chain);
+    return chain;
+}
+
+int GC_get_kind_and_size(const void *address, size_t *bytes) {
+    struct object object;
+    if (!api_find(address, &object))
+        return -1;
+    if (bytes)
+        *bytes = object.span->object_bytes;
+    return kinds_of(object);
+}

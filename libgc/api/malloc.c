@@ -1,0 +1,154 @@
+/* Allocation and freeing as gc.h has it: kinds with a name of their own. */
+#include "api/api.h"
+
+#include "alloc/alloc.h"
+#include "cycle/cycle.h"
+#include "heap/shape.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { KIND_ATOMIC_HELD = 3, KIND_HELD = 2, INLINE_CLEARED_CLASSES = 16 };
+
+/* Small objects are cleared by a loop that compilers make vector stores of. */
+static inline void *cleared(void *object, unsigned size_class) {
+    if (size_class > INLINE_CLEARED_CLASSES)
+        return memset(object, 0, sizes_bytes(size_class));
+    uint64_t *words = object;
+    for (unsigned i = 0; i < size_class; i++)
+        words[2 * i] = words[2 * i + 1] = 0;
+    return object;
+}
+
+__attribute__((noinline)) static void *malloc_slow(size_t bytes) {
+    api_before_allocation(bytes);
+    return api_allocated(alloc_cleared(bytes, OBJECT_SCANNED), bytes);
+}
+
+void *GC_malloc(size_t bytes) {
+    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {
+        unsigned size_class = sizes_class(bytes);
+        unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
+        void *object = cache_pop(&thread_self->cache.bins[span_class]);
+        if (__builtin_expect(object != NULL, 1))
+            return cleared(object, size_class);
+    }
+    return malloc_slow(bytes);
+}
+
+__attribute__((noinline)) static void *malloc_atomic_slow(size_t bytes) {
+    api_before_allocation(bytes);
+    return api_allocated(alloc_slow(bytes, OBJECT_ATOMIC), bytes);
+}
+
+void *GC_malloc_atomic(size_t bytes) {
+    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {
+        unsigned span_class = sizes_span_class(bytes, OBJECT_ATOMIC);
+        void *object = cache_pop(&thread_self->cache.bins[span_class]);
+        if (__builtin_expect(object != NULL, 1))
+            return object;
+    }
+    return malloc_atomic_slow(bytes);
+}
+
+static void *malloc_kind(size_t bytes, unsigned kind) {
+    api_before_allocation(bytes);
+    return api_allocated(kinds_allocate(bytes, kind), bytes);
+}
+
+void *GC_malloc_uncollectable(size_t bytes) { return malloc_kind(bytes, KIND_HELD); }
+void *GC_malloc_atomic_uncollectable(size_t bytes) { return malloc_kind(bytes, KIND_ATOMIC_HELD); }
+void *GC_malloc_stubborn(size_t bytes) { return GC_malloc(bytes); }
+
+/* Every address in an object keeps it, so these promises spare nothing here. */
+void *GC_malloc_ignore_off_page(size_t bytes) { return GC_malloc(bytes); }
+void *GC_malloc_atomic_ignore_off_page(size_t bytes) { return GC_malloc_atomic(bytes); }
+
+static void *memalign_cleared(size_t alignment, size_t bytes) {
+    struct object object;
+    api_before_allocation(bytes);
+    void *aligned = alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+    if (aligned && object_find((uintptr_t)aligned, &object))
+        memset(aligned, 0, object.span->object_bytes);
+    return api_allocated(aligned, bytes);
+}
+
+void *GC_memalign(size_t alignment, size_t bytes) {
+    if (alignment <= SIZES_GRANULE)
+        return GC_malloc(bytes);
+    if (alignment & (alignment - 1)) {
+        errno = EINVAL;
+        return NULL;
+    }
+    return memalign_cleared(alignment, bytes);
+}
+
+int GC_posix_memalign(void **object, size_t alignment, size_t bytes) {
+    if (alignment < sizeof(void *) || (alignment & (alignment - 1)))
+        return EINVAL;
+    void *aligned = GC_memalign(alignment, bytes);
+    if (aligned == NULL)
+        return ENOMEM;
+    *object = aligned;
+    return 0;
+}
+
+static char *copy_text(const char *text, size_t length) {
+    char *copy = GC_malloc_atomic(length + 1);
+    if (copy == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    memcpy(copy, text, length);
+    copy[length] = 0;
+    return copy;
+}
+
+char *GC_strdup(const char *text) { return text ? copy_text(text, strlen(text)) : NULL; }
+
+char *GC_strndup(const char *text, size_t most) { return copy_text(text, strnlen(text, most)); }
+
+void GC_free(void *object) {
+    if (object == NULL)
+        return;
+    if (!heap_contains((uintptr_t)object))
+        api_abort("GC_free of memory that is not ours");
+    free_fast(object);
+}
+
+/* The new tail of an object that may hold pointers is zero. */
+static void clear_tail(struct object object, size_t from) {
+    if (object.span->kind != OBJECT_ATOMIC && from < object.span->object_bytes)
+        memset((char *)object_address(object) + from, 0, object.span->object_bytes - from);
+}
+
+static void *resize_shaped(void *old, struct object object, size_t bytes) {
+    size_t had = object.span->object_bytes;
+    if (bytes <= had && bytes >= had / 2)
+        return old;
+    void *copy = kinds_allocate(bytes, kinds_of(object));
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, old, had < bytes ? had : bytes);
+    free_fast(old);
+    return copy;
+}
+
+void *GC_realloc(void *old, size_t bytes) {
+    struct object object;
+    if (old == NULL)
+        return GC_malloc(bytes);
+    if (bytes == 0) {
+        GC_free(old);
+        return NULL;
+    }
+    if (!api_find(old, &object) || object_address(object) != (uintptr_t)old)
+        api_abort("GC_realloc of memory that is not an object of ours");
+    api_before_allocation(bytes);
+    size_t had = object.span->object_bytes;
+    void *resized = object.span->kind >= OBJECT_SHAPED ? resize_shaped(old, object, bytes)
+                                                       : alloc_resize(old, bytes);
+    if (resized && api_find(resized, &object))
+        clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
+    return api_allocated(resized, bytes);
+}

@@ -1,0 +1,173 @@
+/* What gc.h tells about addresses and objects, and the checks it offers to debugging code. */
+#include "api/api.h"
+#include "gc/gc_inline.h"
+
+#include "alloc/alloc.h"
+#include "os/maps.h"
+#include "thread/thread.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { LARGEST_DISPLACEMENT = 4096, CLEARED_STACK_BYTES = 4096 };
+
+static unsigned char displacements[LARGEST_DISPLACEMENT]; /* 1: registered */
+
+bool api_find(const void *address, struct object *object) {
+    return object_find((uintptr_t)address, object) && !object_is_free(*object_state(*object));
+}
+
+void *GC_base(void *address) {
+    struct object object;
+    return api_find(address, &object) ? (void *)object_address(object) : NULL;
+}
+
+int GC_is_heap_ptr(const void *address) { return heap_span_of((uintptr_t)address) != NULL; }
+
+size_t GC_size(const void *address) {
+    struct object object;
+    return api_find(address, &object) ? object.span->object_bytes : 0;
+}
+
+size_t GC_get_size_map_at(int granules) {
+    if (granules < 0 || (size_t)granules * SIZES_GRANULE > SIZES_LARGEST_SMALL)
+        return SIZE_MAX;
+    return sizes_bytes(sizes_class((size_t)granules * SIZES_GRANULE));
+}
+
+static void print_different(void *one, void *other) {
+    fprintf(stderr, "tithe: %p and %p are not in the same object\n", one, other);
+    api_abort("pointers into different objects");
+}
+
+static void print_displacement(void *address) {
+    fprintf(stderr, "tithe: %p is at no registered displacement of its object\n", address);
+    api_abort("pointer with an unregistered displacement");
+}
+
+static void print_invisible(void *address) {
+    fprintf(stderr, "tithe: %p is nowhere that the collector looks\n", address);
+    api_abort("pointer that the collector cannot see");
+}
+
+void (*GC_same_obj_print_proc)(void *, void *) = print_different;
+void (*GC_is_valid_displacement_print_proc)(void *) = print_displacement;
+void (*GC_is_visible_print_proc)(void *) = print_invisible;
+
+/* Outside of the heap there are no objects to be the same. */
+static bool is_same(const void *one, const void *other) {
+    struct object object;
+    if (!object_find((uintptr_t)other, &object))
+        return GC_is_heap_ptr((void *)one) == 0;
+    uintptr_t start = object_address(object);
+    return (uintptr_t)one - start <= object.span->object_bytes;
+}
+
+void *GC_same_obj(void *one, void *other) {
+    api_start();
+    if (!is_same(one, other))
+        GC_same_obj_print_proc(one, other);
+    return one;
+}
+
+void *GC_pre_incr(void **pointer, ptrdiff_t distance) {
+    char *moved = (char *)*pointer + distance;
+    GC_same_obj(moved, *pointer);
+    return *pointer = moved;
+}
+
+void *GC_post_incr(void **pointer, ptrdiff_t distance) {
+    void *before = *pointer;
+    GC_pre_incr(pointer, distance);
+    return before;
+}
+
+void GC_register_displacement(size_t offset) {
+    api_start();
+    if (offset >= LARGEST_DISPLACEMENT)
+        api_abort("GC_register_displacement: offset too large");
+    displacements[offset] = 1;
+}
+
+/* With interior pointers on, every displacement is valid inside its object. */
+void *GC_is_valid_displacement(void *address) {
+    struct object object;
+    api_start();
+    if (!GC_is_heap_ptr(address))
+        return address;
+    size_t offset = 0;
+    bool valid = object_find((uintptr_t)address, &object);
+    if (valid)
+        offset = (uintptr_t)address - object_address(object);
+    if (valid && !GC_all_interior_pointers && offset > 0)
+        valid = offset < LARGEST_DISPLACEMENT && displacements[offset];
+    if (!valid)
+        GC_is_valid_displacement_print_proc(address);
+    return address;
+}
+
+struct visibility {
+    uintptr_t address;
+    bool visible;
+};
+
+static void look_at_map(const struct map *map, void *context) {
+    struct visibility *visibility = context;
+    if (visibility->address - map->start < map->end - map->start)
+        visibility->visible = map->readable && map->writable && map->kind != MAP_KIND_OTHER;
+}
+
+/* A pointer on a stack, in a data segment, or in an object that is scanned. */
+void *GC_is_visible(void *address) {
+    struct object object;
+    struct visibility visibility = {(uintptr_t)address, false};
+    api_start();
+    if (object_find((uintptr_t)address, &object))
+        visibility.visible = object.span->kind != OBJECT_ATOMIC;
+    else if (maps_open())
+        maps_each(look_at_map, &visibility);
+    if (!visibility.visible)
+        GC_is_visible_print_proc(address);
+    return address;
+}
+
+__attribute__((noinline)) static void clear_frame(void) {
+    volatile char frame[CLEARED_STACK_BYTES];
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = 0;
+}
+
+void *GC_clear_stack(void *value) {
+    clear_frame();
+    return value;
+}
+
+void GC_noop1(GC_word value);
+void GC_noop1(GC_word value) { __asm__ volatile("" : : "r"(value)); }
+
+/* Writes are noticed by the kernel, so nothing has to be told of them. */
+void GC_change_stubborn(const void *object) { (void)object; }
+void GC_end_stubborn_change(const void *object) { (void)object; }
+
+void GC_ptr_store_and_dirty(void *place, const void *value) {
+    *(const void *volatile *)place = value;
+    GC_reachable_here(value);
+}
+
+void GC_incr_bytes_allocd(size_t bytes);
+void GC_incr_bytes_freed(size_t bytes);
+void GC_incr_bytes_allocd(size_t bytes) { AO_fetch_and_add(&heap.allocated, bytes); }
+void GC_incr_bytes_freed(size_t bytes) { AO_fetch_and_add(&heap.freed, bytes); }
+
+void GC_print_free_list(int kind, size_t granules) {
+    unsigned size_class = sizes_class(granules * SIZES_GRANULE);
+    enum object_kind spans = kind == 0                ? OBJECT_ATOMIC
+                             : kind == 1              ? OBJECT_SCANNED
+                             : kind == 2 || kind == 3 ? OBJECT_HELD
+                                                      : OBJECT_SHAPED;
+    struct cache_bin bin = thread_current()->cache.bins[sizes_span_class_of(size_class, spans)];
+    printf("kind %d, %zu bytes: %u objects in this thread's cache\n", kind, sizes_bytes(size_class),
+           bin.count);
+    for (unsigned i = 0; i < bin.count; i++)
+        printf("%p\n", bin.slots[i]);
+}

@@ -1,0 +1,232 @@
+/* Roots of the program's choice, pushing more of them in the stop, and mark bits. */
+#include "api/api.h"
+
+#include "heap/object.h"
+#include "mark/roots.h"
+#include "mark/scan.h"
+#include "thread/thread.h"
+#include "weak/table.h"
+
+#include <dlfcn.h>
+#include <link.h>
+
+int GC_no_dls;
+int GC_all_interior_pointers = 1;
+void *GC_least_plausible_heap_addr = (void *)~(GC_word)0;
+void *GC_greatest_plausible_heap_addr;
+
+static struct marker *pushing; /* while functions of the program push roots; the conductor's */
+static GC_has_static_roots_func has_static_roots;
+
+void GC_add_roots(void *start, void *end) {
+    api_start();
+    if (start >= end)
+        return;
+    lock_take(&weak_lock);
+    bool added = roots_add((uintptr_t)start, (uintptr_t)end);
+    lock_give(&weak_lock);
+    if (!added)
+        api_abort("too many root sets");
+}
+
+struct segment_visit {
+    uintptr_t start, end;
+    bool found;
+};
+
+static bool is_data_segment(const ElfW(Phdr) * segment) {
+    return segment->p_type == PT_LOAD && (segment->p_flags & PF_W);
+}
+
+/* The program itself comes first; its data are roots until they are removed. */
+static int exclude_program(struct dl_phdr_info *program, size_t bytes, void *context) {
+    const struct segment_visit *range = context;
+    (void)bytes;
+    for (int i = 0; i < program->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
+        uintptr_t start = program->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
+        if (is_data_segment(segment) && range->start <= start && end <= range->end)
+            roots_exclude(start & ~(uintptr_t)7, end);
+    }
+    return 1;
+}
+
+void GC_remove_roots(void *start, void *end) {
+    struct segment_visit range = {(uintptr_t)start, (uintptr_t)end, false};
+    api_start();
+    lock_take(&weak_lock);
+    roots_remove(range.start, range.end);
+    lock_give(&weak_lock);
+    dl_iterate_phdr(exclude_program, &range);
+}
+
+void GC_clear_roots(void) { GC_remove_roots(NULL, (void *)UINTPTR_MAX); }
+
+void GC_exclude_static_roots(void *start, void *end) {
+    api_start();
+    lock_take(&weak_lock);
+    bool added = roots_exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)end);
+    lock_give(&weak_lock);
+    if (!added)
+        api_abort("too many exclusions");
+}
+
+void GC_clear_exclusion_table(void) {
+    lock_take(&weak_lock);
+    roots_clear_excluded();
+    lock_give(&weak_lock);
+}
+
+/* Segments of libraries that the program does not want to have scanned. */
+static int visit_library(struct dl_phdr_info *library, size_t bytes, void *context) {
+    (void)bytes, (void)context;
+    for (int i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
+        char *start = (char *)library->dlpi_addr + segment->p_vaddr;
+        if (!is_data_segment(segment))
+            continue;
+        bool is_library = library->dlpi_name[0] != 0;
+        if ((GC_no_dls && is_library) ||
+            (has_static_roots && !has_static_roots(library->dlpi_name, start, segment->p_memsz)))
+            roots_exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
+    }
+    return 0;
+}
+
+static void exclude_libraries(void) {
+    if (GC_no_dls || has_static_roots)
+        dl_iterate_phdr(visit_library, NULL);
+}
+
+void GC_register_has_static_roots_callback(GC_has_static_roots_func function) {
+    has_static_roots = function;
+    if (api_started)
+        exclude_libraries();
+}
+
+void *GC_dlopen(const char *path, int flags) {
+    void *handle = dlopen(path, flags);
+    exclude_libraries();
+    return handle;
+}
+
+static int find_in_library(struct dl_phdr_info *library, size_t bytes, void *context) {
+    struct segment_visit *visit = context;
+    (void)bytes;
+    for (int i = 0; i < library->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
+        uintptr_t start = library->dlpi_addr + segment->p_vaddr;
+        if (is_data_segment(segment) && visit->start - start < segment->p_memsz)
+            visit->found = library->dlpi_name[0] != 0;
+    }
+    return visit->found;
+}
+
+/* The data of libraries, which come and go. */
+int GC_is_tmp_root(void *address) {
+    struct segment_visit visit = {(uintptr_t)address, 0, false};
+    dl_iterate_phdr(find_in_library, &visit);
+    return visit.found;
+}
+
+void GC_set_no_dls(int value) { GC_no_dls = value; }
+int GC_get_no_dls(void) { return GC_no_dls; }
+void GC_set_all_interior_pointers(int value) { GC_all_interior_pointers = value; }
+int GC_get_all_interior_pointers(void) { return GC_all_interior_pointers; }
+
+/* The bounds that clients compare pointers with before they push them: all we may ever use. */
+void api_roots_start(void) {
+    GC_least_plausible_heap_addr = (void *)heap.objects.start;
+    GC_greatest_plausible_heap_addr = (void *)(heap.objects.start + heap.objects.reserved);
+    exclude_libraries();
+}
+
+/* libgc's default pushes the stacks of threads, which here are scanned anyway; whoever replaces it
+ * calls it in turn. */
+static void push_no_other_roots(void) {}
+
+void GC_set_push_other_roots(GC_push_other_roots_proc function) { GC_push_other_roots = function; }
+
+GC_push_other_roots_proc GC_get_push_other_roots(void) {
+    return GC_push_other_roots ? GC_push_other_roots : push_no_other_roots;
+}
+
+void api_push_roots(struct marker *marker) {
+    if (GC_push_other_roots == NULL)
+        return;
+    pushing = marker;
+    GC_push_other_roots();
+    pushing = NULL;
+}
+
+/* Memory that the program names may have gone, or be another thread's stack. */
+void GC_push_all(void *start, void *end) {
+    if (pushing && start < end)
+        scan_foreign(pushing, (uintptr_t)start, (uintptr_t)end, SCAN_WORDS);
+}
+
+void GC_push_all_eager(void *start, void *end) {
+    if (pushing && start < end)
+        scan_foreign(pushing, (uintptr_t)start, (uintptr_t)end, SCAN_STACK);
+}
+
+void GC_push_conditional(void *start, void *end, int all) {
+    (void)all;
+    GC_push_all(start, end);
+}
+
+/* What registrations keep alive is pushed in every cycle. */
+void GC_push_finalizer_structures(void) {}
+
+/* Mark procedures get the marker as their place on a mark stack, and give it back. */
+struct GC_ms_entry *GC_mark_and_push(void *object, struct GC_ms_entry *marker,
+                                     struct GC_ms_entry *limit, void **source) {
+    (void)limit, (void)source;
+    scan_word((struct marker *)marker, (uintptr_t)object);
+    return marker;
+}
+
+int GC_is_marked(const void *address) {
+    struct object object;
+    if (!object_find((uintptr_t)address, &object))
+        return 0;
+    unsigned char state = *object_state(object);
+    return state == OBJECT_GREY || state == object_live_colour();
+}
+
+/* While a mark goes on; at other times every object counts as marked. */
+void GC_set_mark_bit(const void *address) {
+    struct object object;
+    if (pushing && object_find((uintptr_t)address, &object))
+        scan_mark(pushing, object);
+}
+
+void GC_clear_mark_bit(const void *address) {
+    struct object object;
+    if (api_find(address, &object) && AO_char_load(&heap.marking))
+        AO_char_compare_and_swap_full(object_state(object), object_live_colour(), object_white());
+}
+
+struct enumeration {
+    GC_reachable_object_proc function;
+    void *data;
+};
+
+static void enumerate_span(struct span *span, const struct enumeration *to) {
+    for (size_t i = 0; i < span->object_count; i++)
+        if (span->states[i] == object_live_colour())
+            to->function((void *)span_object(span, i), span->object_bytes, to->data);
+}
+
+/* Objects in caches are told, too. With the alloc lock, as the name says. */
+void GC_enumerate_reachable_objects_inner(GC_reachable_object_proc function, void *data) {
+    struct enumeration to = {function, data};
+    const struct span *last = NULL;
+    size_t pages = heap_page_of(heap.objects.start + AO_load(&heap.objects.committed));
+    for (size_t page = 0; page < pages; page++) {
+        struct span *span = heap_span_of(heap.objects.start + page * (size_t)HEAP_PAGE_BYTES);
+        if (span && span != last)
+            enumerate_span(span, &to);
+        last = span;
+    }
+}

@@ -1,0 +1,249 @@
+/* Threads as gc.h has them: registering, stack bottoms, blocking, suspending, and the wrappers that
+ * gc_pthread_redirects.h puts in the place of pthread's functions.
+ *
+ * Every thread of the process is stopped and scanned, registered or not; registering tells the
+ * bottom of the stack and is remembered to be told.
+ */
+#include "api/api.h"
+
+#include "cycle/cycle.h"
+#include "cycle/worker.h"
+#include "os/clock.h"
+#include "os/park.h"
+#include "os/tasks.h"
+#include "thread/thread.h"
+#include "thread/world.h"
+#include "weak/table.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+
+char *GC_stackbottom;
+
+static bool may_register;
+static volatile unsigned registered_count;
+static pthread_key_t leave_key;
+static __thread bool registered __attribute__((tls_model("initial-exec")));
+static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
+
+static void leave(void *value) {
+    if (++leave_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {
+        pthread_setspecific(leave_key, value);
+        return;
+    }
+    thread_leave();
+}
+
+static void arrange_leave(void) {
+    world_admit();
+    pthread_setspecific(leave_key, thread_self);
+}
+
+/* The bounds of the calling thread's stack, as pthread knows them. */
+static bool own_stack(uintptr_t *low, uintptr_t *high) {
+    pthread_attr_t attributes;
+    void *start;
+    size_t bytes;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return false;
+    bool known = pthread_attr_getstack(&attributes, &start, &bytes) == 0;
+    pthread_attr_destroy(&attributes);
+    *low = (uintptr_t)start;
+    *high = (uintptr_t)start + bytes;
+    return known;
+}
+
+static bool is_main(void) { return tasks_self() == tasks_process(); }
+
+static void tell_stack(void) {
+    uintptr_t low, high;
+    if (!is_main() && own_stack(&low, &high))
+        thread_set_stack(low, high);
+}
+
+void api_threads_start(void) {
+    uintptr_t low, high;
+    if (api_stands_alone && pthread_key_create(&leave_key, leave) == 0) {
+        thread_registered_hook = arrange_leave;
+        if (thread_current()->has_cache)
+            arrange_leave();
+    }
+    registered = true;
+    registered_count = 1;
+    if (GC_stackbottom == NULL && is_main() && own_stack(&low, &high))
+        GC_stackbottom = (char *)high;
+}
+
+void GC_start_mark_threads(void) {
+    api_start();
+    GC_parallel = worker_wanted();
+}
+
+void GC_allow_register_threads(void) {
+    api_start();
+    may_register = true;
+    GC_start_mark_threads();
+}
+
+static void register_self(void) {
+    thread_current();
+    tell_stack();
+    registered = true;
+}
+
+int GC_register_my_thread(const struct GC_stack_base *base) {
+    (void)base;
+    if (!may_register)
+        api_abort("Threads explicit registering is not previously enabled");
+    if (registered)
+        return GC_DUPLICATE;
+    register_self();
+    return GC_SUCCESS;
+}
+
+int GC_unregister_my_thread(void) {
+    registered = false;
+    return GC_SUCCESS;
+}
+
+int GC_thread_is_registered(void) { return registered; }
+
+int GC_get_stack_base(struct GC_stack_base *base) {
+    uintptr_t low, high;
+    if (!own_stack(&low, &high))
+        return GC_UNIMPLEMENTED;
+    base->mem_base = (void *)high;
+    return GC_SUCCESS;
+}
+
+void *GC_call_with_stack_base(GC_stack_base_func function, void *argument) {
+    struct GC_stack_base base = {__builtin_frame_address(0)};
+    void *result = function(&base, argument);
+    GC_reachable_here(&base);
+    return result;
+}
+
+/* Which stack a thread runs on is found from its stack pointer, and read to the end of its memory,
+ * so an alternate stack needs no telling. */
+void GC_register_altstack(void *stack, GC_word stack_bytes, void *altstack,
+                          GC_word altstack_bytes) {
+    (void)stack, (void)stack_bytes, (void)altstack, (void)altstack_bytes;
+}
+
+void *GC_get_my_stackbottom(struct GC_stack_base *base) {
+    struct thread *thread = thread_current();
+    api_start();
+    base->mem_base = is_main() ? GC_stackbottom : (void *)thread->stack_high;
+    return thread;
+}
+
+/* For schedulers of fibres: the calling thread, or the given one, runs on another stack from now
+ * on, down from this address. */
+void GC_set_stackbottom(void *handle, const struct GC_stack_base *base) {
+    struct thread *thread = handle ? handle : thread_current();
+    uintptr_t bottom = (uintptr_t)base->mem_base;
+    if (thread->tid == tasks_process())
+        GC_stackbottom = base->mem_base;
+    else if (bottom < thread->stack_low || bottom > thread->stack_high)
+        thread->stack_low = thread->stack_high = 0;
+}
+
+/* A thread in there is stopped like any other one, so nothing has to be arranged. */
+void *GC_do_blocking(GC_fn_type function, void *argument) { return function(argument); }
+void *GC_call_with_gc_active(GC_fn_type function, void *argument) { return function(argument); }
+
+/* Starting a thread. */
+
+struct start {
+    void *(*function)(void *);
+    void *argument;
+};
+
+static void *thread_main(void *argument) {
+    struct start start = *(struct start *)argument;
+    GC_free(argument);
+    register_self();
+    return start.function(start.argument);
+}
+
+int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
+                      void *(*function)(void *), void *argument) {
+    struct start *start = GC_malloc_uncollectable(sizeof *start);
+    if (start == NULL)
+        return EAGAIN;
+    *start = (struct start){function, argument};
+    GC_start_mark_threads();
+    int failure = pthread_create(thread, attributes, thread_main, start);
+    if (failure)
+        GC_free(start);
+    return failure;
+}
+
+int GC_pthread_join(pthread_t thread, void **result) { return pthread_join(thread, result); }
+int GC_pthread_detach(pthread_t thread) { return pthread_detach(thread); }
+int GC_pthread_cancel(pthread_t thread) { return pthread_cancel(thread); }
+void GC_pthread_exit(void *result) { pthread_exit(result); }
+
+/* The stop signal stays unblocked, or the thread could not be stopped. */
+int GC_pthread_sigmask(int how, const sigset_t *set, sigset_t *old) {
+    sigset_t copy;
+    api_start();
+    if (set && how != SIG_UNBLOCK) {
+        copy = *set;
+        sigdelset(&copy, world_signal());
+        set = &copy;
+    }
+    return pthread_sigmask(how, set, old);
+}
+
+/* Stopping all others by hand: with the alloc lock and everything a stop of ours holds. */
+void GC_stop_world_external(void) {
+    api_start();
+    cycle_stop_world();
+}
+
+void GC_start_world_external(void) { cycle_start_world(); }
+
+static struct thread *record_of(pthread_t thread) {
+    for (struct thread *record = thread_first(); record; record = record->next)
+        if (record->handle == thread && thread_state(record) != THREAD_GONE)
+            return record;
+    return NULL;
+}
+
+static void thread_suspend(pthread_t thread) {
+    lock_take(&thread_registry_lock);
+    struct thread *record = record_of(thread);
+    if (record)
+        world_suspend(record);
+    lock_give(&thread_registry_lock);
+    while (record && record->suspended && !world_is_suspended(record))
+        sched_yield();
+}
+
+static void thread_resume(pthread_t thread) {
+    lock_take(&thread_registry_lock);
+    struct thread *record = record_of(thread);
+    if (record)
+        world_resume(record);
+    lock_give(&thread_registry_lock);
+}
+
+static int thread_is_suspended(pthread_t thread) {
+    lock_take(&thread_registry_lock);
+    struct thread *record = record_of(thread);
+    int suspended = record && record->suspended;
+    lock_give(&thread_registry_lock);
+    return suspended;
+}
+
+void GC_suspend_thread(pthread_t thread) {
+    api_start();
+    thread_suspend(thread);
+}
+
+void GC_resume_thread(pthread_t thread) { thread_resume(thread); }
+int GC_is_thread_suspended(pthread_t thread) { return thread_is_suspended(thread); }

@@ -1,0 +1,95 @@
+/* Objects that tell where their pointers are: descriptors, and the gcj kind. */
+#include "api/api.h"
+#include "gc/gc_gcj.h"
+#include "gc/gc_typed.h"
+
+#include "alloc/alloc.h"
+#include "heap/shape.h"
+#include "mark/shaped.h"
+
+enum {
+    WORD = sizeof(GC_word),
+    WORD_BITS = 64,
+    SHORT_MAP_WORDS = 62,
+    KIND_TYPED = 4,
+    KIND_TYPED_ARRAY = 5,
+    GCJ_DESCRIPTOR_OFFSET = 8, /* in the table that a gcj object's first word leads to */
+    GCJ_BIAS = 16
+};
+
+int GC_gcj_kind, GC_gcj_debug_kind;
+
+static bool bit_of(const GC_word *bits, size_t index) {
+    return bits[index / WORD_BITS] >> index % WORD_BITS & 1;
+}
+
+static size_t last_pointer_end(const GC_word *bits, size_t words) {
+    while (words > 0 && !bit_of(bits, words - 1))
+        words--;
+    return words;
+}
+
+static size_t leading_pointers(const GC_word *bits, size_t words) {
+    size_t count = 0;
+    while (count < words && bit_of(bits, count))
+        count++;
+    return count;
+}
+
+GC_descr GC_make_descriptor(const GC_word *bits, size_t length) {
+    size_t words = last_pointer_end(bits, length);
+    api_start();
+    if (leading_pointers(bits, words) == words)
+        return words * WORD;
+    if (words > SHORT_MAP_WORDS)
+        return shaped_long_map(bits, words);
+    GC_word map = 0;
+    for (size_t i = 0; i < words; i++)
+        map |= (GC_word)bit_of(bits, i) << (WORD_BITS - 1 - i);
+    return map | DESCRIPTOR_BITMAP;
+}
+
+static void *malloc_shape(size_t bytes, struct shape shape) {
+    struct object object;
+    api_before_allocation(bytes);
+    void *address = alloc_cleared(bytes, OBJECT_SHAPED);
+    if (address && object_find((uintptr_t)address, &object))
+        object_set_shape(object, shape_number(shape));
+    return api_allocated(address, bytes);
+}
+
+void *GC_malloc_explicitly_typed(size_t bytes, GC_descr descriptor) {
+    return malloc_shape(bytes, (struct shape){descriptor, 0, KIND_TYPED});
+}
+
+void *GC_malloc_explicitly_typed_ignore_off_page(size_t bytes, GC_descr descriptor) {
+    return GC_malloc_explicitly_typed(bytes, descriptor);
+}
+
+void *GC_calloc_explicitly_typed(size_t count, size_t element_bytes, GC_descr descriptor) {
+    size_t bytes;
+    if (__builtin_mul_overflow(count, element_bytes, &bytes))
+        bytes = SIZE_MAX;
+    return malloc_shape(bytes, (struct shape){descriptor, element_bytes, KIND_TYPED_ARRAY});
+}
+
+void GC_init_gcj_malloc(int index, void *procedure) {
+    api_start();
+    if (GC_gcj_kind)
+        return;
+    shaped_set_procedure(index, (shaped_procedure)procedure);
+    GC_word descriptor = -(GC_word)(GCJ_DESCRIPTOR_OFFSET + GCJ_BIAS) | DESCRIPTOR_PER_OBJECT;
+    GC_gcj_kind = GC_new_kind(GC_new_free_list(), descriptor, 0, 1);
+    GC_gcj_debug_kind = GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1);
+}
+
+void *GC_gcj_malloc(size_t bytes, void *table) {
+    void **object = GC_generic_malloc(bytes, GC_gcj_kind);
+    if (object)
+        *object = table;
+    return object;
+}
+
+void *GC_gcj_malloc_ignore_off_page(size_t bytes, void *table) {
+    return GC_gcj_malloc(bytes, table);
+}
