@@ -52,6 +52,7 @@ static bool says_summary(void) {
 }
 
 __attribute__((constructor)) static void start(void) {
+    real_find_all();
     options_read(secure_getenv("TITHE_OPTIONS"));
     if (options.log[0])
         log_to_file(options.log);
