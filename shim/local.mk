@@ -8,6 +8,7 @@ libtithe_la_SOURCES = \
 	shim/altstack.c shim/altstack.h \
 	shim/blocking.c \
 	shim/exec.c \
+	shim/fork.c shim/fork.h \
 	shim/introspection.c \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/limits.c \
