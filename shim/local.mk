@@ -5,8 +5,10 @@ libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
 libtithe_la_LIBADD = libgc/libtithe_core.la
 libtithe_la_SOURCES = \
+	shim/aio.c \
 	shim/altstack.c shim/altstack.h \
 	shim/blocking.c \
+	shim/connect.c \
 	shim/exec.c \
 	shim/fork.c shim/fork.h \
 	shim/introspection.c \
@@ -16,9 +18,11 @@ libtithe_la_SOURCES = \
 	shim/real.c shim/real.h \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
+	shim/sleep.c \
 	shim/start.c \
 	shim/transfer.c \
-	shim/threads.c shim/threads.h
+	shim/threads.c shim/threads.h \
+	shim/unbroken.c shim/unbroken.h
 
 bin_PROGRAMS += tithe
 tithe_SOURCES = shim/tithe.c

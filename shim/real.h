@@ -25,7 +25,16 @@ void *real_find(struct real *real);
 #define REAL(function)                                                                             \
     ({                                                                                             \
         static struct real real_ __attribute__((section("tithe_real"))) = {#function, 0};          \
-        (__typeof__(&function))real_find(&real_);                                                  \
+        (__typeof__(&function))(real_.found ? real_.found : real_find(&real_));                    \
     })
+
+/* Another name that libc has for a function which is wrapped. */
+#if __has_attribute(copy)
+#define ALIAS(name, function)                                                                      \
+    TITHE_EXPORT extern __typeof__(function) name __attribute__((alias(#function), copy(function)))
+#else
+#define ALIAS(name, function)                                                                      \
+    TITHE_EXPORT extern __typeof__(function) name __attribute__((alias(#function)))
+#endif
 
 #endif

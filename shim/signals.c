@@ -73,6 +73,10 @@ TITHE_EXPORT sighandler_t signal(int number, sighandler_t handler) {
     return old;
 }
 
+ALIAS(__sigaction, sigaction);
+ALIAS(bsd_signal, signal);
+ALIAS(ssignal, signal);
+
 /* The thread believes what it asked for: a mask with the stop signal reads back with it. */
 static int change_mask(int (*change)(int, const sigset_t *, sigset_t *), int how,
                        const sigset_t *set, sigset_t *old) {
