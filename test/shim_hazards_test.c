@@ -20,6 +20,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -429,6 +431,68 @@ START_TEST(requests_hold_their_data) {
 }
 END_TEST
 
+enum { FILL_MEBIBYTES = 600 };
+static void *volatile filling[FILL_MEBIBYTES];
+static int fill_memory(void) {
+    int count = 0;
+    while (count < FILL_MEBIBYTES && (filling[count] = malloc(1 << 20)) != NULL)
+        count++;
+    for (int i = 0; i < count; i++)
+        free(filling[i]);
+    return count;
+}
+
+static bool can_map(size_t bytes) {
+    void *map = mmap(NULL, bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (map != MAP_FAILED)
+        munmap(map, bytes);
+    return map != MAP_FAILED;
+}
+
+START_TEST(a_limit_by_any_name_leaves_room) {
+    struct rlimit64 limit = {(rlim_t)1 << 30, RLIM_INFINITY};
+    ck_assert_int_eq(prlimit64(0, RLIMIT_AS, &limit, NULL), 0);
+    ck_assert(can_map(100 << 20));
+}
+END_TEST
+
+START_TEST(a_refused_limit_does_nothing) {
+    struct rlimit wrong = {200 << 20, 100 << 20};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &wrong), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(fill_memory(), FILL_MEBIBYTES);
+    ck_assert(tithe_collect());
+}
+END_TEST
+
+START_TEST(a_lifted_limit_leaves_no_trace) {
+    struct rlimit limit = {400 << 20, RLIM_INFINITY}, none = {RLIM_INFINITY, RLIM_INFINITY};
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    int limited = fill_memory();
+    ck_assert(limited > 100 && limited < 400);
+    ck_assert_int_eq(setrlimit(RLIMIT_AS, &none), 0);
+    ck_assert_int_eq(fill_memory(), FILL_MEBIBYTES);
+    ck_assert(tithe_collect());
+}
+END_TEST
+
+/* What is only reserved needs no locking. */
+START_TEST(all_memory_can_be_locked) {
+    enum { NOBODY = 65534 };
+    struct rlimit limit;
+    ck_assert_int_eq(getrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    if (limit.rlim_max < 8 << 20)
+        return; /* too little for any program */
+    limit.rlim_cur = limit.rlim_max = limit.rlim_max < 64 << 20 ? limit.rlim_max : 64 << 20;
+    ck_assert_int_eq(setrlimit(RLIMIT_MEMLOCK, &limit), 0);
+    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0)
+        ck_assert_int_ne(geteuid(), 0);
+    ck_assert_msg(mlockall(MCL_CURRENT | MCL_FUTURE) == 0, "%s", strerror(errno));
+    ck_assert_int_eq(fill_memory(), FILL_MEBIBYTES);
+    ck_assert(!can_map(100 << 20) && can_map(1 << 20));
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -441,6 +505,10 @@ int main(void) {
         a_handlers_broken_call_is_not_the_interrupted_ones,
         a_leaving_thread_sleeps_undisturbed,
         requests_hold_their_data,
+        a_limit_by_any_name_leaves_room,
+        a_refused_limit_does_nothing,
+        a_lifted_limit_leaves_no_trace,
+        all_memory_can_be_locked,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);
