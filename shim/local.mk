@@ -15,6 +15,7 @@ libtithe_la_SOURCES = \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/limits.c \
 	shim/malloc.c \
+	shim/namespaces.c \
 	shim/real.c shim/real.h \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \

@@ -7,13 +7,16 @@
 #include "tithe.h"
 
 #include <aio.h>
+#include <dirent.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/aio_abi.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -493,6 +496,32 @@ START_TEST(all_memory_can_be_locked) {
 }
 END_TEST
 
+static int count_threads(void) {
+    int count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;)
+        count += entry->d_name[0] != '.';
+    closedir(tasks);
+    return count;
+}
+
+/* The kernel says EINVAL to a process of several threads; privileges are another matter. */
+START_TEST(a_process_of_one_thread_is_one) {
+    int space = open("/proc/self/ns/mnt", O_RDONLY);
+    ck_assert(tithe_collect());
+    ck_assert_int_gt(count_threads(), 1);
+    ck_assert(setns(space, CLONE_NEWNS) == 0 || errno == EPERM);
+    ck_assert(tithe_collect());
+    ck_assert_int_gt(count_threads(), 1);
+    ck_assert(unshare(CLONE_NEWUSER) == 0 || errno == EPERM || errno == ENOSPC);
+    overwrite_lost(10000);
+    ck_assert(tithe_collect());
+    ck_assert_int_gt(count_threads(), 1);
+    ck_assert_int_eq(unshare(-1), -1);
+    ck_assert_int_eq(errno, EINVAL);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -509,6 +538,7 @@ int main(void) {
         a_refused_limit_does_nothing,
         a_lifted_limit_leaves_no_trace,
         all_memory_can_be_locked,
+        a_process_of_one_thread_is_one,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);
