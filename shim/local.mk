@@ -17,6 +17,7 @@ libtithe_la_SOURCES = \
 	shim/malloc.c \
 	shim/namespaces.c \
 	shim/real.c shim/real.h \
+	shim/remap.c \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
 	shim/sleep.c \

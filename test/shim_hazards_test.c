@@ -522,6 +522,47 @@ START_TEST(a_process_of_one_thread_is_one) {
 }
 END_TEST
 
+/* A map that was written to and seen by a collection, a new one behind it, and what is natively one
+ * map of both. */
+enum { MAP_BYTES = 64 * 4096 };
+static char *two_maps(bool touches) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
+    char *room = mmap(NULL, 8 * MAP_BYTES, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    char *first = mmap(room + MAP_BYTES, MAP_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+    memset(first, 1, MAP_BYTES);
+    ck_assert(tithe_collect());
+    char *second = mmap(first + MAP_BYTES, MAP_BYTES, PROT_READ | PROT_WRITE, flags, -1, 0);
+    ck_assert(second == first + MAP_BYTES);
+    if (touches)
+        memset(second, 2, MAP_BYTES);
+    return first;
+}
+
+START_TEST(maps_are_one_in_spite_of_tracking) {
+    for (int i = 0; i < 4; i++) {
+        bool touches = i % 2, collects = i / 2;
+        char *both = two_maps(touches);
+        ck_assert(!collects || tithe_collect());
+        char *moved = mremap(both, 2 * MAP_BYTES, 3 * MAP_BYTES, MREMAP_MAYMOVE);
+        ck_assert_msg(moved != MAP_FAILED, "%d: %s", i, strerror(errno));
+        ck_assert(moved[5] == 1 && moved[MAP_BYTES + 5] == (touches ? 2 : 0));
+        memset(moved, 3, 3 * MAP_BYTES);
+        ck_assert(tithe_collect());
+    }
+}
+END_TEST
+
+START_TEST(a_hole_is_no_map) {
+    char *both = two_maps(true);
+    munmap(both + MAP_BYTES / 2, 4096);
+    ck_assert(mremap(both, 2 * MAP_BYTES, 3 * MAP_BYTES, MREMAP_MAYMOVE) == MAP_FAILED);
+    ck_assert_int_eq(errno, EFAULT);
+    ck_assert(both[5] == 1 && both[MAP_BYTES + 5] == 2);
+    memset(both + MAP_BYTES, 3, MAP_BYTES);
+    ck_assert(tithe_collect());
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -539,6 +580,8 @@ int main(void) {
         a_lifted_limit_leaves_no_trace,
         all_memory_can_be_locked,
         a_process_of_one_thread_is_one,
+        maps_are_one_in_spite_of_tracking,
+        a_hole_is_no_map,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);
