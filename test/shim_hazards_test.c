@@ -26,6 +26,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -563,6 +564,39 @@ START_TEST(a_hole_is_no_map) {
 }
 END_TEST
 
+/* The number that the collector would take, used without a handler. */
+START_TEST(a_signal_may_be_waited_for) {
+    struct signalfd_siginfo read_info;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGRTMAX - 1);
+    sigaddset(&set, SIGRTMAX - 2);
+    sigprocmask(SIG_BLOCK, &set, NULL);
+    ck_assert(tithe_collect());
+    for (int number = SIGRTMAX - 2; number < SIGRTMAX; number++) {
+        ck_assert_int_eq(kill(getpid(), number), 0);
+        ck_assert_int_eq(sigtimedwait(&set, NULL, &block_time), number);
+        ck_assert_int_eq(kill(getpid(), number), 0);
+        int fd = signalfd(-1, &set, SFD_NONBLOCK);
+        ck_assert_int_eq(read(fd, &read_info, sizeof read_info), sizeof read_info);
+        ck_assert_int_eq((int)read_info.ssi_signo, number);
+        close(fd);
+    }
+    ck_assert(tithe_collect());
+}
+END_TEST
+
+/* A full set means all there are. */
+START_TEST(a_full_mask_does_not_stand_in_the_way) {
+    sigset_t all;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, NULL);
+    start_collecting();
+    ck_assert(tithe_collect());
+    stop_collecting();
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -582,6 +616,8 @@ int main(void) {
         a_process_of_one_thread_is_one,
         maps_are_one_in_spite_of_tracking,
         a_hole_is_no_map,
+        a_signal_may_be_waited_for,
+        a_full_mask_does_not_stand_in_the_way,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);
