@@ -47,9 +47,19 @@ static struct entry *find(enum holder holder, uint64_t first, uint64_t second) {
     }
 }
 
+static size_t count_held(void) {
+    size_t count = 0;
+    for (size_t i = 0; i < room; i++)
+        count += entries[i].word != 0;
+    return count;
+}
+
+/* A new table without the names under which nothing is held any more. */
 static bool grow(void) {
     struct entry *old = entries;
-    size_t old_room = room, new_room = room ? room * 2 : 64;
+    size_t old_room = room, new_room = room ? room : 64;
+    if (count_held() * 4 > room)
+        new_room = room * 2;
     struct entry *wider = alloc_cleared(new_room * sizeof *wider, OBJECT_SCANNED);
     if (wider == NULL)
         return false;
@@ -90,6 +100,14 @@ uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, ui
     uint64_t before = set_locked(holder, first, second, is_address(word) ? word : 0);
     lock_give(&lock);
     return before;
+}
+
+void kernel_held_drop(enum holder holder, uint64_t first) {
+    lock_take(&lock);
+    for (size_t i = 0; i < room; i++)
+        if (entries[i].holder == holder && entries[i].first == first)
+            entries[i].word = 0;
+    lock_give(&lock);
 }
 
 void kernel_held_lock(void) { lock_take(&lock); }

@@ -5,11 +5,14 @@
 #include <stdint.h>
 
 /* Where a word is kept: who holds it, and under which two names. */
-enum holder { HELD_BY_EPOLL, HELD_BY_TIMER, HELD_BY_QUEUE, HELD_AS_SIGNAL_STACK };
+enum holder { HELD_BY_EPOLL, HELD_BY_TIMER, HELD_BY_QUEUE, HELD_BY_AIO, HELD_AS_SIGNAL_STACK };
 
 /* The holder now keeps word under these names, in place of what it kept there before. Words that
  * are no addresses of ours are not recorded. Returns what it kept. */
 uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word);
+
+/* The holder forgets everything it kept under this first name. */
+void kernel_held_drop(enum holder holder, uint64_t first);
 
 /* Around a fork, outside the collector's own locks. */
 void kernel_held_lock(void);

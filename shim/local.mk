@@ -5,20 +5,27 @@ libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
 libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
+	shim/aio.c \
 	shim/altstack.c shim/altstack.h \
 	shim/api.c \
 	shim/blocking.c \
+	shim/connect.c \
 	shim/exec.c \
+	shim/fork.c shim/fork.h \
 	shim/introspection.c \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/limits.c \
 	shim/malloc.c \
+	shim/namespaces.c \
 	shim/real.c shim/real.h \
+	shim/remap.c \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
+	shim/sleep.c \
 	shim/start.c \
 	shim/transfer.c \
-	shim/threads.c shim/threads.h
+	shim/threads.c shim/threads.h \
+	shim/unbroken.c shim/unbroken.h
 
 bin_PROGRAMS += tithe
 tithe_SOURCES = shim/tithe.c

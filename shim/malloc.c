@@ -93,20 +93,12 @@ TITHE_EXPORT void *pvalloc(size_t bytes) {
 
 TITHE_EXPORT size_t malloc_usable_size(void *object) { return alloc_usable_bytes(object); }
 
-#if __has_attribute(copy)
-#define ALIAS_OF(target) alias(#target), copy(target)
-#else
-#define ALIAS_OF(target) alias(#target)
-#endif
-
 /* glibc's own names for the same, which some programs call. */
-#define LIBC_ALIAS(name, type, parameters, target)                                                 \
-    TITHE_EXPORT type name parameters __attribute__((ALIAS_OF(target)));
-LIBC_ALIAS(__libc_malloc, void *, (size_t), malloc)
-LIBC_ALIAS(__libc_calloc, void *, (size_t, size_t), calloc)
-LIBC_ALIAS(__libc_realloc, void *, (void *, size_t), realloc)
-LIBC_ALIAS(__libc_free, void, (void *), free)
-LIBC_ALIAS(__libc_memalign, void *, (size_t, size_t), memalign)
-LIBC_ALIAS(__libc_valloc, void *, (size_t), valloc)
-LIBC_ALIAS(__libc_pvalloc, void *, (size_t), pvalloc)
-LIBC_ALIAS(__posix_memalign, int, (void **, size_t, size_t), posix_memalign)
+ALIAS(__libc_malloc, malloc);
+ALIAS(__libc_calloc, calloc);
+ALIAS(__libc_realloc, realloc);
+ALIAS(__libc_free, free);
+ALIAS(__libc_memalign, memalign);
+ALIAS(__libc_valloc, valloc);
+ALIAS(__libc_pvalloc, pvalloc);
+ALIAS(__posix_memalign, posix_memalign);

@@ -1,9 +1,10 @@
 /* Dispositions, masks and waits for signals, so that the program can neither replace, block nor
  * consume the stop signal; see signals.h.
  *
- * What the program asks for concerning that number is remembered and told back to it, and a handler
- * it set is called when somebody else sends the signal. System calls made without libc escape this;
- * a stop that fails because of it only cancels a collection.
+ * Until the first collection the program may have that number, and another one is chosen. Then what
+ * it asks for concerning it is remembered and told back, and a handler it set is called when
+ * somebody else sends the signal; but it can no longer wait for it. System calls made without libc
+ * escape this; a stop that fails because of it only cancels a collection.
  */
 #include "signals.h"
 
@@ -27,9 +28,32 @@ static void foreign_signal(int number, void *info, void *context) {
 
 void signals_start(void) { world_foreign_signal_hook = foreign_signal; }
 
+/* A set with few of the real-time signals means each of them; one with most means all there are. */
+static bool is_meant(int number, const sigset_t *set) {
+    int named = 0;
+    if (sigismember(set, number) != 1)
+        return false;
+    for (int other = SIGRTMIN; other <= SIGRTMAX; other++)
+        named += sigismember(set, other) == 1;
+    return named * 2 < SIGRTMAX - SIGRTMIN;
+}
+
+/* A program may block a signal and wait for it, and never set a handler. */
+static void leave_to_program(const sigset_t *set) {
+    int number = world_signal();
+    while (!world_signal_installed() && is_meant(number, set)) {
+        world_avoid_signal(number);
+        int next = world_signal();
+        if (next >= number)
+            break;
+        number = next;
+    }
+}
+
 const sigset_t *signals_without_stop(const sigset_t *set, sigset_t *copy) {
     if (set == NULL)
         return NULL;
+    leave_to_program(set);
     *copy = *set;
     sigdelset(copy, world_signal());
     return copy;
@@ -72,6 +96,10 @@ TITHE_EXPORT sighandler_t signal(int number, sighandler_t handler) {
     program_action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
     return old;
 }
+
+ALIAS(__sigaction, sigaction);
+ALIAS(bsd_signal, signal);
+ALIAS(ssignal, signal);
 
 /* The thread believes what it asked for: a mask with the stop signal reads back with it. */
 static int change_mask(int (*change)(int, const sigset_t *, sigset_t *), int how,

@@ -6,7 +6,7 @@
 #define TITHE_BUILDING
 #include "tithe.h"
 
-#include "kernel_held.h"
+#include "fork.h"
 #include "real.h"
 #include "signals.h"
 #include "threads.h"
@@ -20,29 +20,12 @@
 #include "thread/thread.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static volatile bool said; /* the line at the end */
-
-static void fork_prepare(void) {
-    kernel_held_lock();
-    cycle_before_fork();
-}
-
-static void fork_parent(void) {
-    cycle_after_fork(false);
-    kernel_held_unlock();
-}
-
-static void fork_child(void) {
-    said = false;
-    cycle_after_fork(true);
-    kernel_held_unlock();
-}
+static volatile int said; /* the process that has said its line at the end */
 
 /* A process that is not asked to say anything makes no system call for it: filters may kill for
  * one.
@@ -52,6 +35,7 @@ static bool says_summary(void) {
 }
 
 __attribute__((constructor)) static void start(void) {
+    real_find_all();
     options_read(secure_getenv("TITHE_OPTIONS"));
     if (options.log[0])
         log_to_file(options.log);
@@ -59,7 +43,7 @@ __attribute__((constructor)) static void start(void) {
         log_keep_stderr();
     threads_start();
     signals_start();
-    pthread_atfork(fork_prepare, fork_parent, fork_child);
+    fork_start();
     cycle_enable();
 }
 
@@ -78,9 +62,9 @@ static const char *human(size_t bytes, char text[16]) {
 static void say_summary(void) {
     char live[16], most[16], allocated[16], freed[16], collected[16];
     struct cycle_totals totals = cycle_totals();
-    if (said || !says_summary() || !thread_in_own_process())
+    if (!says_summary() || !thread_in_own_process() || said == tasks_process())
         return;
-    said = true;
+    said = tasks_process();
     log_line("%s[%d]: allocated %s, freed %s, collected %s in %zu cycles (%zu cancelled), "
              "live %s, most %s, longest stop %.1f ms",
              program_invocation_short_name, tasks_process(),

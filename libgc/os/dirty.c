@@ -170,6 +170,12 @@ bool dirty_track(uintptr_t start, uintptr_t end) {
            (backend == DIRTY_USERFAULT && register_range(page_of(start), page_after(end)));
 }
 
+bool dirty_untrack(uintptr_t start, uintptr_t end) {
+    struct uffdio_range range = {page_of(start), page_after(end) - page_of(start)};
+    return backend == DIRTY_USERFAULT && witness_is_tracked() &&
+           system_call(SYS_ioctl, userfault.fd, UFFDIO_UNREGISTER, &range) == 0;
+}
+
 /* Runs of pages that have the bit, and are there. */
 static bool visit_soft(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
     uint64_t entries[PAGEMAP_BATCH];

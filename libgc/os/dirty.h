@@ -35,6 +35,10 @@ bool dirty_arm(void);
  * impossible, as for maps of files. */
 bool dirty_track(uintptr_t start, uintptr_t end);
 
+/* Lets the kernel treat these maps like any others: tracked ones are never one with their untracked
+ * neighbours. From now on all of it counts as written. Any thread. False: they were not tracked. */
+bool dirty_untrack(uintptr_t start, uintptr_t end);
+
 /* Calls visit for each run of resident pages that were written since they were last taken, if ever,
  * and takes them: what is written after the visit began is told by the next call. Soft-dirty pages
  * are not taken, only told. False: unknown. */

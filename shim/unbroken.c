@@ -1,0 +1,128 @@
+/* Whose EINTR it was, and what is left of a wait; see unbroken.h. */
+#include "unbroken.h"
+
+#include "os/clock.h"
+#include "os/syscall.h"
+#include "os/tasks.h"
+
+#include <limits.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+/* The thread may be leaving at this very moment, with the lock held, and a handler of the program's
+ * have interrupted it: so patience has an end. */
+enum { PATIENCE_MILLISECONDS = 200 };
+
+static bool take_registry(void) {
+    struct timespec millisecond = {0, 1000000};
+    for (int i = 0; i < PATIENCE_MILLISECONDS; i++) {
+        if (lock_try(&thread_registry_lock))
+            return true;
+        system_call(SYS_nanosleep, &millisecond, 0);
+    }
+    return false;
+}
+
+struct thread *unbroken_record_of_left(void) {
+    struct thread *thread = NULL;
+    int tid = tasks_self();
+    if (take_registry()) {
+        for (thread = thread_first(); thread && thread->tid != tid; thread = thread->next)
+            continue;
+        lock_give(&thread_registry_lock);
+    }
+    return thread ? thread : &thread_left;
+}
+
+static struct thread *record_of(struct thread *thread) {
+    return thread == &thread_left ? unbroken_record_of_left() : thread;
+}
+
+static bool is_within(struct thread *thread, uintptr_t frame, size_t depth) {
+    return frame - thread->stack_pointer < depth;
+}
+
+bool unbroken_was_broken(struct thread *thread, uintptr_t frame, size_t depth) {
+    thread = record_of(thread);
+    return thread->call_broken && is_within(thread, frame, depth);
+}
+
+bool unbroken_was_cut(struct thread *thread, uintptr_t frame, size_t depth) {
+    thread = record_of(thread);
+    return thread->call_cut && is_within(thread, frame, depth);
+}
+
+/* Wide enough that nothing overflows; what is later than the clock can tell is never. */
+struct deadline deadline_after(clockid_t clock, const struct timespec *wait) {
+    struct deadline deadline = {.limited = wait != NULL, .clock = clock, .asked = wait};
+    if (wait == NULL || clock_gettime(clock, &deadline.at) != 0)
+        return deadline;
+    deadline.at.tv_nsec += wait->tv_nsec % 1000000000;
+    if (__builtin_add_overflow(deadline.at.tv_sec, wait->tv_sec, &deadline.at.tv_sec))
+        deadline.at.tv_sec = LONG_MAX - 1;
+    if (deadline.at.tv_nsec >= 1000000000) {
+        deadline.at.tv_nsec -= 1000000000;
+        deadline.at.tv_sec++;
+    }
+    return deadline;
+}
+
+static struct timespec time_until(const struct deadline *deadline) {
+    struct timespec now, left;
+    clock_gettime(deadline->clock, &now);
+    left.tv_sec = deadline->at.tv_sec - now.tv_sec;
+    left.tv_nsec = deadline->at.tv_nsec - now.tv_nsec;
+    if (left.tv_nsec < 0) {
+        left.tv_nsec += 1000000000;
+        left.tv_sec--;
+    }
+    return left.tv_sec < 0 ? (struct timespec){0, 0} : left;
+}
+
+const struct timespec *deadline_left(struct deadline *deadline, struct timespec *left) {
+    bool again = deadline->again;
+    deadline->again = true;
+    if (!again || !deadline->limited)
+        return deadline->asked;
+    *left = time_until(deadline);
+    return left;
+}
+
+struct deadline deadline_in_milliseconds(int milliseconds) {
+    struct timespec wait = {milliseconds / 1000, milliseconds % 1000 * 1000000l};
+    return deadline_after(CLOCK_MONOTONIC, milliseconds > 0 ? &wait : NULL);
+}
+
+int deadline_milliseconds_left(struct deadline *deadline, int whole) {
+    bool again = deadline->again;
+    deadline->again = true;
+    if (!again || !deadline->limited)
+        return whole;
+    struct timespec left = time_until(deadline);
+    return (int)(left.tv_sec * 1000 + (left.tv_nsec + 999999) / 1000000);
+}
+
+int timeout_left(int fd, int option, long long begun) {
+    enum { COARSENESS_MILLISECONDS = 10 };
+    struct timeval timeout;
+    socklen_t bytes = sizeof timeout;
+    if (getsockopt(fd, SOL_SOCKET, option, &timeout, &bytes) != 0)
+        return -1;
+    long long whole = timeout.tv_sec * 1000ll + timeout.tv_usec / 1000;
+    if (whole == 0)
+        return -1;
+    long long left = begun + whole + COARSENESS_MILLISECONDS - clock_coarse_milliseconds();
+    return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+bool timeout_goes_on(int fd, int option, long long begun) {
+    struct pollfd entry = {.fd = fd, .events = option == SO_RCVTIMEO ? POLLIN : POLLOUT};
+    int left = timeout_left(fd, option, begun);
+    if (left < 0)
+        return true;
+    int ready = poll(&entry, 1, left);
+    if (ready == 0)
+        errno = EAGAIN;
+    return ready > 0;
+}
