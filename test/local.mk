@@ -9,6 +9,7 @@ PRELOAD_LOG_COMPILER = ./tithe
 AM_PRELOAD_LOG_FLAGS = run --quiet
 AM_TESTS_ENVIRONMENT = \
 	ROOTS_LIBRARY=$(abs_builddir)/test/.libs/roots_library.so; export ROOTS_LIBRARY; \
+	HAZARDS_LIBRARY=$(abs_builddir)/test/.libs/shim_hazards_library.so; export HAZARDS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
 
 check_PROGRAMS += test/leaker test/stress.preload
@@ -30,7 +31,7 @@ test_storms_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
-preload_suites = test/roots.preload test/shim_test.preload
+preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -56,8 +57,14 @@ test_shim_test_preload_SOURCES = test/shim_test.c
 test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
 
-# To be dlopened by test/roots.preload.
-check_LTLIBRARIES += test/roots_library.la
+test_shim_hazards_test_preload_SOURCES = test/shim_hazards_test.c
+test_shim_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_shim_hazards_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+
+# To be dlopened by test/roots.preload and test/shim_hazards_test.preload.
+check_LTLIBRARIES += test/roots_library.la test/shim_hazards_library.la
+test_shim_hazards_library_la_SOURCES = test/shim_hazards_library.c
+test_shim_hazards_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 test_roots_library_la_SOURCES = test/roots_library.c
 test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif

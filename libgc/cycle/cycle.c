@@ -145,6 +145,8 @@ static void prepare(struct thread *thread) {
 static void request(void) {
     if (!is_possible())
         return;
+    if (worker_count() == 0)
+        requested = false; /* they were dismissed */
     if (!requested) {
         assist_run_frozen(thread_self, prepare);
         requested = worker_count() > 0 && !program_conducts;
