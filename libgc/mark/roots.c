@@ -12,6 +12,7 @@
 #include "os/maps.h"
 #include "os/signal.h"
 #include "os/tasks.h"
+#include "os/vm.h"
 #include "thread/thread.h"
 
 enum {
@@ -52,8 +53,12 @@ enum { MOST_ADDED = 8192 };
 
 struct range_list {
     size_t count;
-    struct range ranges[MOST_ADDED];
+    struct vm_region region; /* there from the first range on */
 };
+
+static struct range *ranges_of(const struct range_list *list) {
+    return (struct range *)list->region.start;
+}
 
 static bool limited;
 static struct range_list added, excluded; /* the caller's lock, which the conductor holds, too */
@@ -62,11 +67,15 @@ void roots_limit(void) { limited = true; }
 
 static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
     for (size_t i = 0; i < list->count; i++)
-        if (list->ranges[i].start <= start && end <= list->ranges[i].end)
+        if (ranges_of(list)[i].start <= start && end <= ranges_of(list)[i].end)
             return true;
+    size_t bytes = MOST_ADDED * sizeof(struct range);
+    if (list->region.reserved == 0 &&
+        (!vm_region_reserve(&list->region, bytes) || !vm_region_commit(&list->region, bytes, 0)))
+        return false;
     if (list->count == MOST_ADDED)
         return false;
-    list->ranges[list->count++] = (struct range){start, end, true};
+    ranges_of(list)[list->count++] = (struct range){start, end, true};
     return true;
 }
 
@@ -76,23 +85,20 @@ void roots_clear_excluded(void) { excluded.count = 0; }
 
 void roots_remove(uintptr_t start, uintptr_t end) {
     size_t kept = 0;
+    struct range *ranges = ranges_of(&added);
     for (size_t i = 0; i < added.count; i++)
-        if (added.ranges[i].start < start || added.ranges[i].end > end)
-            added.ranges[kept++] = added.ranges[i];
+        if (ranges[i].start < start || ranges[i].end > end)
+            ranges[kept++] = ranges[i];
     added.count = kept;
 }
 
-void roots_each_added(void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
-    for (size_t i = 0; i < added.count; i++)
-        visit(added.ranges[i].start, added.ranges[i].end, context);
-}
 static size_t found_bytes;
 
 size_t roots_bytes(void) { return found_bytes; }
 
 /* The ranges below and the parts above grow by doubling; what they outgrow is not used again. */
 bool roots_prepare(unsigned threads) {
-    size_t room = OWN_REGIONS + MOST_ADDED + RANGES_PER_THREAD * (threads + 64);
+    size_t room = OWN_REGIONS + excluded.count + RANGES_PER_THREAD * (threads + 64);
     if (plan.room < room) {
         plan.ranges = metadata_take(2 * room * sizeof *plan.ranges);
         plan.room = plan.ranges ? 2 * room : 0;
@@ -327,7 +333,8 @@ static void visit_map(const struct map *map, void *context) {
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
     for (size_t i = 0; i < added.count; i++)
-        plan_whole(added.ranges[i].start & ~(uintptr_t)7, added.ranges[i].end, false, SCAN_WORDS);
+        plan_whole(ranges_of(&added)[i].start & ~(uintptr_t)7, ranges_of(&added)[i].end, false,
+                   SCAN_WORDS);
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
@@ -339,7 +346,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
     data_end = 0;
     heap_each_region(plan_add_region, NULL);
     for (size_t i = 0; i < excluded.count; i++)
-        plan_add_region(excluded.ranges[i].start, excluded.ranges[i].end, NULL);
+        plan_add_region(ranges_of(&excluded)[i].start, ranges_of(&excluded)[i].end, NULL);
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;

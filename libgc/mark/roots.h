@@ -41,9 +41,6 @@ bool roots_exclude(uintptr_t start, uintptr_t end);
 void roots_remove(uintptr_t start, uintptr_t end);
 void roots_clear_excluded(void);
 
-/* Calls visit for each range that was added. */
-void roots_each_added(void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
-
 /* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
  * memory. */
 bool roots_prepare(unsigned threads);
