@@ -17,6 +17,7 @@ libtithe_la_SOURCES = \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/namespaces.c \
+	shim/protect.c \
 	shim/real.c shim/real.h \
 	shim/remap.c \
 	shim/sandbox.c \

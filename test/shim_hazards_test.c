@@ -597,6 +597,35 @@ START_TEST(a_full_mask_does_not_stand_in_the_way) {
 }
 END_TEST
 
+/* Guard pages cut out of blocks large and small, one that is read-only and lost, and one that a
+ * child does not inherit. */
+START_TEST(blocks_may_be_protected) {
+    const size_t page = 4096, sizes[] = {2 * page, 32 * page};
+    for (int i = 0; i < 2; i++) {
+        char *guarded = aligned_alloc(page, sizes[i]), *constant = aligned_alloc(page, sizes[i]);
+        memset(guarded, 1, sizes[i]);
+        ck_assert_int_eq(mprotect(guarded, page, PROT_NONE), 0);
+        ck_assert_int_eq(mprotect(constant, sizes[i], PROT_READ), 0);
+        constant = NULL;
+        ck_assert(tithe_collect());
+        ck_assert(tithe_collect());
+        overwrite_lost(sizes[i]);
+        ck_assert(tithe_collect());
+        ck_assert_int_eq(guarded[page], 1);
+        ck_assert_int_eq(mprotect(guarded, page, PROT_READ | PROT_WRITE), 0);
+        ck_assert_int_eq(guarded[0], 1);
+        ck_assert_int_eq(madvise(guarded, sizes[i], MADV_DONTFORK), 0);
+        pid_t child = fork();
+        if (child == 0)
+            _exit(!tithe_collect());
+        int status = -1;
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+        free(guarded);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -618,6 +647,7 @@ int main(void) {
         a_hole_is_no_map,
         a_signal_may_be_waited_for,
         a_full_mask_does_not_stand_in_the_way,
+        blocks_may_be_protected,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);

@@ -257,6 +257,20 @@ void cycle_disable(void) {
     lock_give(&cycle_lock);
 }
 
+void cycle_while_idle(void (*function)(void *context), void *context) {
+    for (;;) {
+        if (is_possible() && phase_now() != PHASE_OFF)
+            await(thread_self, conduct_begun(), never);
+        lock_take(&cycle_lock);
+        bool idle = phase_now() == PHASE_OFF || !is_possible();
+        if (idle)
+            function(context);
+        lock_give(&cycle_lock);
+        if (idle)
+            return;
+    }
+}
+
 static bool stopped_world;
 
 void cycle_stop_world(void) {

@@ -82,6 +82,10 @@ void cycle_set_hooks(struct cycle_hooks hooks);
  * which wants a thread of the program. */
 void cycle_conduct_in_program(void);
 
+/* Calls the function while nothing marks and no cycle can begin; one that goes on is ended first.
+ */
+void cycle_while_idle(void (*function)(void *context), void *context);
+
 /* Stops all threads but the calling one, and keeps what a stop holds, until the other is called by
  * the same thread. It may not allocate meanwhile. */
 void cycle_stop_world(void);

@@ -38,8 +38,10 @@ struct span {
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
     bool zeroed;                   /* the pages were zero when the span was made */
     bool stale;                    /* or they held the remains of collected objects */
-    struct span *queue_next;       /* the owner of the queue entry */
-    volatile AO_t scanned;         /* bytes of a large object handed out for scanning */
+    bool closed; /* the program has taken access to some of it away: read with care, never collect;
+                    written while nothing marks, with the set's lock */
+    struct span *queue_next; /* the owner of the queue entry */
+    volatile AO_t scanned;   /* bytes of a large object handed out for scanning */
 
     unsigned page_count;
     unsigned free_count;  /* objects in the state free */

@@ -58,7 +58,7 @@ static void spare_all(struct span *span) {
 void sweep_span(struct span *span) {
     if (!span_is_unswept(span))
         return;
-    if (sparing)
+    if (sparing || span->closed)
         spare_all(span);
     else
         span->free_count += free_dead(span);

@@ -39,8 +39,8 @@ static bool is_black(const struct span *span, size_t index) {
     return AO_char_load(&span->states[index]) == object_live_colour();
 }
 
-static void rescan_shaped(struct marker *marker, struct span *span, uintptr_t start,
-                          uintptr_t end) {
+/* Object by object: each is read in its own way. */
+static void rescan_each(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
     size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
     for (; index < count && span_object(span, index) < end; index++)
         if (is_black(span, index))
@@ -90,8 +90,8 @@ static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t e
         stop = end;
     if (span && span_is_large(span))
         rescan_large(marker, span, start, stop);
-    else if (span && span->kind >= OBJECT_SHAPED)
-        rescan_shaped(marker, span, start, stop);
+    else if (span && (span->kind >= OBJECT_SHAPED || span->closed))
+        rescan_each(marker, span, start, stop);
     else if (span)
         rescan_small(marker, span, start, stop);
     return stop;

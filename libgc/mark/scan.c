@@ -27,8 +27,14 @@ static void object_scan(struct marker *marker, struct object object) {
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
     if (!object_blacken(object))
         return;
+    scan_inside(marker, object, start, end);
+}
+
+void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
         shaped_scan(marker, object, start, end);
+    else if (__builtin_expect(object.span->closed, 0))
+        scan_foreign(marker, start, end, SCAN_WORDS);
     else
         scan_range(marker, start, end, SCAN_WORDS);
 }
@@ -258,10 +264,7 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
         continue;
     if (ignore_self)
         AO_char_store(state, object_live_colour());
-    if (object.span->kind >= OBJECT_SHAPED)
-        shaped_scan(marker, object, start, end);
-    else
-        scan_range(marker, start, end, SCAN_WORDS);
+    scan_inside(marker, object, start, end);
     while (resolve_next(marker))
         continue;
     if (ignore_self)
@@ -300,6 +303,7 @@ void scan_drain_rings(struct marker *marker) {
 
 struct part {
     struct marker *marker;
+    struct object object;
     uintptr_t start, end;
 };
 
@@ -311,7 +315,7 @@ static void scan_resident(uintptr_t start, uintptr_t end, void *context) {
     if (end > part->end)
         end = part->end;
     if (start < end)
-        scan_range(part->marker, start, end, SCAN_WORDS);
+        scan_inside(part->marker, part->object, start, end);
 }
 
 static bool is_grey(struct object object) {
@@ -340,7 +344,7 @@ static void scan_large(struct marker *marker, struct span *span) {
         span_queue(marker, span);
     else
         object_blacken(object);
-    struct part part = {marker, base + from, base + (to < bytes ? to : bytes)};
+    struct part part = {marker, object, base + from, base + (to < bytes ? to : bytes)};
     if (bytes >= SPARSE_BYTES)
         maps_resident(part.start, part.end, false, scan_resident, &part);
     else
@@ -352,12 +356,8 @@ void scan_again(struct marker *marker, struct object object, uintptr_t start, ui
     uintptr_t low = start - OVERLAP, high = end + OVERLAP;
     low = low > first ? low : first;
     high = high < last ? high : last;
-    if (low >= high)
-        return;
-    if (object.span->kind >= OBJECT_SHAPED)
-        shaped_scan(marker, object, low, high);
-    else
-        scan_range(marker, low, high, SCAN_WORDS);
+    if (low < high)
+        scan_inside(marker, object, low, high);
 }
 
 static bool word_has_grey(const struct span *span, unsigned index) {
