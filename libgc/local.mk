@@ -43,6 +43,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/cycle/cycle.c libgc/cycle/cycle.h \
 	libgc/cycle/pace.c libgc/cycle/pace.h \
 	libgc/cycle/phase.c libgc/cycle/phase.h \
+	libgc/cycle/relax.c libgc/cycle/relax.h \
 	libgc/cycle/report.c libgc/cycle/report.h \
 	libgc/cycle/worker.c libgc/cycle/worker.h \
 	libgc/weak/finalize.c libgc/weak/finalize.h \

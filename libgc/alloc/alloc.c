@@ -63,6 +63,38 @@ void *alloc_cleared(size_t bytes, enum object_kind kind) {
     return object ? memset(object, 0, sizes_bytes(sizes_size_class(span_class))) : NULL;
 }
 
+/* The objects are linked while the bin still holds them. */
+static void *bin_take_chain(struct cache_bin *bin, unsigned most, size_t clear_bytes) {
+    unsigned count = bin->count < most ? bin->count : most;
+    void **slots = bin->slots + (bin->count - count), *next = NULL;
+    for (unsigned i = 0; i < count; i++) {
+        if (clear_bytes)
+            memset(slots[i], 0, clear_bytes);
+        *(void **)slots[i] = next;
+        next = slots[i];
+    }
+    CACHE_HOLD(next);
+    bin->count -= count;
+    CACHE_HOLD(next);
+    return next;
+}
+
+void *alloc_chain(size_t bytes, enum object_kind kind, unsigned most) {
+    unsigned span_class = sizes_span_class(bytes, kind);
+    struct cache_bin *bin = &thread_self->cache.bins[span_class];
+    if (bin->count == 0) {
+        void *object = alloc_small(span_class);
+        bin = &thread_self->cache.bins[span_class];
+        if (object == NULL || !cache_push(bin, object)) {
+            if (object)
+                *(void **)object = NULL;
+            return object;
+        }
+    }
+    return bin_take_chain(bin, most,
+                          kind == OBJECT_ATOMIC ? 0 : sizes_bytes(sizes_size_class(span_class)));
+}
+
 void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
     unsigned size_class = sizes_aligned_class(bytes, alignment);
     if (size_class)

@@ -144,7 +144,7 @@ void *GC_malloc_kind_global(size_t bytes, int kind) { return GC_generic_malloc(b
 
 /* The chain goes through the first words. Until it is whole, this frame keeps the objects: links in
  * atomic ones keep nothing. */
-void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
+static void *chain_of_any(size_t bytes, int kind) {
     void **objects[CHAIN_MOST];
     size_t room = CHAIN_BYTES / (bytes < SIZES_GRANULE ? SIZES_GRANULE : bytes), count = 0;
     do
@@ -155,7 +155,17 @@ void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
         *objects[count] = next;
         next = objects[count];
     }
-    *result = next;
+    return next;
+}
+
+void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
+    if (kind > KIND_NORMAL || bytes > CHAIN_BYTES / 2) {
+        *result = chain_of_any(bytes, kind);
+        return;
+    }
+    api_before_allocation(bytes);
+    enum object_kind spans = kind == KIND_ATOMIC ? OBJECT_ATOMIC : OBJECT_SCANNED;
+    *result = api_allocated(alloc_chain(bytes, spans, CHAIN_MOST), bytes);
 }
 
 void *GC_malloc_many(size_t bytes) {

@@ -5,6 +5,7 @@
 #include "cycle/credit.h"
 #include "cycle/pace.h"
 #include "cycle/phase.h"
+#include "cycle/relax.h"
 #include "cycle/report.h"
 #include "cycle/worker.h"
 #include "heap/layout.h"
@@ -161,10 +162,11 @@ static void number_cycle(void) {
 }
 
 void conduct_begin(enum cycle_trigger trigger) {
+    bool small = trigger == CYCLE_PACED && pace_is_small();
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),
-                             .concurrent = !maps_are_copied_by_file() && arm()};
+                             .concurrent = !small && !maps_are_copied_by_file() && arm()};
     credit_reset();
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
@@ -338,6 +340,8 @@ static void stop_and_end(void) {
     if (result == STOP_DONE) {
         pace_end(current.live_after, assist_marked_bytes(), roots_bytes());
         close(true);
+        if (current.concurrent)
+            relax_begin();
     } else if (result == STOP_FAILED) {
         try_again();
     } else {

@@ -7,6 +7,7 @@
 #include "cycle/credit.h"
 #include "cycle/pace.h"
 #include "cycle/phase.h"
+#include "cycle/relax.h"
 #include "cycle/worker.h"
 #include "heap/layout.h"
 #include "heap/metadata.h"
@@ -95,7 +96,7 @@ static bool worker_turn(struct marker *marker) {
     if (worker_mark(marker))
         return true;
     if (program_conducts)
-        return phase_now() == PHASE_OFF && sweep_some();
+        return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
     if (phase_now() == PHASE_COMPLETE) {
         advance();
         return true;
@@ -105,7 +106,7 @@ static bool worker_turn(struct marker *marker) {
         begin(CYCLE_PACED);
         return true;
     }
-    return phase_now() == PHASE_OFF && sweep_some();
+    return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
 }
 
 void cycle_conduct_in_program(void) { program_conducts = true; }

@@ -27,6 +27,10 @@ bool pace_due(void);
  * should begin it himself. */
 bool pace_overdue(void);
 
+/* True when a mark of what is live is likely to be so short that stopping the program for all of it
+ * costs less than tracking what it writes meanwhile. */
+bool pace_is_small(void);
+
 /* Marking begins with so many bytes live, after preparing for it since start (nanoseconds). */
 void pace_begin(size_t live, long long start);
 

@@ -371,6 +371,11 @@ bool roots_plan_written(void) {
     return added;
 }
 
+void roots_relax(void) {
+    for (size_t i = 0; i < plan.tracked_count; i++)
+        dirty_relax(plan.tracked[i].start, plan.tracked[i].end);
+}
+
 /* The main thread's stack has no fixed bounds; it only grows, so what was its map still is. */
 static bool stack_bounds(const struct thread *thread, uintptr_t *low, uintptr_t *high) {
     *low = thread->stack_low;

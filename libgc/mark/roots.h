@@ -52,6 +52,9 @@ bool roots_plan(struct marker *marker, enum roots_scope scope);
 /* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */
 bool roots_plan_written(void);
 
+/* What the last ROOTS_TRACKED found is not asked for any more; see dirty_relax. */
+void roots_relax(void);
+
 /* Scans the live part of a thread's own stack, as a thread that is frozen or in its signal handler
  * does for itself. Does nothing when the thread is not on a stack with known bounds. */
 void roots_scan_own_stack(struct marker *marker, const struct thread *thread);

@@ -39,6 +39,10 @@ bool dirty_track(uintptr_t start, uintptr_t end);
  * neighbours. From now on all of it counts as written. Any thread. False: they were not tracked. */
 bool dirty_untrack(uintptr_t start, uintptr_t end);
 
+/* Makes the pages of a tracked range cheap to write to until they are taken again; until then they
+ * count as written. */
+void dirty_relax(uintptr_t start, uintptr_t end);
+
 /* Calls visit for each run of resident pages that were written since they were last taken, if ever,
  * and takes them: what is written after the visit began is told by the next call. Soft-dirty pages
  * are not taken, only told. False: unknown. */

@@ -1,0 +1,29 @@
+/* A cursor through the heap; see relax.h. */
+#include "cycle/relax.h"
+
+#include "heap/layout.h"
+#include "heap/pages.h"
+#include "mark/roots.h"
+#include "os/dirty.h"
+
+#include <atomic_ops.h>
+
+enum { CHUNK_BYTES = 32 << 20 };
+
+static volatile AO_t next; /* bytes of the heap; any thread adds */
+static volatile AO_t end;  /* the conductor */
+
+void relax_begin(void) {
+    roots_relax();
+    AO_store(&end, pages_used_bytes());
+    AO_store_release(&next, 0);
+}
+
+bool relax_some(void) {
+    size_t most = AO_load(&end), from;
+    if (AO_load_acquire(&next) >= most || (from = AO_fetch_and_add(&next, CHUNK_BYTES)) >= most)
+        return false;
+    size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
+    dirty_relax(heap.objects.start + from, heap.objects.start + to);
+    return true;
+}
