@@ -2,8 +2,10 @@
 #include "api/api.h"
 
 #include "cycle/cycle.h"
+#include "cycle/pace.h"
 #include "heap/pages.h"
 #include "mark/roots.h"
+#include "mark/scan.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/park.h"
@@ -13,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 4 << 20, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 1 << 20, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
@@ -54,12 +56,15 @@ void GC_atfork_child(void) {
  * memory of its own that libgc does not look at. */
 static void start_alone(void) {
     options.min_heap = LEAST_HEAP;
+    options.mask = false;
     options_read(secure_getenv("TITHE_OPTIONS"));
     if (options.log[0])
         log_to_file(options.log);
     else if (options.stats)
         log_keep_stderr();
     roots_limit();
+    scan_only_aligned();
+    pace_stop_for_small_marks();
     if (handle_fork == 1)
         pthread_atfork(fork_prepare, fork_parent, fork_child);
     cycle_enable();

@@ -162,7 +162,7 @@ static void number_cycle(void) {
 }
 
 void conduct_begin(enum cycle_trigger trigger) {
-    bool small = trigger == CYCLE_PACED && pace_is_small();
+    bool small = pace_is_small();
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),

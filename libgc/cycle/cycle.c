@@ -81,9 +81,10 @@ static bool worker_mark(struct marker *marker) {
     return completed || done > 0;
 }
 
-/* The same in the stop, whose conductor sees to what follows. */
+/* The same in the stop, whose conductor sees to what follows. As long as all there is to do follows
+ * from what one marker has in hand, the others only look: entering would slow that one down. */
 static bool helper_mark(struct marker *marker) {
-    if (!phase_enter())
+    if ((queue_is_empty() && !jobs_are_left()) || !phase_enter())
         return false;
     size_t done = drain(marker, WORKER_QUOTA);
     assist_count_marked(marker);

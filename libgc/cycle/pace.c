@@ -16,9 +16,10 @@ enum {
     LEAST_WORK = 1 << 20,    /* bytes expected to be left, as long as a mark has not ended */
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
-    SMALL_SCANNED = 1 << 20, /* bytes that are scanned in a good half of a millisecond */
-    SMALL_LIVE = 6 << 20,    /* bytes live, should none of them be garbage this time */
-    WORK_PER_BYTE = 12,      /* bytes scanned for an allocated one, when all goes as expected */
+    SMALL_SCANNED =
+        8 << 20, /* bytes, roots included, that two threads scan in about three milliseconds */
+    SMALL_LIVE = 16 << 20,     /* bytes live, should none of them be garbage this time */
+    WORK_PER_BYTE = 12,        /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
@@ -104,9 +105,13 @@ static void revise(void) {
     AO_store(&work_per_byte, work_left(AO_load(&scanned)) * (double)RATE_ONE / left);
 }
 
-/* Unknown before the first cycle. With gc_every, cycles are wanted that are like others. */
+static bool stops_for_small;
+
+void pace_stop_for_small_marks(void) { stops_for_small = true; }
+
+/* With gc_every, cycles are wanted that are like others. */
 bool pace_is_small(void) {
-    return last_scanned > 0 && last_scanned <= SMALL_SCANNED && options.gc_every == 0 &&
+    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
            AO_load(&heap.live) <= SMALL_LIVE;
 }
 

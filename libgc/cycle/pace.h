@@ -27,8 +27,11 @@ bool pace_due(void);
  * should begin it himself. */
 bool pace_overdue(void);
 
-/* True when a mark of what is live is likely to be so short that stopping the program for all of it
- * costs less than tracking what it writes meanwhile. */
+/* From now on the program is stopped for all of a mark that is likely to be short: tracking what is
+ * written meanwhile would cost more, and keep more garbage. For programs with small heaps. */
+void pace_stop_for_small_marks(void);
+
+/* True when the mark to come is one of those. */
 bool pace_is_small(void);
 
 /* Marking begins with so many bytes live, after preparing for it since start (nanoseconds). */

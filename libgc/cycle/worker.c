@@ -11,7 +11,7 @@
 
 #include <limits.h>
 
-enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_STOP = 4 };
+enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_STOP = 4, PAUSES = 32 };
 
 struct worker {
     struct thread *thread;
@@ -61,7 +61,8 @@ static void run_helper(void *context) {
         if (seen % 2 == 0)
             park_wait(&stop_word, seen, -1);
         else if (!turns.help(&marker))
-            park_relax();
+            for (int i = 0; i < PAUSES; i++)
+                park_relax();
     }
 }
 

@@ -19,7 +19,9 @@ enum {
     RED_ZONE = 128, /* below the stack pointer the ABI lets functions keep data */
     OWN_REGIONS = 4,
     RANGES_PER_THREAD = 2,
-    MOST_TRACKED = 4096 /* parts; what is beyond is read whole in the stop */
+    MOST_TRACKED = 4096,       /* parts; what is beyond is read whole in the stop */
+    SMALL_PART = 128 << 10,    /* bytes that are sooner read again than tracked */
+    MOST_UNTRACKED = 512 << 10 /* bytes of such, because reading them makes the stop longer */
 };
 
 struct range {
@@ -41,6 +43,7 @@ static struct {
     bool complete;
     bool cached; /* what the map that is being visited is */
     size_t bytes;
+    size_t untracked; /* bytes of small parts */
     struct part *tracked;
     size_t tracked_room, tracked_count, tracked_next;
 } plan;
@@ -183,6 +186,11 @@ static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
 
 /* Remembers the part for roots_plan_written; where it cannot, the last plan reads it whole. */
 static void track_part(const struct part *part) {
+    size_t bytes = part->end - part->start, most = limited ? SIZE_MAX : MOST_UNTRACKED;
+    if (bytes < SMALL_PART && plan.untracked + bytes <= most) {
+        plan.untracked += bytes;
+        return;
+    }
     if (!dirty_track(part->start, part->end) ||
         !dirty_take(part->start, part->end, forget_pages, NULL))
         return;
@@ -338,7 +346,7 @@ static void plan_added(void) {
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
-    plan.count = plan.next = plan.bytes = plan.tracked_next = 0;
+    plan.count = plan.next = plan.bytes = plan.tracked_next = plan.untracked = 0;
     plan.scope = scope;
     plan.complete = true;
     if (scope == ROOTS_TRACKED)

@@ -15,6 +15,7 @@ enum {
     WORD_DISTANCE = 4,       /* bytes from one place where a pointer may be to the next */
     OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
+    CHAIN = 3,               /* words */
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
@@ -22,12 +23,14 @@ static bool object_blacken(struct object object) {
     return AO_char_compare_and_swap_full(object_state(object), OBJECT_GREY, object_live_colour());
 }
 
-/* What is not grey any more was freed, or another marker was faster. */
+/* The object was black when this marker took it on. Meanwhile it may have been freed, and its
+ * span's descriptor may even tell of another span; then what is read here is other memory of the
+ * heap, and keeps too much at worst. */
 static void object_scan(struct marker *marker, struct object object) {
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
-    if (!object_blacken(object))
-        return;
-    scan_inside(marker, object, start, end);
+    if (object.index < AO_int_load(&object.span->object_count) && heap_contains(start) &&
+        heap_contains(end - 1))
+        scan_inside(marker, object, start, end);
 }
 
 void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
@@ -64,31 +67,31 @@ static void span_queue(struct marker *marker, struct span *span) {
     marker->claimed[marker->claimed_count++] = span;
 }
 
-/* The object is grey. Small scanned ones wait in the ring, everything else in its span. The last
- * place of the ring is for scan_small. */
-static void grey_add(struct marker *marker, struct object object) {
-    if (span_is_large(object.span) || marker->grey.count >= SCAN_RING - 1) {
-        span_queue(marker, object.span);
-        return;
-    }
+/* Its contents come while it waits. */
+static void unread_add(struct marker *marker, struct object object) {
     __builtin_prefetch((void *)object_address(object));
-    ring_add(&marker->grey, object);
+    ring_add(&marker->unread, object);
 }
 
+/* Small scanned objects turn black and wait in the ring, others wait grey in their span. The last
+ * place of the ring is for scan_small. */
 static void object_mark(struct marker *marker, struct object object) {
-    unsigned char white = object_white();
+    unsigned char white = object_white(), colour = object_live_colour();
     volatile unsigned char *state = object_state(object);
     if (AO_char_load(state) != white)
         return;
     bool atomic = object.span->kind == OBJECT_ATOMIC;
-    if (!atomic && span_is_large(object.span))
+    bool waits = !atomic && (span_is_large(object.span) || marker->unread.count >= SCAN_RING - 1);
+    if (waits && span_is_large(object.span))
         AO_store(&object.span->scanned, 0);
-    if (!AO_char_compare_and_swap_full(state, white, atomic ? object_live_colour() : OBJECT_GREY))
+    if (!AO_char_compare_and_swap_full(state, white, waits ? OBJECT_GREY : colour))
         return;
     marker->marked_objects++;
     marker->marked_bytes += object.span->object_bytes;
-    if (!atomic)
-        grey_add(marker, object);
+    if (waits)
+        span_queue(marker, object.span);
+    else if (!atomic)
+        unread_add(marker, object);
 }
 
 void scan_mark(struct marker *marker, struct object object) { object_mark(marker, object); }
@@ -210,12 +213,28 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
     }
 }
 
+static bool only_aligned;
+
+void scan_only_aligned(void) { only_aligned = true; }
+
+static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) {
+    uintptr_t base = heap.objects.start, bytes = AO_load(&heap.objects.committed);
+    uintptr_t mask = word_mask();
+    for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
+        uintptr_t word = *(const volatile uintptr_t *)start & mask;
+        if (__builtin_expect(word - base < bytes, 0))
+            address_add(marker, word);
+    }
+}
+
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    struct filter filter = filter_make();
     marker->scanned += end - start;
     if (mode == SCAN_CODE || options.unaligned) {
-        scan_one_by_one(marker, start, end, 1, filter);
+        scan_one_by_one(marker, start, end, 1, filter_make());
+    } else if (only_aligned) {
+        scan_aligned(marker, start, end);
     } else {
+        struct filter filter = filter_make();
         start = (start + WORD_DISTANCE - 1) & ~(uintptr_t)(WORD_DISTANCE - 1);
         uintptr_t rest = scan_rounds(marker, start, end, filter);
         scan_one_by_one(marker, rest, end, WORD_DISTANCE, filter);
@@ -271,11 +290,16 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
         AO_char_store(state, before);
 }
 
-/* What is grey is so in its span, too, so queueing that is all that is needed. */
+/* Whoever looks at the span next reads it. One that was freed need not be. */
+static void make_grey(struct marker *marker, struct object object) {
+    if (AO_char_compare_and_swap_full(object_state(object), object_live_colour(), OBJECT_GREY))
+        span_queue(marker, object.span);
+}
+
 void scan_give_back(struct marker *marker) {
     do
-        while (marker->grey.count > 0)
-            span_queue(marker, ring_take(&marker->grey).span);
+        while (marker->unread.count > 0)
+            make_grey(marker, ring_take(&marker->unread));
     while (resolve_next(marker));
     flush_claimed(marker);
     if (marker->taken_next < marker->taken_count)
@@ -283,10 +307,27 @@ void scan_give_back(struct marker *marker) {
     marker->taken_next = marker->taken_count = 0;
 }
 
+/* Where only one object leads to the next, as in a list, nothing would be fetched while it waits.
+ */
+static bool follow_chain(struct marker *marker) {
+    struct object object;
+    if (marker->address_count == 0 || marker->address_count > CHAIN ||
+        marker->candidate_count + marker->found.count + marker->unread.count > 0)
+        return false;
+    uintptr_t address = marker->addresses[marker->address_head];
+    marker->address_head = (marker->address_head + 1) % SCAN_RING;
+    marker->address_count--;
+    if (object_find(address, &object))
+        object_mark(marker, object);
+    return true;
+}
+
 /* The later rings are fed while they are half empty, so that nothing is waited for. */
 void scan_drain_rings(struct marker *marker) {
     while (marker->scanned < marker->limit) {
-        bool feeds = marker->grey.count < SCAN_RING / 2;
+        if (follow_chain(marker))
+            continue;
+        bool feeds = marker->unread.count < SCAN_RING / 2;
         bool finds = feeds && marker->found.count < SCAN_RING / 2;
         if (finds && marker->candidate_count < SCAN_RING / 2 && marker->address_count > 0)
             address_resolve(marker);
@@ -294,8 +335,8 @@ void scan_drain_rings(struct marker *marker) {
             candidate_resolve(marker);
         else if (feeds && marker->found.count > 0)
             object_mark(marker, ring_take(&marker->found));
-        else if (marker->grey.count > 0)
-            object_scan(marker, ring_take(&marker->grey));
+        else if (marker->unread.count > 0)
+            object_scan(marker, ring_take(&marker->unread));
         else
             return;
     }
@@ -331,7 +372,8 @@ static void scan_large(struct marker *marker, struct span *span) {
     if (!is_grey(object))
         return;
     if (span->kind >= OBJECT_SHAPED) {
-        object_scan(marker, object);
+        if (object_blacken(object))
+            object_scan(marker, object);
         return;
     }
     size_t from = AO_fetch_and_add_full(&span->scanned, SLICE_BYTES);
@@ -377,12 +419,11 @@ static void scan_small(struct marker *marker, struct span *span) {
             continue;
         }
         struct object object = {span, index++};
-        if (!is_grey(object))
+        if (!is_grey(object) || !object_blacken(object))
             continue;
-        __builtin_prefetch((void *)object_address(object));
-        ring_add(&marker->grey, object);
-        if (marker->grey.count == SCAN_RING)
-            object_scan(marker, ring_take(&marker->grey));
+        unread_add(marker, object);
+        if (marker->unread.count == SCAN_RING)
+            object_scan(marker, ring_take(&marker->unread));
     }
 }
 

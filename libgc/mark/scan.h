@@ -3,13 +3,14 @@
  * A word that points anywhere into an allocated white object makes it grey. Four short first-in,
  * first-out rings stand between a word and the memory it leads to, so that cache misses overlap:
  * addresses wait while their entry of the page table is fetched, candidates while their span's
- * descriptor is, those found to be objects while their
- * state is, and grey objects while their contents are. What finds the last ring full stays grey in
- * its span, and the span is queued.
+ * descriptor is, those found to be objects while their state is, and black objects while their
+ * contents are. What finds the last ring full waits grey in its span, and the span is queued; so
+ * does what a marker has not got to when it leaves.
  *
  * The program may run meanwhile, free what is being marked and use its memory anew: only white
- * becomes grey and only grey becomes black, each by one compare-and-swap, and an object turns black
- * before its contents are read, so that whoever rescans written pages knows which objects to read.
+ * becomes grey or black and only grey becomes black, each by one compare-and-swap, and an object
+ * turns black before its contents are read, so that whoever rescans written pages knows which
+ * objects to read.
  *
  * A marker is one thread's; any number may work at once. It holds no lock but the queue's.
  */
@@ -39,8 +40,8 @@ struct marker {
     unsigned address_head, address_count;
     struct candidate candidates[SCAN_RING];
     unsigned candidate_head, candidate_count;
-    struct object_ring found; /* may be white */
-    struct object_ring grey;  /* to be scanned */
+    struct object_ring found;  /* may be white */
+    struct object_ring unread; /* black, their contents to be scanned */
 
     struct span *taken[SCAN_SPANS]; /* off the queue and still claimed */
     unsigned taken_next, taken_count;
@@ -61,6 +62,10 @@ enum scan_mode {
     SCAN_STACK, /* a stack or registers: an address one past an object's end keeps it, too */
     SCAN_CODE   /* machine code, where addresses lie at any byte */
 };
+
+/* From now on pointers are only looked for at multiples of their size, as libgc does, outside of
+ * machine code. */
+void scan_only_aligned(void);
 
 /* Considers every word in [start, end), which must be readable. */
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
