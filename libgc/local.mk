@@ -52,7 +52,8 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/alloc/alloc.c libgc/alloc/alloc.h \
 	libgc/alloc/free.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \
-	libgc/mark/README.md libgc/cycle/README.md libgc/alloc/README.md
+	libgc/mark/README.md libgc/cycle/README.md libgc/alloc/README.md \
+	libgc/weak/README.md libgc/api/README.md
 
 # libgc's interface over it. Names that are not GC_* stay inside.
 noinst_LTLIBRARIES += libgc/libtithe_api.la

@@ -29,10 +29,10 @@ size_t GC_size(const void *address) {
     return api_find(address, &object) ? object.span->object_bytes : 0;
 }
 
-size_t GC_get_size_map_at(int granules) {
-    if (granules < 0 || (size_t)granules * SIZES_GRANULE > SIZES_LARGEST_SMALL)
+size_t GC_get_size_map_at(int bytes) {
+    if (bytes < 0 || bytes > SIZES_LARGEST_SMALL)
         return SIZE_MAX;
-    return sizes_bytes(sizes_class((size_t)granules * SIZES_GRANULE));
+    return sizes_bytes(sizes_class(bytes));
 }
 
 static void print_different(void *one, void *other) {

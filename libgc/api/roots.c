@@ -29,6 +29,12 @@ void GC_add_roots(void *start, void *end) {
         api_abort("too many root sets");
 }
 
+/* Under the preload malloc's objects are ours, too, and what the program excludes for libgc's sake
+ * may be all that leads to one. */
+static bool exclude(uintptr_t start, uintptr_t end) {
+    return !api_stands_alone || roots_exclude(start, end);
+}
+
 struct segment_visit {
     uintptr_t start, end;
     bool found;
@@ -46,7 +52,7 @@ static int exclude_program(struct dl_phdr_info *program, size_t bytes, void *con
         const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
         uintptr_t start = program->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
         if (is_data_segment(segment) && range->start <= start && end <= range->end)
-            roots_exclude(start & ~(uintptr_t)7, end);
+            exclude(start & ~(uintptr_t)7, end);
     }
     return 1;
 }
@@ -65,7 +71,7 @@ void GC_clear_roots(void) { GC_remove_roots(NULL, (void *)UINTPTR_MAX); }
 void GC_exclude_static_roots(void *start, void *end) {
     api_start();
     lock_take(&weak_lock);
-    bool added = roots_exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)end);
+    bool added = exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)end);
     lock_give(&weak_lock);
     if (!added)
         api_abort("too many exclusions");
@@ -88,7 +94,7 @@ static int visit_library(struct dl_phdr_info *library, size_t bytes, void *conte
         bool is_library = library->dlpi_name[0] != 0;
         if ((GC_no_dls && is_library) ||
             (has_static_roots && !has_static_roots(library->dlpi_name, start, segment->p_memsz)))
-            roots_exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
+            exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
     }
     return 0;
 }
