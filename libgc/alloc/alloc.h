@@ -23,8 +23,8 @@ void free_slow(void *object);
 void *alloc_cleared(size_t bytes, enum object_kind kind);
 
 /* A chain of at least one and at most so many small objects, through their first words; the rest of
- * scanned ones is cleared. NULL when out of memory. The chain is all that keeps them, so atomic ones
- * are the caller's to keep alive. */
+ * scanned ones is cleared. NULL when out of memory. The chain is all that keeps them, so atomic
+ * ones are the caller's to keep alive. */
 void *alloc_chain(size_t bytes, enum object_kind kind, unsigned most);
 
 /* alignment is a power of two. */

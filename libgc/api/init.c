@@ -15,7 +15,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 1 << 20, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 512 << 10, PERCENT = 120, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
@@ -56,6 +56,7 @@ void GC_atfork_child(void) {
  * memory of its own that libgc does not look at. */
 static void start_alone(void) {
     options.min_heap = LEAST_HEAP;
+    options.percent = PERCENT;
     options.mask = false;
     options_read(secure_getenv("TITHE_OPTIONS"));
     if (options.log[0])

@@ -140,7 +140,10 @@ static void prepare(struct thread *thread) {
     }
     lock_give(&cycle_lock);
     limits_memory();
-    worker_start((struct worker_turns){worker_turn, helper_mark});
+    if (pace_is_small())
+        pace_note_resident(limits_resident());
+    if (pace_wants_workers())
+        worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
 /* A cycle is due. A worker begins it, unless it keeps us waiting for too long. */

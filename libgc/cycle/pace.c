@@ -18,6 +18,8 @@ enum {
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
         8 << 20, /* bytes, roots included, that two threads scan in about three milliseconds */
+    TINY_SCANNED = 1 << 20,
+    RESIDENT_SHARE = 8,
     SMALL_LIVE = 16 << 20,     /* bytes live, should none of them be garbage this time */
     WORK_PER_BYTE = 12,        /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
@@ -27,6 +29,7 @@ enum {
 static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
 static volatile AO_t goal;
 static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
+static volatile AO_t resident;    /* the program's threads, before a cycle */
 static volatile AO_t forced;      /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
@@ -107,6 +110,8 @@ static void revise(void) {
 
 static bool stops_for_small;
 
+void pace_note_resident(size_t bytes) { AO_store(&resident, bytes); }
+
 void pace_stop_for_small_marks(void) { stops_for_small = true; }
 
 /* With gc_every, cycles are wanted that are like others. */
@@ -114,6 +119,8 @@ bool pace_is_small(void) {
     return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
            AO_load(&heap.live) <= SMALL_LIVE;
 }
+
+bool pace_wants_workers(void) { return !pace_is_small() || last_scanned > TINY_SCANNED; }
 
 void pace_begin(size_t live, long long start) {
     live_at_begin = live;
@@ -173,6 +180,8 @@ static size_t limit_left(size_t roots) {
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
     size_t least = options.min_heap + options.min_heap / 2;
+    size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
+    least = least > grown ? least : grown;
     size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
     wanted = wanted > least ? wanted : least;
     allowed = allowed > floor ? allowed : floor;

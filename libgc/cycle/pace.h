@@ -31,8 +31,15 @@ bool pace_overdue(void);
  * written meanwhile would cost more, and keep more garbage. For programs with small heaps. */
 void pace_stop_for_small_marks(void);
 
+/* The process has so much memory in all: the heap of a small program may grow by a share of that,
+ * however little of it is alive. */
+void pace_note_resident(size_t bytes);
+
 /* True when the mark to come is one of those. */
 bool pace_is_small(void);
+
+/* True when threads of the collector's own are worth having for it. */
+bool pace_wants_workers(void);
 
 /* Marking begins with so many bytes live, after preparing for it since start (nanoseconds). */
 void pace_begin(size_t live, long long start);

@@ -11,7 +11,13 @@
 
 #include <limits.h>
 
-enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_STOP = 4, PAUSES = 32 };
+enum {
+    STACK_BYTES = 128 << 10,
+    PROCESSORS_PER_WORKER = 4,
+    NICER = 4,
+    MOST_IN_STOP = 4,
+    PAUSES = 32
+};
 
 struct worker {
     struct thread *thread;

@@ -3,6 +3,7 @@
 
 #include "os/options.h"
 #include "os/syscall.h"
+#include "os/vm.h"
 
 #include <atomic_ops.h>
 #include <fcntl.h>
@@ -34,6 +35,15 @@ static bool file_read(const char *path, char *text, size_t room) {
     system_call(SYS_close, fd);
     text[length > 0 ? length : 0] = 0;
     return length > 0;
+}
+
+size_t limits_resident(void) {
+    char text[128];
+    unsigned long all, resident;
+    if (!file_read("/proc/self/statm", text, sizeof text) ||
+        sscanf(text, "%lu %lu", &all, &resident) != 2)
+        return 0;
+    return resident * vm_page_bytes();
 }
 
 /* "max" and what is not a number are no limit. */

@@ -15,6 +15,9 @@ unsigned limits_processors(void);
 /* Bytes of memory, by the option or the control group; SIZE_MAX when there is no limit. */
 size_t limits_memory(void);
 
+/* Bytes of memory the process has now; 0 when /proc does not tell. In a thread of the program's. */
+size_t limits_resident(void);
+
 /* True while a seccomp filter is in force: service filters commonly kill for unusual calls. */
 bool limits_filtered(void);
 
