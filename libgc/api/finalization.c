@@ -35,6 +35,8 @@ int GC_invoke_finalizers(void) {
 int GC_should_invoke_finalizers(void) { return finalize_ready_count() > 0; }
 
 void api_finalize(void) {
+    for (const void *object; (object = finalize_take_looped()) != NULL;)
+        api_warn("Finalization cycle involving %p\n", (GC_word)object);
     if (finalize_ready_count() == 0 || finalizing)
         return;
     if (!GC_finalize_on_demand) {

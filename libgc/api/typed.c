@@ -11,13 +11,28 @@ enum {
     WORD = sizeof(GC_word),
     WORD_BITS = 64,
     SHORT_MAP_WORDS = 62,
-    KIND_TYPED = 4,
-    KIND_TYPED_ARRAY = 5,
     GCJ_DESCRIPTOR_OFFSET = 8, /* in the table that a gcj object's first word leads to */
     GCJ_BIAS = 16
 };
 
 int GC_gcj_kind, GC_gcj_debug_kind;
+
+/* Kinds are numbered when first used. */
+static volatile unsigned typed_kind, typed_array_kind;
+
+static void name_kinds(void) {
+    static struct lock lock = LOCK_INITIALIZER;
+    api_start();
+    if (AO_int_load_acquire(&typed_array_kind))
+        return;
+    lock_take(&lock);
+    if (typed_array_kind == 0) {
+        typed_kind = GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1);
+        AO_int_store_release(&typed_array_kind,
+                             GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1));
+    }
+    lock_give(&lock);
+}
 
 static bool bit_of(const GC_word *bits, size_t index) {
     return bits[index / WORD_BITS] >> index % WORD_BITS & 1;
@@ -38,7 +53,7 @@ static size_t leading_pointers(const GC_word *bits, size_t words) {
 
 GC_descr GC_make_descriptor(const GC_word *bits, size_t length) {
     size_t words = last_pointer_end(bits, length);
-    api_start();
+    name_kinds();
     if (leading_pointers(bits, words) == words)
         return words * WORD;
     if (words > SHORT_MAP_WORDS)
@@ -59,7 +74,8 @@ static void *malloc_shape(size_t bytes, struct shape shape) {
 }
 
 void *GC_malloc_explicitly_typed(size_t bytes, GC_descr descriptor) {
-    return malloc_shape(bytes, (struct shape){descriptor, 0, KIND_TYPED});
+    name_kinds();
+    return malloc_shape(bytes, (struct shape){descriptor, 0, typed_kind});
 }
 
 void *GC_malloc_explicitly_typed_ignore_off_page(size_t bytes, GC_descr descriptor) {
@@ -70,7 +86,8 @@ void *GC_calloc_explicitly_typed(size_t count, size_t element_bytes, GC_descr de
     size_t bytes;
     if (__builtin_mul_overflow(count, element_bytes, &bytes))
         bytes = SIZE_MAX;
-    return malloc_shape(bytes, (struct shape){descriptor, element_bytes, KIND_TYPED_ARRAY});
+    name_kinds();
+    return malloc_shape(bytes, (struct shape){descriptor, element_bytes, typed_array_kind});
 }
 
 void GC_init_gcj_malloc(int index, void *procedure) {

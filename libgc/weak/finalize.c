@@ -48,8 +48,10 @@ static bool ready_add(void *object, struct finalizer finalizer) {
 static bool ready_take(struct ready *ready) {
     lock_take(&weak_lock);
     bool any = ready_first < ready_end;
-    if (any)
-        *ready = *ready_entry(ready_first++);
+    if (any) {
+        *ready = *ready_entry(ready_first);
+        *ready_entry(ready_first++) = (struct ready){0}; /* or it would keep the object for good */
+    }
     if (any && ready_first == ready_end)
         ready_first = ready_end = 0;
     lock_give(&weak_lock);
@@ -142,11 +144,30 @@ static void push_contents(struct marker *marker, void *address, bool ignore_self
     scan_contents(marker, object, ignore_self);
 }
 
-static bool push_ordered(struct weak_entry *entry, void *context) {
+enum { MOST_LOOPED = 8 };
+static uintptr_t looped[MOST_LOOPED]; /* hidden */
+static volatile unsigned looped_count;
+
+const void *finalize_take_looped(void) {
+    const void *object = NULL;
+    if (AO_int_load(&looped_count) == 0)
+        return NULL;
+    lock_take(&weak_lock);
+    if (looped_count > 0)
+        object = (const void *)weak_hide(looped[--looped_count]);
+    lock_give(&weak_lock);
+    return object;
+}
+
+static bool push_ordered(struct weak_entry *entry, void *marker) {
     void *object = (void *)weak_hide(entry->hidden_key);
     enum finalize_order order = entry_finalizer(entry).order;
-    if (order != FINALIZE_NO_ORDER && is_white(object))
-        push_contents(context, object, order == FINALIZE_IGNORE_SELF);
+    if (order == FINALIZE_NO_ORDER || !is_white(object))
+        return true;
+    push_contents(marker, object, order == FINALIZE_IGNORE_SELF);
+    drain_stopped(marker);
+    if (!is_white(object) && looped_count < MOST_LOOPED)
+        looped[looped_count++] = weak_hide((uintptr_t)object);
     return true;
 }
 
@@ -259,7 +280,6 @@ void finalize_settle(struct marker *marker) {
     drop_dead_toggled();
     links_clear(LINK_SHORT);
     weak_table_filter(&registered, push_ordered, marker);
-    drain_stopped(marker);
     weak_table_filter(&registered, find_ready, marker);
     push_found(marker, from);
     put_back_reached(marker, from);

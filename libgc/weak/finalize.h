@@ -45,6 +45,10 @@ size_t finalize_run(void);
 /* Makes all registered objects ready, reachable or not. */
 void finalize_all(void);
 
+/* An object that the last mark found to lead to itself, so that its ordered finalizer will never be
+ * called; NULL when all of them were told. A few a cycle are kept to be told. */
+const void *finalize_take_looped(void);
+
 /* Objects that are strong or weak as the program decides anew in each cycle. False when out of
  * memory. */
 enum toggle { TOGGLE_DROP, TOGGLE_STRONG, TOGGLE_WEAK };
