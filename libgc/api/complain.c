@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 static int log_fd = STDERR_FILENO;
@@ -30,7 +31,13 @@ void GC_err_printf(const char *format, ...) { PRINT(STDERR_FILENO); }
 
 void GC_set_log_fd(int fd) { log_fd = fd; }
 
-static void warn(char *message, GC_word word) { dprintf(log_fd, message, word); }
+/* One write, so that lines of several threads do not mix. */
+static void warn(char *message, GC_word word) {
+    char line[512] = "GC Warning: ";
+    size_t prefix = strlen(line);
+    snprintf(line + prefix, sizeof line - prefix, message, word);
+    dprintf(log_fd, "%s", line);
+}
 
 static GC_warn_proc warn_function = warn;
 
