@@ -1,8 +1,10 @@
 # Small complete programs that show what tithe does.
-EXTRA_PROGRAMS += examples/forgetful
-CLEANFILES += examples/forgetful
+EXTRA_PROGRAMS += examples/forgetful examples/cache
+CLEANFILES += examples/forgetful examples/cache
 examples_forgetful_SOURCES = examples/forgetful.c
+examples_cache_SOURCES = examples/cache.c
+examples_cache_LDADD = libgc.la
 EXTRA_DIST += examples/README.md
 
 .PHONY: examples
-examples: examples/forgetful
+examples: examples/forgetful examples/cache
