@@ -13,6 +13,7 @@
 
 #include "cycle/cycle.h"
 #include "heap/layout.h"
+#include "mark/scan.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/syscall.h"
@@ -41,6 +42,7 @@ __attribute__((constructor)) static void start(void) {
         log_to_file(options.log);
     else if (says_summary())
         log_keep_stderr();
+    scan_distances();
     threads_start();
     signals_start();
     fork_start();

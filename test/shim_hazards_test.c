@@ -626,6 +626,31 @@ START_TEST(blocks_may_be_protected) {
 }
 END_TEST
 
+/* As fontconfig keeps its elements: by their distance from the structure they belong to. */
+struct by_distance {
+    long count, distance;
+};
+
+__attribute__((noinline)) static struct by_distance *make_by_distance(size_t bytes) {
+    struct by_distance *owner = malloc(sizeof *owner);
+    char *elements = malloc(bytes);
+    memset(elements, 0x11, bytes);
+    __asm__ volatile("" : : "r"(elements) : "memory"); /* the compiler sees no reader */
+    *owner = (struct by_distance){bytes, elements - (char *)owner};
+    return owner;
+}
+
+START_TEST(a_distance_is_a_pointer) {
+    static struct by_distance *owners[200];
+    for (int i = 0; i < 200; i++)
+        owners[i] = make_by_distance(200);
+    ck_assert(tithe_collect());
+    overwrite_lost(200);
+    for (int i = 0; i < 200; i++)
+        ck_assert_int_eq(((char *)owners[i])[owners[i]->distance + 199], 0x11);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -648,6 +673,7 @@ int main(void) {
         a_signal_may_be_waited_for,
         a_full_mask_does_not_stand_in_the_way,
         blocks_may_be_protected,
+        a_distance_is_a_pointer,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);

@@ -46,6 +46,9 @@ void api_finalize(void);
 /* A cleared object of a kind by its number; NULL when out of memory. The kind must exist. */
 void *kinds_allocate(size_t bytes, unsigned kind);
 
+/* Gives a shaped object that was just allocated its kind. */
+void kinds_name(struct object object, unsigned kind);
+
 /* The number of the kind that an allocated object has. */
 unsigned kinds_of(struct object object);
 

@@ -6,6 +6,7 @@
 #include "heap/pages.h"
 #include "mark/roots.h"
 #include "mark/scan.h"
+#include "mark/shaped.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/park.h"
@@ -75,6 +76,8 @@ static void start(void) {
     heap_start();
     if (api_stands_alone)
         start_alone();
+    else
+        shaped_keep_plain();
     environment_read();
     api_threads_start();
     cycle_conduct_in_program();

@@ -2,7 +2,9 @@
  * objects for clients that keep free lists themselves.
  *
  * Kinds 0 to 3 are libgc's: atomic, normal, uncollectable, atomic uncollectable. The first two are
- * kinds of spans; all others are shapes. Numbers are given out in order, 16 in all.
+ * kinds of spans; all others are shapes. Under the preload all are shapes, because the plain kind
+ * is malloc's: an atomic object may hold the only pointer to a block of malloc's, which libgc would
+ * never free (mark/shaped.h). Numbers are given out in order, 16 in all.
  */
 #include "api/api.h"
 
@@ -48,27 +50,27 @@ static unsigned procedure_count = FIRST_CLIENT_PROCEDURE;
 
 static struct lock lock = LOCK_INITIALIZER;
 
+void kinds_name(struct object object, unsigned number) {
+    const struct kind *kind = &kinds[number % KINDS_MOST];
+    GC_word descriptor = kind->descriptor + (kind->adds_size ? object.span->object_bytes : 0);
+    object_set_shape(object, shape_number((struct shape){descriptor, 0, number}));
+}
+
 static void *allocate_shaped(size_t bytes, const struct kind *kind, unsigned number) {
-    GC_word descriptor = kind->descriptor;
     struct object object;
     void *address = alloc_cleared(bytes, kind->held ? OBJECT_HELD : OBJECT_SHAPED);
     if (address == NULL || !object_find((uintptr_t)address, &object))
         return NULL;
-    if (kind->adds_size)
-        descriptor += object.span->object_bytes;
-    object_set_shape(object, shape_number((struct shape){descriptor, 0, number}));
+    kinds_name(object, number);
     return address;
 }
 
 void *kinds_allocate(size_t bytes, unsigned number) {
-    switch (number) {
-    case KIND_ATOMIC:
+    if (number == KIND_ATOMIC && api_stands_alone)
         return alloc_slow(bytes, OBJECT_ATOMIC);
-    case KIND_NORMAL:
+    if (number == KIND_NORMAL && api_stands_alone)
         return alloc_cleared(bytes, OBJECT_SCANNED);
-    default:
-        return allocate_shaped(bytes, &kinds[number % KINDS_MOST], number);
-    }
+    return allocate_shaped(bytes, &kinds[number % KINDS_MOST], number);
 }
 
 unsigned kinds_of(struct object object) {
@@ -159,7 +161,7 @@ static void *chain_of_any(size_t bytes, int kind) {
 }
 
 void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
-    if (kind > KIND_NORMAL || bytes > CHAIN_BYTES / 2) {
+    if (kind > KIND_NORMAL || bytes > CHAIN_BYTES / 2 || !api_stands_alone) {
         *result = chain_of_any(bytes, kind);
         return;
     }

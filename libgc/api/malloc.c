@@ -8,7 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { KIND_ATOMIC_HELD = 3, KIND_HELD = 2, INLINE_CLEARED_CLASSES = 16 };
+enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD, INLINE_CLEARED_CLASSES = 16 };
 
 /* Small objects are cleared by a loop that compilers make vector stores of. */
 static inline void *cleared(void *object, unsigned size_class) {
@@ -20,13 +20,17 @@ static inline void *cleared(void *object, unsigned size_class) {
     return object;
 }
 
-__attribute__((noinline)) static void *malloc_slow(size_t bytes) {
+static void *malloc_kind(size_t bytes, unsigned kind) {
     api_before_allocation(bytes);
-    return api_allocated(alloc_cleared(bytes, OBJECT_SCANNED), bytes);
+    return api_allocated(kinds_allocate(bytes, kind), bytes);
+}
+
+__attribute__((noinline)) static void *malloc_slow(size_t bytes) {
+    return malloc_kind(bytes, KIND_NORMAL);
 }
 
 void *GC_malloc(size_t bytes) {
-    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {
+    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
         unsigned size_class = sizes_class(bytes);
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
@@ -37,23 +41,17 @@ void *GC_malloc(size_t bytes) {
 }
 
 __attribute__((noinline)) static void *malloc_atomic_slow(size_t bytes) {
-    api_before_allocation(bytes);
-    return api_allocated(alloc_slow(bytes, OBJECT_ATOMIC), bytes);
+    return malloc_kind(bytes, KIND_ATOMIC);
 }
 
 void *GC_malloc_atomic(size_t bytes) {
-    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {
+    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
         unsigned span_class = sizes_span_class(bytes, OBJECT_ATOMIC);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
             return object;
     }
     return malloc_atomic_slow(bytes);
-}
-
-static void *malloc_kind(size_t bytes, unsigned kind) {
-    api_before_allocation(bytes);
-    return api_allocated(kinds_allocate(bytes, kind), bytes);
 }
 
 void *GC_malloc_uncollectable(size_t bytes) { return malloc_kind(bytes, KIND_HELD); }
@@ -67,9 +65,13 @@ void *GC_malloc_atomic_ignore_off_page(size_t bytes) { return GC_malloc_atomic(b
 static void *memalign_cleared(size_t alignment, size_t bytes) {
     struct object object;
     api_before_allocation(bytes);
-    void *aligned = alloc_aligned(alignment, bytes, OBJECT_SCANNED);
-    if (aligned && object_find((uintptr_t)aligned, &object))
+    void *aligned =
+        alloc_aligned(alignment, bytes, api_stands_alone ? OBJECT_SCANNED : OBJECT_SHAPED);
+    if (aligned && object_find((uintptr_t)aligned, &object)) {
         memset(aligned, 0, object.span->object_bytes);
+        if (!api_stands_alone)
+            kinds_name(object, KIND_NORMAL);
+    }
     return api_allocated(aligned, bytes);
 }
 

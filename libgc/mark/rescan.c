@@ -39,31 +39,12 @@ static bool is_black(const struct span *span, size_t index) {
     return AO_char_load(&span->states[index]) == object_live_colour();
 }
 
-/* Object by object: each is read in its own way. */
-static void rescan_each(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
+/* Object by object, because each is read in its own way. */
+static void rescan_small(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
     size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
     for (; index < count && span_object(span, index) < end; index++)
         if (is_black(span, index))
             scan_again(marker, (struct object){span, index}, start, end);
-}
-
-/* Neighbouring black objects are read in one go. */
-static void rescan_small(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
-    size_t index = span_index(span, start), count = AO_int_load(&span->object_count);
-    while (index < count && span_object(span, index) < end) {
-        if (!is_black(span, index)) {
-            index++;
-            continue;
-        }
-        uintptr_t from = span_object(span, index);
-        while (index < count && span_object(span, index) < end && is_black(span, index))
-            index++;
-        uintptr_t to = span_object(span, index);
-        from = from > start - 8 ? from : start - 8;
-        to = to < end + 8 ? to : end + 8;
-        if (from < to)
-            scan_range(marker, from, to, SCAN_WORDS);
-    }
 }
 
 static void rescan_large(struct marker *marker, struct span *span, uintptr_t start, uintptr_t end) {
@@ -90,8 +71,6 @@ static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t e
         stop = end;
     if (span && span_is_large(span))
         rescan_large(marker, span, start, stop);
-    else if (span && (span->kind >= OBJECT_SHAPED || span->closed))
-        rescan_each(marker, span, start, stop);
     else if (span)
         rescan_small(marker, span, start, stop);
     return stop;

@@ -33,13 +33,16 @@ static void object_scan(struct marker *marker, struct object object) {
         scan_inside(marker, object, start, end);
 }
 
+static void scan_contiguous(struct marker *marker, struct object object, uintptr_t start,
+                            uintptr_t end);
+
 void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
         shaped_scan(marker, object, start, end);
     else if (__builtin_expect(object.span->closed, 0))
         scan_foreign(marker, start, end, SCAN_WORDS);
     else
-        scan_range(marker, start, end, SCAN_WORDS);
+        scan_contiguous(marker, object, start, end);
 }
 
 static void ring_add(struct object_ring *ring, struct object object) {
@@ -103,12 +106,24 @@ static void found_add(struct marker *marker, struct object object) {
     ring_add(&marker->found, object);
 }
 
+#define RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
+
+static bool meets(struct object object, uintptr_t address) {
+    if (__builtin_expect((address & RESTRICTIONS) == 0, 1))
+        return true;
+    if (object.span->kind != OBJECT_SCANNED)
+        return false;
+    return !(address & SCAN_START_ONLY) || object_address(object) == (address & ~RESTRICTIONS);
+}
+
 static void candidate_resolve(struct marker *marker) {
     struct candidate candidate = marker->candidates[marker->candidate_head];
     marker->candidate_head = (marker->candidate_head + 1) % SCAN_RING;
     marker->candidate_count--;
-    struct object object = {candidate.span, span_index(candidate.span, candidate.address)};
-    if (object.index < AO_int_load(&candidate.span->object_count))
+    uintptr_t address = candidate.address & ~RESTRICTIONS;
+    struct object object = {candidate.span, span_index(candidate.span, address)};
+    if (object.index < AO_int_load(&candidate.span->object_count) &&
+        meets(object, candidate.address))
         found_add(marker, object);
 }
 
@@ -116,7 +131,7 @@ static void address_resolve(struct marker *marker) {
     uintptr_t address = marker->addresses[marker->address_head];
     marker->address_head = (marker->address_head + 1) % SCAN_RING;
     marker->address_count--;
-    struct span *span = heap_span_of(address);
+    struct span *span = heap_span_of(address & ~RESTRICTIONS);
     if (span == NULL)
         return;
     __builtin_prefetch(span);
@@ -131,7 +146,7 @@ static void address_add(struct marker *marker, uintptr_t address) {
     if (marker->address_count == SCAN_RING)
         address_resolve(marker);
     unsigned slot = (marker->address_head + marker->address_count++) % SCAN_RING;
-    marker->addresses[slot] = address;
+    marker->addresses[slot] = address | marker->restriction;
 }
 
 static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
@@ -243,6 +258,68 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         scan_ends(marker, start, end);
 }
 
+static bool distances;
+
+void scan_distances(void) { distances = true; }
+
+/* A word that may be a distance to another object: not zero, a multiple of what objects are aligned
+ * to, less than four gigabytes. */
+static bool is_distance(uint64_t word) {
+    uint32_t upper = word >> 32, lower = word;
+    return (upper == 0 || upper == UINT32_MAX) && lower != 0 && lower % SIZES_GRANULE == 0;
+}
+
+static void consider_distance(struct marker *marker, uintptr_t base, uintptr_t at) {
+    uint64_t word;
+    memcpy(&word, (const void *)at, sizeof word);
+    if (is_distance(word) && heap_contains(base + word))
+        address_add(marker, base + word);
+}
+
+#if defined(__SSE2__)
+/* False when neither of two words is one. */
+static bool may_have_distance(uintptr_t at) {
+    const __m128i zero = _mm_setzero_si128(), ones = _mm_set1_epi32(-1);
+    __m128i words = _mm_loadu_si128((const __m128i *)at);
+    __m128i uppers = _mm_shuffle_epi32(words, _MM_SHUFFLE(3, 3, 1, 1));
+    __m128i lowers = _mm_shuffle_epi32(words, _MM_SHUFFLE(2, 2, 0, 0));
+    __m128i near = _mm_or_si128(_mm_cmpeq_epi32(uppers, zero), _mm_cmpeq_epi32(uppers, ones));
+    return _mm_movemask_epi8(_mm_andnot_si128(_mm_cmpeq_epi32(lowers, zero), near)) != 0;
+}
+#else
+static bool may_have_distance(uintptr_t at) {
+    (void)at;
+    return true;
+}
+#endif
+
+static void scan_for_distances(struct marker *marker, uintptr_t base, uintptr_t start,
+                               uintptr_t end) {
+    marker->restriction = SCAN_START_ONLY;
+    for (start = (start + 7) & ~(uintptr_t)7; start + 16 <= end; start += 16) {
+        if (!may_have_distance(start))
+            continue;
+        consider_distance(marker, base, start);
+        consider_distance(marker, base, start + 8);
+    }
+    if (start + 8 <= end)
+        consider_distance(marker, base, start);
+    marker->restriction = 0;
+}
+
+static void scan_contiguous(struct marker *marker, struct object object, uintptr_t start,
+                            uintptr_t end) {
+    scan_range(marker, start, end, SCAN_WORDS);
+    if (distances)
+        scan_for_distances(marker, object_address(object), start, end);
+}
+
+void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end) {
+    marker->restriction = SCAN_PLAIN_ONLY;
+    scan_range(marker, start, end, SCAN_WORDS);
+    marker->restriction = 0;
+}
+
 bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
     uintptr_t copy = (uintptr_t)marker->copy;
     bool whole = true;
@@ -317,7 +394,7 @@ static bool follow_chain(struct marker *marker) {
     uintptr_t address = marker->addresses[marker->address_head];
     marker->address_head = (marker->address_head + 1) % SCAN_RING;
     marker->address_count--;
-    if (object_find(address, &object))
+    if (object_find(address & ~RESTRICTIONS, &object) && meets(object, address))
         object_mark(marker, object);
     return true;
 }

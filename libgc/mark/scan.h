@@ -36,8 +36,9 @@ struct object_ring {
 };
 
 struct marker {
-    uintptr_t addresses[SCAN_RING]; /* somewhere in the heap */
+    uintptr_t addresses[SCAN_RING]; /* somewhere in the heap, perhaps with a restriction */
     unsigned address_head, address_count;
+    uintptr_t restriction; /* of the addresses that are being found */
     struct candidate candidates[SCAN_RING];
     unsigned candidate_head, candidate_count;
     struct object_ring found;  /* may be white */
@@ -55,6 +56,11 @@ struct marker {
 };
 
 enum { SCAN_COPY_BYTES = 32768 };
+
+/* On an address: it keeps an object only if that is of the kind OBJECT_SCANNED; only if it is the
+ * object's start. */
+#define SCAN_PLAIN_ONLY ((uintptr_t)1 << 63)
+#define SCAN_START_ONLY ((uintptr_t)1 << 62)
 
 /* What the words of a range are. */
 enum scan_mode {
@@ -76,6 +82,13 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
 
 /* Considers every word of a part of an object. */
 void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
+
+/* Considers every word of readable memory, for plain objects only. */
+void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end);
+
+/* From now on, what the words of plain objects tell as distances from the object's start counts,
+ * too, if it leads to the start of another: fontconfig and others keep pointers like that. */
+void scan_distances(void);
 
 /* Considers one word. */
 void scan_word(struct marker *marker, uintptr_t word);

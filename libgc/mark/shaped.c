@@ -34,6 +34,10 @@ static struct object *found;
 static size_t found_count;
 static bool found_lost;
 
+static bool keeps_plain;
+
+void shaped_keep_plain(void) { keeps_plain = true; }
+
 void shaped_set_procedure(unsigned index, shaped_procedure procedure) {
     procedures[index % SHAPED_PROCEDURES] = procedure;
     has_procedures = true;
@@ -170,6 +174,9 @@ static bool scan_elements(struct marker *marker, struct extent extent, struct sh
 void shaped_scan(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     struct shape shape = object_shape(object);
     struct extent extent = extent_of(object, start, end);
+    if (keeps_plain && start < extent.end && end > extent.start)
+        scan_plain(marker, start > extent.start ? start : extent.start,
+                   end < extent.end ? end : extent.end);
     bool scanned = shape.element_bytes ? scan_elements(marker, extent, shape)
                                        : scan_described(marker, extent, shape.descriptor);
     if (!scanned && stopped)

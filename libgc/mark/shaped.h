@@ -18,6 +18,10 @@ enum { SHAPED_PROCEDURES = 64 };
 /* The procedure that descriptors with this index call; before the first of those is in use. */
 void shaped_set_procedure(unsigned index, shaped_procedure procedure);
 
+/* From now on every word of a shaped object keeps plain objects, whatever the shape says: the
+ * program has them from malloc, and libgc's kinds do not speak of those. */
+void shaped_keep_plain(void);
+
 /* A descriptor for a map that is too long to be one; bit i is word i. A cautious descriptor when
  * out of memory. By a thread of the program's, without locks. */
 uintptr_t shaped_long_map(const uintptr_t *bits, size_t words);
