@@ -69,6 +69,7 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/dump.c \
 	libgc/api/environment.c \
 	libgc/api/events.c \
+	libgc/api/exported.c \
 	libgc/api/finalization.c \
 	libgc/api/init.c \
 	libgc/api/kinds.c \

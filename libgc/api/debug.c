@@ -21,7 +21,7 @@ struct header {
     GC_word check; /* tells a header, and whether the object was freed */
 };
 
-size_t GC_debug_header_size = sizeof(struct header);
+_Static_assert(sizeof(struct header) == 32, "exported.c tells this size");
 size_t GC_get_debug_header_size(void) { return sizeof(struct header); }
 
 static const GC_word allocated_check = 0xfedcedcb5a5aa5a5u, freed_check = 0xefebdeadbeeffe0du;

@@ -22,10 +22,6 @@ volatile bool api_started;
 static int handle_fork = 1;
 static struct lock start_lock = LOCK_INITIALIZER;
 
-/* A name of its own, because GC_arrays is the largest of libgc's symbols and nothing else. */
-enum { PRIVATE_STATE_BYTES = 182768 };
-char GC_arrays[PRIVATE_STATE_BYTES];
-
 static void fork_prepare(void) { cycle_before_fork(); }
 static void fork_parent(void) { cycle_after_fork(false); }
 static void fork_child(void) { cycle_after_fork(true); }
