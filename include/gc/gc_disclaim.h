@@ -29,8 +29,8 @@ GC_API void GC_init_finalized_malloc(void);
 
 /* As GC_malloc, an object with a finalizer of this sort. The closure must live and stay unchanged
  * as long as the object. GC_base of the result is a word before it. */
-GC_API void *GC_finalized_malloc(size_t, const struct GC_finalizer_closure *) GC_ATTR_MALLOC
-    GC_ATTR_ALLOC_SIZE(1) GC_ATTR_NONNULL(2);
+GC_API void *GC_finalized_malloc(size_t, const struct GC_finalizer_closure *)
+    GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1) GC_ATTR_NONNULL(2);
 
 #ifdef __cplusplus
 }

@@ -16,8 +16,8 @@ GC_API void GC_init_gcj_malloc(int /* number */, void * /* a GC_mark_proc */);
 
 /* Zeroed but for the first word, which is the table's address. */
 GC_API void *GC_gcj_malloc(size_t, void * /* table */) GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1);
-GC_API void *GC_gcj_malloc_ignore_off_page(size_t, void * /* table */) GC_ATTR_MALLOC
-    GC_ATTR_ALLOC_SIZE(1);
+GC_API void *GC_gcj_malloc_ignore_off_page(size_t, void * /* table */)
+    GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1);
 GC_API void *GC_debug_gcj_malloc(size_t, void * /* table */, GC_EXTRA_PARAMS)
     GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1);
 

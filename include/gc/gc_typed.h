@@ -43,8 +43,8 @@ GC_API void *GC_malloc_explicitly_typed_ignore_off_page(size_t, GC_descr)
 
 /* An array of elements of this size, each as the descriptor says; NULL where the product is too
  * large. */
-GC_API void *GC_calloc_explicitly_typed(size_t /* elements */, size_t /* bytes */,
-                                        GC_descr) GC_ATTR_MALLOC GC_ATTR_CALLOC_SIZE(1, 2);
+GC_API void *GC_calloc_explicitly_typed(size_t /* elements */, size_t /* bytes */, GC_descr)
+    GC_ATTR_MALLOC GC_ATTR_CALLOC_SIZE(1, 2);
 
 /* Under GC_DEBUG call sites are remembered and descriptors are not. */
 #ifdef GC_DEBUG
