@@ -12,12 +12,14 @@ AM_TESTS_ENVIRONMENT = \
 	HAZARDS_LIBRARY=$(abs_builddir)/test/.libs/shim_hazards_library.so; export HAZARDS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
 
-check_PROGRAMS += test/leaker test/stress.preload
+check_PROGRAMS += test/leaker test/stress.preload test/libgc_hidden.preload
+test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
+test_libgc_hidden_preload_LDADD = libgc.la
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
 EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc
 EXTRA_DIST += test/libgc_symbols.sh
-TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/models.sh
 
 check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
 test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
