@@ -22,6 +22,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/heap/large.c libgc/heap/large.h \
 	libgc/heap/layout.c libgc/heap/layout.h \
 	libgc/heap/metadata.c libgc/heap/metadata.h \
+	libgc/heap/notes.c libgc/heap/notes.h \
 	libgc/heap/object.c libgc/heap/object.h \
 	libgc/heap/pages.c libgc/heap/pages.h \
 	libgc/heap/shape.c libgc/heap/shape.h \

@@ -8,6 +8,9 @@
 #include "fork.h"
 
 #include "kernel_held.h"
+#include "leak/check.h"
+#include "leak/listener.h"
+#include "leak/record.h"
 #include "real.h"
 
 #include "cycle/cycle.h"
@@ -30,6 +33,11 @@ static void go_on(void) {
 static void begin_child(void) {
     cycle_after_fork(true);
     kernel_held_unlock();
+    if (record_is_on()) {
+        record_after_fork();
+        check_after_fork();
+        listener_after_fork();
+    }
 }
 
 /* glibc's own, which pthread_atfork calls with the handle of the library that called it, so that

@@ -14,6 +14,20 @@ libtithe_la_SOURCES = \
 	shim/fork.c shim/fork.h \
 	shim/introspection.c \
 	shim/kernel_held.c shim/kernel_held.h \
+	shim/leak/chains.c shim/leak/chains.h \
+	shim/leak/check.c shim/leak/check.h \
+	shim/leak/depot.c shim/leak/depot.h \
+	shim/leak/edges.c shim/leak/edges.h \
+	shim/leak/exit.c shim/leak/exit.h \
+	shim/leak/listener.c shim/leak/listener.h \
+	shim/leak/lost.c shim/leak/lost.h \
+	shim/leak/modules.c shim/leak/modules.h \
+	shim/leak/record.c shim/leak/record.h \
+	shim/leak/rules.c shim/leak/rules.h \
+	shim/leak/sanitizer.c \
+	shim/leak/sums.c shim/leak/sums.h \
+	shim/leak/unwind.c shim/leak/unwind.h \
+	shim/leak/writer.c shim/leak/writer.h \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/namespaces.c \
@@ -23,7 +37,7 @@ libtithe_la_SOURCES = \
 	shim/sandbox.c \
 	shim/signals.c shim/signals.h \
 	shim/sleep.c \
-	shim/start.c \
+	shim/start.c shim/start.h \
 	shim/transfer.c \
 	shim/threads.c shim/threads.h \
 	shim/unbroken.c shim/unbroken.h

@@ -5,6 +5,7 @@
  * strdup. Works from the first instruction of the process to the last. errno changes only on
  * failure.
  */
+#include "leak/record.h"
 #include "real.h"
 
 #include "alloc/alloc.h"
@@ -21,24 +22,37 @@ static void *or_no_memory(void *object) {
     return object;
 }
 
-TITHE_EXPORT void *malloc(size_t bytes) { return or_no_memory(alloc_fast(bytes)); }
+TITHE_EXPORT void *malloc(size_t bytes) {
+    if (record_may_be_on())
+        return or_no_memory(record_malloc(bytes));
+    return or_no_memory(alloc_fast(bytes));
+}
 
-TITHE_EXPORT void free(void *object) { free_fast(object); }
+TITHE_EXPORT void free(void *object) {
+    if (record_may_be_on())
+        record_free(object);
+    else
+        free_fast(object);
+}
 
 TITHE_EXPORT void *calloc(size_t count, size_t bytes) {
     size_t total;
     if (__builtin_mul_overflow(count, bytes, &total))
         return or_no_memory(NULL);
+    if (record_may_be_on())
+        return or_no_memory(record_calloc(total));
     return or_no_memory(alloc_cleared(total, OBJECT_SCANNED));
 }
 
 TITHE_EXPORT void *realloc(void *object, size_t bytes) {
     if (object == NULL)
-        return or_no_memory(alloc_fast(bytes));
+        return malloc(bytes);
     if (bytes == 0) {
-        free_fast(object);
+        free(object);
         return NULL;
     }
+    if (record_may_be_on())
+        return or_no_memory(record_realloc(object, bytes));
     return or_no_memory(alloc_resize(object, bytes));
 }
 
@@ -50,7 +64,13 @@ TITHE_EXPORT void *reallocarray(void *object, size_t count, size_t bytes) {
 }
 
 TITHE_EXPORT void cfree(void *object);
-TITHE_EXPORT void cfree(void *object) { free_fast(object); }
+TITHE_EXPORT void cfree(void *object) { free(object); }
+
+static void *aligned(size_t alignment, size_t bytes) {
+    if (record_may_be_on())
+        return record_aligned(alignment, bytes);
+    return alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+}
 
 /* glibc rounds an alignment that is no power of two up to one. */
 static size_t power_of_two(size_t alignment) {
@@ -64,7 +84,7 @@ TITHE_EXPORT void *memalign(size_t alignment, size_t bytes) {
         errno = EINVAL;
         return NULL;
     }
-    return or_no_memory(alloc_aligned(power_of_two(alignment), bytes, OBJECT_SCANNED));
+    return or_no_memory(aligned(power_of_two(alignment), bytes));
 }
 
 TITHE_EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
@@ -74,10 +94,10 @@ TITHE_EXPORT void *aligned_alloc(size_t alignment, size_t bytes) {
 TITHE_EXPORT int posix_memalign(void **object, size_t alignment, size_t bytes) {
     if (alignment < sizeof(void *) || (alignment & (alignment - 1)) != 0)
         return EINVAL;
-    void *aligned = alloc_aligned(power_of_two(alignment), bytes, OBJECT_SCANNED);
-    if (aligned == NULL)
+    void *found = aligned(power_of_two(alignment), bytes);
+    if (found == NULL)
         return ENOMEM;
-    *object = aligned;
+    *object = found;
     return 0;
 }
 

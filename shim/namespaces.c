@@ -4,6 +4,7 @@
  * So where it refuses, the workers end first. The next cycle makes new ones, and until then
  * whoever allocates goes on with this one.
  */
+#include "leak/listener.h"
 #include "real.h"
 
 #include "cycle/worker.h"
@@ -19,11 +20,12 @@
 /* A handler of the program's may not allocate while workers are waited for; a stop may come. */
 static bool dismiss_workers(void) {
     sigset_t all, before;
-    if (worker_count() == 0 || !thread_in_own_process())
+    if ((worker_count() == 0 && !listener_is_there()) || !thread_in_own_process())
         return false;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     worker_dismiss();
+    listener_dismiss();
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     return true;
 }

@@ -7,8 +7,13 @@
 #include "tithe.h"
 
 #include "fork.h"
+#include "leak/check.h"
+#include "leak/exit.h"
+#include "leak/listener.h"
+#include "leak/record.h"
 #include "real.h"
 #include "signals.h"
+#include "start.h"
 #include "threads.h"
 
 #include "cycle/cycle.h"
@@ -35,9 +40,17 @@ static bool says_summary(void) {
     return options.stats || (options.summary && options.summary == (size_t)tasks_process());
 }
 
+void start_read_options(void) {
+    static bool read;
+    if (!read)
+        options_read(secure_getenv("TITHE_OPTIONS"));
+    read = true;
+}
+
 __attribute__((constructor)) static void start(void) {
     real_find_all();
-    options_read(secure_getenv("TITHE_OPTIONS"));
+    start_read_options();
+    record_decide();
     if (options.log[0])
         log_to_file(options.log);
     else if (says_summary())
@@ -47,6 +60,11 @@ __attribute__((constructor)) static void start(void) {
     signals_start();
     fork_start();
     cycle_enable();
+    if (record_is_on()) {
+        check_start();
+        exit_start();
+        listener_start();
+    }
 }
 
 /* "12.3M": three figures are enough for people. */
@@ -76,10 +94,14 @@ static void say_summary(void) {
              totals.stop_longest / 1e6);
 }
 
-__attribute__((destructor)) static void finish(void) { say_summary(); }
+__attribute__((destructor)) static void finish(void) {
+    exit_by_destructor();
+    say_summary();
+}
 
 /* Programs that leave without running destructors, as some shells do, say their line, too. */
 TITHE_EXPORT void _exit(int status) {
+    exit_by_call();
     say_summary();
     for (;;)
         system_call(SYS_exit_group, status);

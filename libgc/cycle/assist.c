@@ -116,11 +116,14 @@ static void scan_stack_asked(struct thread *thread) {
 struct run {
     struct thread *thread;
     void (*function)(struct thread *thread);
+    uintptr_t live; /* the stack pointer to publish instead, or 0 */
 };
 
 /* The argument lies on the thread's own stack, so it is read before that is frozen. */
 static void run_frozen(void *context) {
     const struct run run = *(const struct run *)context;
+    if (run.live)
+        run.thread->stack_pointer = run.live;
     world_freeze(run.thread, NULL);
     run.function(run.thread);
     if (takes_stack(run.thread))
@@ -136,15 +139,20 @@ static uintptr_t free_top(const struct thread *thread) {
     return top - thread->altstack_low >= STACK_NEEDED ? top : 0;
 }
 
-bool assist_run_frozen(struct thread *thread, void (*function)(struct thread *thread)) {
-    struct run run = {thread, function};
+void assist_run_frozen_on(struct thread *thread, uintptr_t top, uintptr_t live,
+                          void (*function)(struct thread *thread)) {
+    struct run run = {thread, function, live};
     unsigned long all = ~0ul, before;
-    uintptr_t top = thread->altstack_low ? free_top(thread) : 0;
-    if (top == 0)
-        return false;
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
     altstack_call(top, run_frozen, &run, &thread->stack_pointer);
     system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof before);
+}
+
+bool assist_run_frozen(struct thread *thread, void (*function)(struct thread *thread)) {
+    uintptr_t top = thread->altstack_low ? free_top(thread) : 0;
+    if (top == 0)
+        return false;
+    assist_run_frozen_on(thread, top, 0, function);
     return true;
 }
 

@@ -14,6 +14,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct marker;
 struct thread;
@@ -28,6 +29,11 @@ bool assist_charge(struct thread *thread, size_t bytes);
 /* Runs function(thread) on the thread's alternate stack, frozen, all signals blocked. False when
  * the thread has none, or no room on it. */
 bool assist_run_frozen(struct thread *thread, void (*function)(struct thread *thread));
+
+/* The same on the stack that ends at top. Of its own stack only what lies at and above live counts
+ * as in use; 0 means all. */
+void assist_run_frozen_on(struct thread *thread, uintptr_t top, uintptr_t live,
+                          void (*function)(struct thread *thread));
 
 /* Marks until quota bytes are done or nothing is left to do; the thread is frozen. Returns how much
  * was done. Sets thread->param when it has found marking complete. */

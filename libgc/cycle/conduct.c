@@ -38,6 +38,7 @@ enum {
 };
 
 struct cycle_hooks cycle_hooks;
+struct cycle_watcher cycle_watcher;
 
 /* Calls a hook that is set. */
 #define TELL(hook, ...)                                                                            \
@@ -255,6 +256,8 @@ static bool mark_stopped(struct marker *marker) {
     if (current.concurrent)
         known &= rescan_plan_heap(true);
     TELL(push_roots, marker);
+    if (cycle_watcher.push_roots)
+        cycle_watcher.push_roots(marker);
     shaped_stop(marker);
     drain(marker, 0);
     current.stop_planned = clock_nanoseconds();
@@ -263,6 +266,8 @@ static bool mark_stopped(struct marker *marker) {
     drain_stopped(marker);
     if (known)
         TELL(marked, marker);
+    if (known && cycle_watcher.marked)
+        cycle_watcher.marked(marker);
     assist_count_marked(marker);
     return shaped_resume() && known;
 }

@@ -36,7 +36,8 @@ enum {
 
 static struct lock cycle_lock = LOCK_INITIALIZER;
 static volatile bool enabled;
-static volatile bool requested; /* somebody wants a worker to begin a cycle */
+static volatile bool requested;  /* somebody wants a worker to begin a cycle */
+static volatile unsigned wanted; /* the number of a cycle that somebody asked for; any thread */
 static bool program_conducts;
 
 void cycle_enable(void) {
@@ -93,6 +94,8 @@ static bool helper_mark(struct marker *marker) {
     return done > 0;
 }
 
+static bool is_wanted(void) { return AO_int_load(&wanted) > conduct_begun(); }
+
 static bool worker_turn(struct marker *marker) {
     if (worker_mark(marker))
         return true;
@@ -105,6 +108,10 @@ static bool worker_turn(struct marker *marker) {
     if (requested) {
         requested = false;
         begin(CYCLE_PACED);
+        return true;
+    }
+    if (is_wanted() && phase_now() == PHASE_OFF) {
+        begin(CYCLE_FORCED);
         return true;
     }
     return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
@@ -146,6 +153,11 @@ static void prepare(struct thread *thread) {
         worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
+static void prepare_whole(struct thread *thread) {
+    prepare(thread);
+    worker_start((struct worker_turns){worker_turn, helper_mark});
+}
+
 /* A cycle is due. A worker begins it, unless it keeps us waiting for too long. */
 static void request(void) {
     if (!is_possible())
@@ -161,15 +173,37 @@ static void request(void) {
         assist_run_frozen(thread_self, begin_paced);
 }
 
+static void begin_wanted(struct thread *thread) {
+    (void)thread;
+    begin(CYCLE_FORCED);
+}
+
+/* Somebody asked for a cycle: what workers may lack is made good, and if there are none, it begins.
+ */
+static void serve_request(void) {
+    if (!is_possible())
+        return;
+    assist_run_frozen(thread_self, prepare);
+    if (worker_count() == 0 || program_conducts)
+        assist_run_frozen(thread_self, begin_wanted);
+    else
+        queue_stir();
+}
+
 /* A thread gets its signal stack when a stop is near, so that programs which never get there keep
  * the signal stack they were born with, which is none. */
 static void prepare_for_stop(void) {
     struct thread *thread = thread_self;
-    if (thread->altstack_tried ||
-        (AO_load(&heap.live) < pace_trigger() / 2 && options.gc_every == 0))
+    bool near = AO_load(&heap.live) >= pace_trigger() / 2 || options.gc_every > 0 || is_wanted();
+    if (thread->altstack_tried || !near)
         return;
     thread->altstack_tried = true;
     thread_ensure_altstack();
+}
+
+static bool is_allowed(void) {
+    return (cycle_hooks.allowed == NULL || cycle_hooks.allowed()) &&
+           (cycle_watcher.allowed == NULL || cycle_watcher.allowed());
 }
 
 void cycle_poll(size_t bytes) {
@@ -177,7 +211,9 @@ void cycle_poll(size_t bytes) {
         return;
     prepare_for_stop();
     if (!AO_char_load(&heap.marking)) {
-        if (pace_due() && (cycle_hooks.allowed == NULL || cycle_hooks.allowed()))
+        if (__builtin_expect(is_wanted(), 0))
+            serve_request();
+        else if (pace_due() && is_allowed())
             request();
         return;
     }
@@ -235,6 +271,41 @@ static int never(void) { return 0; }
 
 bool cycle_collect(enum cycle_trigger trigger) {
     return (trigger != CYCLE_PACED || pace_due()) && cycle_collect_unless(never);
+}
+
+static void collect_frozen(struct thread *thread) {
+    prepare(thread);
+    while (conduct_ended() < thread->awaited && enabled)
+        help(thread);
+}
+
+bool cycle_collect_on(uintptr_t top, uintptr_t live) {
+    if (!is_possible())
+        return false;
+    unsigned number = conduct_begun() + 1;
+    thread_self->awaited = number;
+    assist_run_frozen_on(thread_self, top, live, collect_frozen);
+    if (conduct_ended() < number || conduct_was_cancelled(number))
+        return false;
+    sweep_finish();
+    return true;
+}
+
+unsigned cycle_request(void) {
+    unsigned number = conduct_begun() + 1;
+    AO_int_store(&wanted, number);
+    queue_stir();
+    return number;
+}
+
+bool cycle_has_ended(unsigned number) { return conduct_ended() >= number; }
+bool cycle_was_cancelled(unsigned number) { return conduct_was_cancelled(number); }
+
+void cycle_prepare(void) {
+    if (!is_possible())
+        return;
+    thread_ensure_altstack();
+    assist_run_frozen(thread_self, prepare_whole);
 }
 
 void cycle_start(void) {
@@ -321,6 +392,7 @@ void cycle_after_fork(bool child) {
     if (child) {
         thread_own_process();
         requested = false;
+        AO_int_store(&wanted, 0);
         worker_after_fork();
         credit_after_fork();
         conduct_after_fork();

@@ -15,6 +15,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct marker;
 
@@ -48,6 +49,19 @@ bool cycle_collect_unless(int (*stop)(void));
 /* Begins a cycle if none goes on, and leaves the rest of it to others. */
 void cycle_start(void);
 
+/* Collects as cycle_collect does, with the calling thread at work on the stack that ends at top, at
+ * least 128 KiB. Of its own stack only what lies at and above live counts; 0 means all. */
+bool cycle_collect_on(uintptr_t top, uintptr_t live);
+
+/* Asks for a whole cycle and returns its number at once; workers conduct it, or the next threads
+ * that allocate. Any thread, the collector's own too. The others tell what has become of it. */
+unsigned cycle_request(void);
+bool cycle_has_ended(unsigned number);
+bool cycle_was_cancelled(unsigned number);
+
+/* Opens files and makes workers now, so that a request needs no thread of the program's. */
+void cycle_prepare(void);
+
 /* Does a piece of the work of the cycle that goes on, if any. True while there is more. */
 bool cycle_help(void);
 
@@ -77,6 +91,16 @@ extern struct cycle_hooks cycle_hooks;
 
 /* Sets all of them, between two steps of a cycle. */
 void cycle_set_hooks(struct cycle_hooks hooks);
+
+/* Who looks on, beside the hooks and at the same points; each may be NULL. Set before there are
+ * cycles. */
+struct cycle_watcher {
+    bool (*allowed)(void); /* a cycle is due by the size of the heap */
+    void (*push_roots)(struct marker *marker);
+    void (*marked)(struct marker *marker); /* after the hook */
+};
+
+extern struct cycle_watcher cycle_watcher;
 
 /* From now on workers only mark and sweep: hooks and mark procedures may be the program's own code,
  * which wants a thread of the program. */

@@ -3,6 +3,7 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "heap/notes.h"
 #include "heap/object.h"
 #include "heap/pages.h"
 
@@ -74,6 +75,7 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
         descriptor_give(span);
         return NULL;
     }
+    notes_make(span, objects);
     return span;
 }
 
@@ -112,6 +114,7 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
 }
 
 void span_destroy(struct span *span, bool stale) {
+    notes_drop(span, span->object_count);
     AO_int_store_full(&span->object_count, 0);
     pages_give(span, stale);
     descriptor_give(span);

@@ -27,6 +27,8 @@
 
 enum span_list { SPAN_UNLISTED, SPAN_PARTIAL, SPAN_FULL };
 
+struct note;
+
 struct span {
     uintptr_t base;
     uint64_t reciprocal; /* ceil(2^40 / object_bytes), 0 for a large object */
@@ -49,6 +51,7 @@ struct span {
     unsigned tail_bytes;  /* room for states, and for shapes where the kind has them */
     unsigned epoch;       /* the set's when last swept */
     struct span *next, *previous;
+    struct note *notes; /* one an object, or NULL; see notes.h */
 
     unsigned char states[] __attribute__((aligned(8))); /* see object.h */
 };

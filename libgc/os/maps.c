@@ -178,14 +178,14 @@ static size_t visit_lines(char *buffer, size_t filled,
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context) {
     char buffer[READ_BYTES + LONGEST_LINE];
     size_t filled = 0;
-    long got = system_call(SYS_lseek, list.fd, 0, SEEK_SET);
-    if (got < 0)
-        return false;
+    long got, at = 0;
     swapped_out = residency == RESIDENCY_MINCORE && has_swapped_pages();
-    while ((got = system_call(SYS_read, list.fd, buffer + filled, READ_BYTES)) > 0 ||
+    while ((got = system_call(SYS_pread64, list.fd, buffer + filled, READ_BYTES, at)) > 0 ||
            got == -EINTR) {
-        if (got > 0)
+        if (got > 0) {
+            at += got;
             filled = visit_lines(buffer, filled + got, visit, context);
+        }
         if (filled > LONGEST_LINE)
             break;
     }

@@ -17,6 +17,7 @@ struct options options = {
     .dirty = "auto",
     .assist = "switch",
     .collect = true,
+    .depth = 32,
 };
 
 enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT, OPTION_CHOICE };
@@ -45,6 +46,12 @@ static const struct option table[] = {
     {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
+    {"leaks", OPTION_TEXT, options.leaks, 0, sizeof options.leaks, NULL},
+    {"depth", OPTION_SIZE, &options.depth, 1, 64, NULL},
+    {"sample", OPTION_SIZE, &options.sample, 0, (size_t)1 << 40, NULL},
+    {"check_signal", OPTION_SIZE, &options.check_signal, 0, 64, NULL},
+    {"check_every", OPTION_SIZE, &options.check_every, 0, 1 << 30, NULL},
+    {"check_at_term", OPTION_SWITCH, &options.check_at_term, 0, 0, NULL},
     {"log", OPTION_TEXT, options.log, 0, sizeof options.log, NULL},
 };
 

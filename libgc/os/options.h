@@ -24,11 +24,17 @@ struct options {
     bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
     bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
     size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
-    size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
-    char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
-    char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
-    bool collect;   /* collect: off never collects; free still works */
-    char log[256];  /* log: file the lines are appended to instead of standard error */
+    size_t limit;    /* limit: bytes of memory the process should stay below; 0 asks the system */
+    char dirty[8];   /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
+    char assist[8];  /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
+    bool collect;    /* collect: off never collects; free still works */
+    char leaks[256]; /* leaks: the directory check files are written to; hunts leaks */
+    size_t depth;    /* depth: how many frames of an allocation stack are kept */
+    size_t sample;   /* sample: mean bytes between blocks whose stack is taken; 0 for all */
+    size_t check_signal; /* check_signal: this signal asks for a check; 0 none */
+    size_t check_every;  /* check_every: seconds between checks; 0 none */
+    bool check_at_term;  /* check_at_term: SIGTERM, if it would kill, is an exit, too */
+    char log[256];       /* log: file the lines are appended to instead of standard error */
 };
 
 extern struct options options;

@@ -1,0 +1,103 @@
+/* Rows of notes and the walk over them; see notes.h. */
+#include "heap/notes.h"
+
+#include "heap/metadata.h"
+
+#include <string.h>
+
+enum { UNIT = 64, ROW_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
+
+struct free_row {
+    struct free_row *next;
+};
+
+static bool kept;                           /* written with all sets locked */
+static struct lock lock = LOCK_INITIALIZER; /* below the sets', one of which is held */
+static struct free_row *free_rows[ROW_BINS];
+
+static size_t row_bin(unsigned objects) {
+    return (objects * sizeof(struct note) + UNIT - 1) / UNIT;
+}
+
+void notes_make(struct span *span, unsigned objects) {
+    size_t bin = row_bin(objects);
+    span->notes = NULL;
+    if (!kept)
+        return;
+    lock_take(&lock);
+    struct free_row *row = bin < ROW_BINS ? free_rows[bin] : NULL;
+    if (row)
+        free_rows[bin] = row->next;
+    lock_give(&lock);
+    if (row == NULL)
+        row = metadata_take(bin * UNIT);
+    if (row)
+        memset(row, 0, bin * UNIT);
+    span->notes = (struct note *)row;
+}
+
+void notes_drop(struct span *span, unsigned objects) {
+    size_t bin = row_bin(objects);
+    struct free_row *row = (struct free_row *)span->notes;
+    span->notes = NULL;
+    if (row == NULL || bin >= ROW_BINS)
+        return;
+    lock_take(&lock);
+    row->next = free_rows[bin];
+    free_rows[bin] = row;
+    lock_give(&lock);
+}
+
+static size_t pages_in_use(void) { return AO_load(&heap.objects.committed) >> HEAP_PAGE_SHIFT; }
+
+static struct span *span_of_page(size_t page) {
+    return heap_span_of(heap.objects.start + (page << HEAP_PAGE_SHIFT));
+}
+
+void notes_start(void) {
+    const struct span *last = NULL;
+    if (!heap_start())
+        return;
+    span_sets_lock();
+    kept = true;
+    for (size_t page = 0; page < pages_in_use(); page++) {
+        struct span *span = span_of_page(page);
+        if (span && span != last && span->object_count > 0)
+            notes_make(span, span->object_count);
+        last = span;
+    }
+    span_sets_unlock();
+}
+
+typedef void note_visit(struct object object, struct note *note, void *context);
+
+static void visit_span(struct span *span, note_visit *visit, void *context) {
+    for (size_t i = 0; span->notes && i < span->object_count; i++)
+        visit((struct object){span, i}, &span->notes[i], context);
+}
+
+/* What a page belongs to may change until the lock is held. */
+void notes_each(note_visit *visit, void *context) {
+    const struct span *last = NULL;
+    for (size_t page = 0; page < pages_in_use(); page++) {
+        struct span *span = span_of_page(page);
+        if (span == NULL || span == last)
+            continue;
+        struct span_set *set = span_set_of(span);
+        lock_take(&set->lock);
+        if (span_of_page(page) == span && span_set_of(span) == set)
+            visit_span(span, visit, context);
+        lock_give(&set->lock);
+        last = span;
+    }
+}
+
+void notes_each_stopped(note_visit *visit, void *context) {
+    const struct span *last = NULL;
+    for (size_t page = 0; page < pages_in_use(); page++) {
+        struct span *span = span_of_page(page);
+        if (span && span != last)
+            visit_span(span, visit, context);
+        last = span;
+    }
+}

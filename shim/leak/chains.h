@@ -1,0 +1,22 @@
+/* Why blocks are still reachable: for the groups of live blocks that matter most, a chain of
+ * pointers from a root to one of their blocks.
+ *
+ * One breadth-first search from all root memory through all blocks, which remembers who led to
+ * whom, so that chains are short. The program runs meanwhile: a chain tells what was so at some
+ * moment during the search. Takes eight bytes for each block reached, for as long as the check
+ * lasts.
+ */
+#ifndef TITHE_SHIM_LEAK_CHAINS_H
+#define TITHE_SHIM_LEAK_CHAINS_H
+
+#include "leak/sums.h"
+
+/* Searches, if there is anything to search for. */
+void chains_find(const struct sums *sums);
+
+/* Adds the lines to the check file. */
+void chains_write(void);
+
+void chains_end(void);
+
+#endif

@@ -1,0 +1,333 @@
+/* From the request of a check to its file; see check.h. */
+#include "leak/check.h"
+
+#include "leak/chains.h"
+#include "leak/depot.h"
+#include "leak/lost.h"
+#include "leak/modules.h"
+#include "leak/record.h"
+#include "leak/sums.h"
+#include "leak/unwind.h"
+#include "leak/writer.h"
+
+#include "cycle/cycle.h"
+#include "mark/drain.h"
+#include "mark/scan.h"
+#include "os/clock.h"
+#include "os/limits.h"
+#include "os/log.h"
+#include "os/options.h"
+#include "os/syscall.h"
+#include "os/tasks.h"
+#include "os/vm.h"
+#include "thread/thread.h"
+
+#include <gc/gc.h>
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { STACK_BYTES = 256 << 10, NAP = 1000000, PATIENCE_SECONDS = 20 };
+
+static struct {
+    struct lock lock;
+    volatile bool listing;       /* the next mark's lost blocks are to be listed */
+    const uintptr_t *registers;  /* roots of a thread whose frames are passed over, or NULL */
+    volatile unsigned count;     /* checks made */
+    volatile unsigned forbidden; /* the program ends: no other check */
+    const char *suppressions;    /* the program's own, or NULL */
+    struct vm_region stack;
+} check = {.lock = LOCK_INITIALIZER};
+
+unsigned check_count(void) { return AO_int_load(&check.count); }
+
+/* Only programs with objects of libgc's have garbage of their own. */
+static bool cycle_is_allowed(void) { return GC_is_init_called(); }
+
+static void push_roots(struct marker *marker) {
+    for (int i = 0; check.registers && i < UNWIND_SAVED; i++)
+        scan_word(marker, check.registers[i]);
+}
+
+static bool is_white(struct object object) {
+    return object.span->kind == OBJECT_SCANNED && *object_state(object) == object_white();
+}
+
+static void spare_ignored(struct object object, struct note *note, void *marker) {
+    if (is_white(object) && (note->stack & NOTE_IGNORED))
+        scan_mark(marker, object);
+}
+
+static void list_lost(struct object object, struct note *note, void *context) {
+    (void)context;
+    if (is_white(object) && note->stack != NOTE_NOBODY && !record_is_inherited(note))
+        lost_add(object, note);
+}
+
+static void spare(struct object object, struct note *note, void *marker) {
+    (void)note;
+    if (is_white(object))
+        scan_mark(marker, object);
+}
+
+/* All lost blocks are listed before the first of them is kept, because that keeps others. */
+static void marked(struct marker *marker) {
+    if (record_has_ignored())
+        notes_each_stopped(spare_ignored, marker);
+    drain_stopped(marker);
+    if (check.listing)
+        notes_each_stopped(list_lost, NULL);
+    check.listing = false;
+    notes_each_stopped(spare, marker);
+    drain_stopped(marker);
+}
+
+/* A program brings its suppressions by defining this. */
+extern const char *__lsan_default_suppressions(void) __attribute__((weak, visibility("default")));
+
+void check_start(void) {
+    if (__lsan_default_suppressions)
+        check.suppressions = __lsan_default_suppressions();
+    cycle_watcher = (struct cycle_watcher){cycle_is_allowed, push_roots, marked};
+    writer_start(options.leaks);
+    cycle_prepare();
+}
+
+struct times {
+    long long begun, stopped_before;
+};
+
+static struct times times_now(void) {
+    return (struct times){clock_nanoseconds(), cycle_totals().stop_total};
+}
+
+static const char *trigger_name(enum check_trigger trigger) {
+    static const char *const names[] = {"exit", "signal", "timer", "request", "call"};
+    return names[trigger];
+}
+
+static void write_command(void) {
+    char text[4096];
+    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+    long length = fd < 0 ? 0 : system_call(SYS_read, fd, text, sizeof text - 1);
+    if (fd >= 0)
+        system_call(SYS_close, fd);
+    text[length > 0 ? length : 0] = 0;
+    writer_add("arguments");
+    for (long at = 0; at < length; at += strlen(text + at) + 1) {
+        writer_add(" ");
+        writer_add_text(text + at);
+    }
+    writer_add("\n");
+}
+
+static void write_program(void) {
+    char path[4096];
+    long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
+    path[length > 0 ? length : 0] = 0;
+    writer_add("tithe-check 1\nprogram ");
+    writer_add_text(path);
+    writer_add("\n");
+    write_command();
+    writer_add("process %d %ld\n", tasks_process(), system_call(SYS_getppid));
+}
+
+static void write_head(enum check_trigger trigger, const struct sums *sums,
+                       const struct times *times) {
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    write_program();
+    writer_add("number %u\ntrigger %s\n", check.count, trigger_name(trigger));
+    writer_add("time %lld\n", now.tv_sec * 1000ll + now.tv_nsec / 1000000);
+    writer_add("uptime %u\n", record_time());
+    writer_add("paused %lld\n", cycle_totals().stop_total - times->stopped_before);
+    writer_add("took %lld\n", clock_nanoseconds() - times->begun);
+    writer_add("heap %zu %zu\nsampled %zu\n", sums->blocks, sums->bytes, options.sample);
+    writer_add("roots threads %u modules %zu\n", thread_count(), modules_count());
+}
+
+static void write_modules(void) {
+    for (size_t i = 0; i < modules_count(); i++) {
+        const struct module *module = module_get(i);
+        writer_add("module %zu 0x%lx 0x%lx 0x%lx %u ", i, module->start, module->end, module->bias,
+                   module->from);
+        if (module->to == UINT32_MAX)
+            writer_add("- ");
+        else
+            writer_add("%u ", module->to);
+        for (unsigned k = 0; k < module->build_id_bytes; k++)
+            writer_add("%02x", module->build_id[k]);
+        writer_add(module->build_id_bytes ? " " : "- ");
+        writer_add_text(module->path);
+        writer_add("\n");
+    }
+}
+
+static void write_stacks(const struct sums *sums) {
+    for (unsigned number = 1; number < sums->stacks; number++) {
+        const struct stack *stack = depot_stack(number);
+        const struct sum *lost = &sums->lost[number];
+        if (stack == NULL || lost->blocks + lost->held_blocks + sums->live[number].blocks == 0)
+            continue;
+        writer_add("stack %u %u", number, stack->generation);
+        for (unsigned i = 0; i < stack->count; i++)
+            writer_add(" 0x%lx", stack->pcs[i]);
+        writer_add("\n");
+    }
+}
+
+static void write_lost(const struct sums *sums) {
+    for (unsigned number = 0; number < sums->stacks; number++) {
+        const struct sum *sum = &sums->lost[number];
+        if (sum->blocks == 0)
+            continue;
+        writer_add("lost %u %zu %zu %zu %zu %u %u 0x%lx ", number, sum->blocks, sum->bytes,
+                   sum->held_blocks, sum->held_bytes, sum->first, sum->last, sum->sample);
+        for (int i = 0; i < SUM_SIZES && sum->counts[i]; i++)
+            writer_add("%s%ux%u", i ? "," : "", sum->sizes[i], sum->counts[i]);
+        if (sum->other_sizes)
+            writer_add(",*x%zu", sum->other_sizes);
+        writer_add("\n");
+    }
+}
+
+static void write_live(const struct sums *sums) {
+    for (unsigned number = 0; number < sums->stacks; number++) {
+        const struct sum *sum = &sums->live[number];
+        if (sum->blocks)
+            writer_add("live %u %zu %zu %u %u %u 0x%lx\n", number, sum->blocks, sum->bytes,
+                       sum->first, sum->last, sums_growth(number)->grew, sum->sample);
+    }
+}
+
+static void write_suppressions(void) {
+    char line[512];
+    const char *text = check.suppressions;
+    for (size_t length; text && *text; text += length + (text[length] == '\n')) {
+        length = strcspn(text, "\n");
+        if (length == 0 || length >= sizeof line)
+            continue;
+        memcpy(line, text, length);
+        line[length] = 0;
+        writer_add("suppression ");
+        writer_add_text(line);
+        writer_add("\n");
+    }
+}
+
+static void write_warning(const char *text) {
+    writer_add("warning ");
+    writer_add_text(text);
+    writer_add("\n");
+}
+
+static bool write_check(enum check_trigger trigger, const struct sums *sums,
+                        const struct times *times) {
+    int error = ENOMEM;
+    if (!writer_begin())
+        return false;
+    if (trigger != CHECK_EXIT || check.count > 1)
+        chains_find(sums);
+    write_head(trigger, sums, times);
+    if (options.sample)
+        write_warning("only a sample of the blocks has a stack");
+    write_suppressions();
+    write_modules();
+    write_stacks(sums);
+    write_lost(sums);
+    write_live(sums);
+    chains_write();
+    chains_end();
+    writer_add("end\n");
+    if (writer_end(tasks_process(), check.count, &error))
+        return true;
+    log_line("the check cannot be written to %s: %s", options.leaks, strerror(error));
+    return false;
+}
+
+/* After the mark. Returns how many blocks are lost, -1 if nobody could be told. */
+static long finish(enum check_trigger trigger, const struct times *times) {
+    modules_notice_gone();
+    lost_settle();
+    struct sums *sums = sums_make();
+    long blocks = sums ? (long)lost_count() : -1;
+    AO_int_store(&check.count, check.count + 1);
+    if (sums) {
+        sums_note_growth(sums);
+        if (!write_check(trigger, sums, times))
+            blocks = -1;
+        sums_end();
+    }
+    return blocks;
+}
+
+static bool mark_in_program(const void *beyond, size_t beyond_bytes) {
+    struct unwind_caller caller;
+    uintptr_t live = 0;
+    if (check.stack.reserved == 0 && (!vm_region_reserve(&check.stack, STACK_BYTES) ||
+                                      !vm_region_commit(&check.stack, STACK_BYTES, 0)))
+        return false;
+    if (beyond && unwind_to_caller((uintptr_t)beyond, beyond_bytes, &caller)) {
+        live = caller.sp;
+        check.registers = caller.saved;
+    }
+    bool done = cycle_collect_on(check.stack.start + STACK_BYTES, live);
+    check.registers = NULL;
+    return done;
+}
+
+long check_in_program(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+    struct times times = times_now();
+    long blocks = -1;
+    if (!record_is_on() || thread_current() == &thread_left || !thread_in_own_process())
+        return -1;
+    lock_take(&check.lock);
+    if (!check.forbidden && lost_prepare()) {
+        check.forbidden = trigger == CHECK_EXIT;
+        check.listing = true;
+        if (mark_in_program(beyond, beyond_bytes))
+            blocks = finish(trigger, &times);
+        else
+            log_line("no leak check was possible: not all threads or roots could be seen");
+        check.listing = false;
+        lost_end();
+    }
+    lock_give(&check.lock);
+    return blocks;
+}
+
+static bool await_cycle(unsigned number) {
+    const struct timespec nap = {0, NAP};
+    long long until = clock_nanoseconds() + PATIENCE_SECONDS * 1000000000ll;
+    while (!cycle_has_ended(number) && clock_nanoseconds() < until)
+        system_call(SYS_nanosleep, &nap, 0);
+    return cycle_has_ended(number) && !cycle_was_cancelled(number);
+}
+
+long check_in_background(enum check_trigger trigger, unsigned *number) {
+    struct times times = times_now();
+    long blocks = -1;
+    lock_take(&check.lock);
+    if (!check.forbidden && lost_prepare()) {
+        check.listing = true;
+        if (await_cycle(cycle_request()))
+            blocks = finish(trigger, &times);
+        check.listing = false;
+        lost_end();
+    }
+    *number = check.count;
+    lock_give(&check.lock);
+    return blocks;
+}
+
+void check_after_fork(void) {
+    lock_reset(&check.lock);
+    check.listing = false;
+    check.count = 0;
+    check.forbidden = 0;
+    lost_end();
+    sums_end();
+    chains_end();
+}

@@ -1,0 +1,69 @@
+/* The same rules as mark/scan.h; see edges.h. Slower, and for one thread. */
+#include "leak/edges.h"
+
+#include "os/maps.h"
+#include "os/options.h"
+
+#include <stdint.h>
+#include <string.h>
+
+enum { DISTANCE = 4, CODE_BYTES = 8, COPY_BYTES = 16384 };
+
+typedef void edge_visit(struct object target, size_t offset, void *context);
+
+static void look_at(uintptr_t word, size_t offset, edge_visit *visit, void *context) {
+    struct object target;
+    if (options.mask)
+        word &= ((uintptr_t)1 << 48) - 1;
+    if (heap_contains(word) && object_find(word, &target))
+        visit(target, offset, context);
+}
+
+void edges_each(const void *start, size_t bytes, edge_visit *visit, void *context) {
+    for (size_t at = 0; at + CODE_BYTES <= bytes; at += options.unaligned ? 1 : DISTANCE) {
+        uintptr_t word;
+        memcpy(&word, (const char *)start + at, sizeof word);
+        look_at(word, at, visit, context);
+    }
+}
+
+/* A word that tells how far it is from the object's start to the start of another. */
+static void look_at_distance(uintptr_t base, uint64_t word, size_t offset, edge_visit *visit,
+                             void *context) {
+    uint32_t upper = word >> 32;
+    struct object target;
+    if ((upper == 0 || upper == UINT32_MAX) && (uint32_t)word != 0 && word % SIZES_GRANULE == 0 &&
+        heap_contains(base + word) && object_find(base + word, &target) &&
+        object_address(target) == base + word)
+        visit(target, offset, context);
+}
+
+struct part {
+    size_t offset;
+    edge_visit *visit;
+    void *context;
+};
+
+static void visit_in_part(struct object target, size_t offset, void *context) {
+    const struct part *part = context;
+    part->visit(target, part->offset + offset, part->context);
+}
+
+void edges_each_in(struct object object, edge_visit *visit, void *context) {
+    _Alignas(16) unsigned char copy[COPY_BYTES + CODE_BYTES];
+    uintptr_t base = object_address(object);
+    size_t bytes = object.span->object_bytes;
+    if (object.span->kind == OBJECT_ATOMIC)
+        return;
+    for (size_t from = 0; from < bytes; from += COPY_BYTES) {
+        size_t want = bytes - from < sizeof copy ? bytes - from : sizeof copy;
+        size_t got = maps_read(copy, base + from, want);
+        struct part part = {from, visit, context};
+        edges_each(copy, got, visit_in_part, &part);
+        for (size_t at = 0; at + CODE_BYTES <= got && at < COPY_BYTES; at += CODE_BYTES) {
+            uint64_t word;
+            memcpy(&word, copy + at, sizeof word);
+            look_at_distance(base, word, from + at, visit, context);
+        }
+    }
+}

@@ -1,0 +1,26 @@
+/* The listener: a thread of the collector's that waits for requests of a leak check.
+ *
+ * Requests come over a socket of the process, PROCESS.socket in the directory of the check files,
+ * from the same user or root; by a signal, and by the clock, where options ask for that. The thread
+ * has a table of files of its own, so that what it opens takes no number from the program.
+ */
+#ifndef TITHE_SHIM_LEAK_LISTENER_H
+#define TITHE_SHIM_LEAK_LISTENER_H
+
+#include <stdbool.h>
+
+/* By the constructor, after check_start. */
+void listener_start(void);
+
+/* By a thread of the program's that allocates: makes the listener if one is due. */
+void listener_wake_in_program(void);
+
+bool listener_is_there(void);
+
+/* Ends the thread and waits until the kernel has forgotten it; a new one is made later. */
+void listener_dismiss(void);
+
+/* In the child of a fork: there is none, and one is due if the child lives for a while. */
+void listener_after_fork(void);
+
+#endif

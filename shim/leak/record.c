@@ -1,0 +1,200 @@
+/* The way of an allocation while leaks are hunted; see record.h. */
+#include "leak/record.h"
+
+#include "leak/depot.h"
+#include "leak/listener.h"
+#include "leak/modules.h"
+#include "leak/unwind.h"
+#include "start.h"
+
+#include "alloc/alloc.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/options.h"
+
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CLEARED_BY_RESIZE = 64 << 10 };
+
+volatile unsigned char record_state = RECORD_UNDECIDED;
+
+static long long began;             /* milliseconds */
+static volatile unsigned forked_at; /* 0 in a process that is no fork */
+static volatile bool has_ignored;
+static __thread int ignoring __attribute__((tls_model("initial-exec")));
+static __thread long until_sample __attribute__((tls_model("initial-exec")));
+static __thread uint64_t random_state __attribute__((tls_model("initial-exec")));
+
+unsigned record_time(void) { return clock_coarse_milliseconds() - began + 1; }
+
+static bool begin(void) {
+    if (!modules_start() || !depot_start()) {
+        log_line("no memory for allocation stacks: leaks are not hunted");
+        return false;
+    }
+    began = clock_coarse_milliseconds();
+    notes_start();
+    return true;
+}
+
+/* Before libc has taken over the environment nothing can be decided. */
+void record_decide(void) {
+    if (record_state != RECORD_UNDECIDED || environ == NULL)
+        return;
+    start_read_options();
+    bool on = options.leaks[0] && options.collect && begin();
+    AO_char_store_full(&record_state, on ? RECORD_ON : RECORD_OFF);
+}
+
+/* Where the stack ends that an address lies in, as far as that is known. */
+static uintptr_t stack_limit(uintptr_t address) {
+    extern void *__libc_stack_end;
+    enum { MAIN_STACK_MOST = 256 << 20 };
+    const struct thread *thread = thread_self;
+    uintptr_t main_end = (uintptr_t)__libc_stack_end;
+    if (address >= thread->stack_low && address < thread->stack_high)
+        return thread->stack_high;
+    return main_end - address < MAIN_STACK_MOST ? main_end : 0;
+}
+
+static void learn_modules(const uintptr_t *pcs, size_t count) {
+    for (size_t i = 0; i < count; i++)
+        modules_learn(pcs[i]);
+}
+
+static unsigned take_stack(const void *frame) {
+    uintptr_t pcs[UNWIND_MOST];
+    const uintptr_t *words = frame;
+    struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
+    size_t most = options.depth < UNWIND_MOST ? options.depth : UNWIND_MOST;
+    size_t count = unwind_stack(start, stack_limit(start.sp), pcs, most);
+    unsigned known = depot_count(), number = depot_number(pcs, count, modules_generation());
+    if (number >= known)
+        learn_modules(pcs, count);
+    return number;
+}
+
+/* Roughly exponential with the mean wanted: minus the logarithm of a uniform number, whose broken
+ * part is taken as linear. */
+static long next_sample(void) {
+    uint64_t x = random_state ? random_state : (uintptr_t)&random_state ^ clock_nanoseconds();
+    x ^= x << 13;
+    x ^= x >> 7;
+    x ^= x << 17;
+    random_state = x;
+    unsigned zeros = __builtin_clzl(x | 1);
+    double part = (double)(x << zeros << 1) * 0x1p-64;
+    return (long)((zeros + 1 - part) * 0.693 * (double)options.sample) + 1;
+}
+
+static bool is_sampled(size_t bytes) {
+    if (options.sample == 0)
+        return true;
+    until_sample -= (long)bytes;
+    if (until_sample > 0)
+        return false;
+    until_sample = next_sample();
+    return true;
+}
+
+/* The number goes last: with it the block is the program's. */
+static void note(void *object, size_t bytes, const void *frame) {
+    struct object found;
+    struct note *note;
+    if (object == NULL || !object_find((uintptr_t)object, &found) ||
+        (note = note_of(found)) == NULL)
+        return;
+    unsigned stack = is_sampled(bytes) ? take_stack(frame) : 0;
+    note->time = record_time();
+    note->bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX;
+    note->link = 0;
+    stack = (stack + NOTE_FIRST_STACK) | (ignoring > 0 ? NOTE_IGNORED : 0);
+    AO_int_store_release(&note->stack, stack);
+    listener_wake_in_program();
+}
+
+/* The frame of the function that the program called, or of one beneath it. */
+#define NOTE(object, bytes)                                                                        \
+    do {                                                                                           \
+        if (!record_is_on())                                                                       \
+            record_decide();                                                                       \
+        if (record_is_on())                                                                        \
+            note(object, bytes, __builtin_frame_address(0));                                       \
+    } while (0)
+
+__attribute__((noinline)) void *record_malloc(size_t bytes) {
+    void *object = alloc_cleared(bytes, OBJECT_SCANNED);
+    NOTE(object, bytes);
+    return object;
+}
+
+__attribute__((noinline)) void *record_calloc(size_t bytes) {
+    void *object = alloc_cleared(bytes, OBJECT_SCANNED);
+    NOTE(object, bytes);
+    return object;
+}
+
+__attribute__((noinline)) void *record_aligned(size_t alignment, size_t bytes) {
+    void *object = alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+    NOTE(object, bytes);
+    return object;
+}
+
+static struct note *note_at(const void *object) {
+    struct object found;
+    return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
+}
+
+void record_free(void *object) {
+    struct note *note = object ? note_at(object) : NULL;
+    if (note)
+        AO_int_store(&note->stack, NOTE_NOBODY);
+    free_fast(object);
+}
+
+static void clear_rest(void *object, size_t before) {
+    size_t now = alloc_usable_bytes(object);
+    if (now > before && now <= CLEARED_BY_RESIZE)
+        memset((char *)object + before, 0, now - before);
+}
+
+__attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
+    struct note *old = note_at(object);
+    struct note kept = old ? *old : (struct note){0};
+    size_t before = alloc_usable_bytes(object);
+    if (old)
+        AO_int_store(&old->stack, NOTE_NOBODY);
+    void *resized = alloc_resize(object, bytes);
+    if (resized == NULL) {
+        if (old)
+            *old = kept;
+        return NULL;
+    }
+    clear_rest(resized, before);
+    NOTE(resized, bytes);
+    return resized;
+}
+
+void record_ignore_begin(void) {
+    ignoring++;
+    has_ignored = true;
+}
+
+void record_ignore_end(void) { ignoring--; }
+
+bool record_has_ignored(void) { return has_ignored; }
+
+bool record_ignore(const void *address) {
+    struct note *note = note_at(address);
+    if (note == NULL || note->stack == NOTE_NOBODY)
+        return false;
+    has_ignored = true;
+    AO_int_store(&note->stack, note->stack | NOTE_IGNORED);
+    return true;
+}
+
+void record_after_fork(void) { forked_at = record_time(); }
+
+bool record_is_inherited(const struct note *note) { return note->time <= forked_at; }

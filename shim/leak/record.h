@@ -1,0 +1,64 @@
+/* Recording: what leak hunting notes of each block when the program takes it, and clears when it is
+ * given back.
+ *
+ * The notes (heap/notes.h) hold the number of the allocation stack, the time, and the size asked
+ * for. It begins with the first allocation for which the environment can be read, before
+ * constructors; if no leaks are hunted, malloc pays for a test of one byte.
+ */
+#ifndef TITHE_SHIM_LEAK_RECORD_H
+#define TITHE_SHIM_LEAK_RECORD_H
+
+#include "heap/notes.h"
+
+#include <atomic_ops.h>
+#include <stdbool.h>
+#include <stddef.h>
+
+enum record_state { RECORD_OFF, RECORD_UNDECIDED, RECORD_ON };
+
+/* Written once, by the first thread. */
+extern volatile unsigned char record_state;
+
+/* Whether malloc and its kin must take the way through the functions below. */
+static inline bool record_may_be_on(void) {
+    return __builtin_expect(AO_char_load(&record_state) != RECORD_OFF, 0);
+}
+static inline bool record_is_on(void) { return AO_char_load(&record_state) == RECORD_ON; }
+
+/* What note.stack holds: 0 for what is no block of the program's, else a stack's number plus these.
+ */
+enum { NOTE_NOBODY = 0, NOTE_FIRST_STACK = 1, NOTE_IGNORED = 1u << 31 };
+
+static inline unsigned note_stack(const struct note *note) {
+    return (note->stack & ~NOTE_IGNORED) - NOTE_FIRST_STACK;
+}
+
+/* Takes the options into account; called by the constructor in case that nothing was allocated. */
+void record_decide(void);
+
+/* Malloc's family with notes. Not cleared blocks are cleared as well, so that nothing dead in them
+ * hides a leak. NULL when out of memory. */
+void *record_malloc(size_t bytes);
+void *record_calloc(size_t bytes);
+void *record_aligned(size_t alignment, size_t bytes);
+void *record_realloc(void *object, size_t bytes);
+void record_free(void *object);
+
+/* Milliseconds since recording began. */
+unsigned record_time(void);
+
+/* In this thread, blocks are ignored as long as it was begun more often than ended. */
+void record_ignore_begin(void);
+void record_ignore_end(void);
+
+/* True once some block is to be ignored. */
+bool record_has_ignored(void);
+
+/* Has a block that the address lies in ignored, and what it leads to. False when it is in none. */
+bool record_ignore(const void *address);
+
+/* In the child of a fork: blocks of the parent's are nobody's leak here. */
+void record_after_fork(void);
+bool record_is_inherited(const struct note *note);
+
+#endif

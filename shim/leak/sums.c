@@ -1,0 +1,119 @@
+/* One pass over the list of lost blocks and one over all notes; see sums.h. */
+#include "leak/sums.h"
+
+#include "leak/depot.h"
+#include "leak/lost.h"
+#include "leak/record.h"
+
+#include "heap/notes.h"
+#include "os/vm.h"
+
+static struct vm_region region, growth_region;
+static struct sums sums;
+static bool has_growth; /* a check was made before */
+
+static size_t bytes_of(struct object object, const struct note *note) {
+    return note->bytes == UINT32_MAX ? object.span->object_bytes : note->bytes;
+}
+
+static void add_size(struct sum *sum, unsigned bytes) {
+    for (int i = 0; i < SUM_SIZES; i++) {
+        if (sum->counts[i] == 0)
+            sum->sizes[i] = bytes;
+        if (sum->sizes[i] == bytes) {
+            sum->counts[i]++;
+            return;
+        }
+    }
+    sum->other_sizes++;
+}
+
+static void add_block(struct sum *sum, struct object object, const struct note *note) {
+    if (sum->blocks == 0 || note->time < sum->first)
+        sum->first = note->time;
+    if (note->time > sum->last)
+        sum->last = note->time;
+    if (sum->blocks++ == 0)
+        sum->sample = object_address(object);
+    sum->bytes += bytes_of(object, note);
+}
+
+/* NULL when the block has been freed and taken by somebody since, as hidden pointers allow. */
+static const struct note *lost_note(const struct lost *lost, struct object *object) {
+    if (!object_find(lost->address, object))
+        return NULL;
+    const struct note *note = note_of(*object);
+    return note && lost_contains(lost->address, note) && note->stack != NOTE_NOBODY &&
+                   note_stack(note) < sums.stacks
+               ? note
+               : NULL;
+}
+
+static void sum_lost(void) {
+    for (size_t i = 0; i < lost_count(); i++) {
+        const struct lost *lost = lost_get(i);
+        struct object object, owner;
+        const struct note *note = lost_note(lost, &object);
+        const struct note *owner_note = lost_note(lost_get(lost->owner - 1), &owner);
+        if (note == NULL || owner_note == NULL)
+            continue;
+        struct sum *sum = &sums.lost[note_stack(owner_note)];
+        if (lost->owner == i + 1) {
+            add_block(sum, object, note);
+            add_size(sum, note->bytes);
+        } else {
+            sum->held_blocks++;
+            sum->held_bytes += bytes_of(object, note);
+        }
+        sums.blocks++;
+        sums.bytes += bytes_of(object, note);
+    }
+}
+
+static void add_live(struct object object, struct note *note, void *context) {
+    (void)context;
+    if (note->stack == NOTE_NOBODY || note_stack(note) >= sums.stacks ||
+        lost_contains(object_address(object), note))
+        return;
+    add_block(&sums.live[note_stack(note)], object, note);
+    sums.blocks++;
+    sums.bytes += bytes_of(object, note);
+}
+
+struct sums *sums_make(void) {
+    unsigned stacks = depot_count();
+    size_t bytes = 2 * stacks * sizeof(struct sum);
+    if (!vm_region_reserve(&region, bytes) || !vm_region_commit(&region, bytes, 0))
+        return NULL;
+    sums = (struct sums){.lost = (struct sum *)region.start, .stacks = stacks};
+    sums.live = sums.lost + stacks;
+    sum_lost();
+    notes_each(add_live, NULL);
+    return &sums;
+}
+
+void sums_end(void) { vm_region_end(&region); }
+
+static struct growth *growth_of(unsigned stack) {
+    enum { MOST_STACKS = 1 << 22 };
+    size_t bytes = MOST_STACKS * sizeof(struct growth),
+           needed = (stack + 1) * sizeof(struct growth);
+    static struct growth none;
+    if (growth_region.reserved == 0)
+        vm_region_reserve(&growth_region, bytes);
+    if (!vm_region_commit(&growth_region, needed, 1 << 16))
+        return &none;
+    return (struct growth *)growth_region.start + stack;
+}
+
+const struct growth *sums_growth(unsigned stack) { return growth_of(stack); }
+
+void sums_note_growth(struct sums *sums) {
+    for (unsigned stack = 0; stack < sums->stacks; stack++) {
+        struct growth *growth = growth_of(stack);
+        bool grew = has_growth && sums->live[stack].bytes > growth->bytes;
+        growth->grew = grew ? growth->grew + 1 : 0;
+        growth->bytes = sums->live[stack].bytes;
+    }
+    has_growth = true;
+}
