@@ -119,6 +119,7 @@ static void scan_run(uintptr_t start, uintptr_t end, void *context) {
     }
 }
 
+/* The main thread's is known by what the kernel calls it. */
 static const struct thread *thread_with_stack(uintptr_t address) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
         if (address - thread->stack_low < thread->stack_high - thread->stack_low)

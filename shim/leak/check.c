@@ -12,6 +12,7 @@
 
 #include "cycle/cycle.h"
 #include "mark/drain.h"
+#include "mark/roots.h"
 #include "mark/scan.h"
 #include "os/clock.h"
 #include "os/limits.h"
@@ -263,11 +264,24 @@ static long finish(enum check_trigger trigger, const struct times *times) {
     return blocks;
 }
 
+/* No root: the work of the mark leaves addresses of pages in it. */
+static bool make_stack(void) {
+    if (check.stack.reserved > 0)
+        return true;
+    if (!vm_region_reserve(&check.stack, STACK_BYTES))
+        return false;
+    if (!vm_region_commit(&check.stack, STACK_BYTES, 0) ||
+        !roots_exclude(check.stack.start, check.stack.start + STACK_BYTES)) {
+        vm_region_end(&check.stack);
+        return false;
+    }
+    return true;
+}
+
 static bool mark_in_program(const void *beyond, size_t beyond_bytes) {
     struct unwind_caller caller;
     uintptr_t live = 0;
-    if (check.stack.reserved == 0 && (!vm_region_reserve(&check.stack, STACK_BYTES) ||
-                                      !vm_region_commit(&check.stack, STACK_BYTES, 0)))
+    if (!make_stack())
         return false;
     if (beyond && unwind_to_caller((uintptr_t)beyond, beyond_bytes, &caller)) {
         live = caller.sp;

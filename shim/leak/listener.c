@@ -233,9 +233,7 @@ void listener_wake_in_program(void) {
     }
 }
 
-bool listener_is_there(void) {
-    return listener.thread && listener.process == tasks_process();
-}
+bool listener_is_there(void) { return listener.thread && listener.process == tasks_process(); }
 
 void listener_dismiss(void) {
     struct sockaddr_un address = {0};
