@@ -32,6 +32,8 @@ static struct {
     unsigned groups[MOST_CHAINS]; /* stacks whose live blocks are to be explained */
     size_t group_count;
     const struct sums *sums;
+    struct vm_region first_region;
+    unsigned *first; /* by stack: the first entry of a block of it, plus one */
 } search;
 
 static uint64_t *entry(size_t number) { return (uint64_t *)search.region.start + number; }
@@ -56,6 +58,13 @@ static bool is_reached(uintptr_t address, const struct note *note) {
            entry_address(link - 1) == address;
 }
 
+/* The first block of a stack that is reached is the one with the shortest chain. */
+static void note_first(const struct note *note, size_t number) {
+    unsigned stack = note->stack == NOTE_NOBODY ? UINT32_MAX : note_stack(note);
+    if (stack < search.sums->stacks && search.first[stack] == 0)
+        search.first[stack] = number;
+}
+
 /* Lost blocks are left alone: their link is the list's. */
 static bool reach(struct object target, size_t parent) {
     struct note *note = note_of(target);
@@ -67,6 +76,7 @@ static bool reach(struct object target, size_t parent) {
     if (!add(granule << PARENT_BITS | parent))
         return false;
     AO_int_store(&note->link, search.count);
+    note_first(note, search.count);
     return true;
 }
 
@@ -186,9 +196,12 @@ static bool make_room(void) {
         room = parent_mask;
     search.count = 0;
     search.room = 0;
-    if (!vm_region_reserve(&search.region, room * sizeof(uint64_t)) ||
-        !vm_region_commit(&search.region, room * sizeof(uint64_t), 0))
+    size_t bytes = room * sizeof(uint64_t), first = search.sums->stacks * sizeof(unsigned);
+    if (!vm_region_reserve(&search.region, bytes) || !vm_region_commit(&search.region, bytes, 0) ||
+        !vm_region_reserve(&search.first_region, first) ||
+        !vm_region_commit(&search.first_region, first, 0))
         return false;
+    search.first = (unsigned *)search.first_region.start;
     search.room = room;
     return true;
 }
@@ -265,16 +278,14 @@ static void write_chain(unsigned stack, size_t last) {
 
 void chains_write(void) {
     for (size_t i = 0; i < search.group_count && search.room > 0; i++) {
-        uintptr_t sample = search.sums->live[search.groups[i]].sample;
-        struct object object;
-        if (!object_find(sample, &object) || note_of(object) == NULL ||
-            !is_reached(sample, note_of(object)))
-            continue;
-        write_chain(search.groups[i], note_of(object)->link - 1);
+        unsigned stack = search.groups[i];
+        if (search.first[stack])
+            write_chain(stack, search.first[stack] - 1);
     }
 }
 
 void chains_end(void) {
     vm_region_end(&search.region);
+    vm_region_end(&search.first_region);
     search.count = search.room = 0;
 }

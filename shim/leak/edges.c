@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { DISTANCE = 4, CODE_BYTES = 8, COPY_BYTES = 16384 };
+enum { DISTANCE = 4, WORD_BYTES = 8, COPY_BYTES = 16384 };
 
 typedef void edge_visit(struct object target, size_t offset, void *context);
 
@@ -20,7 +20,7 @@ static void look_at(uintptr_t word, size_t offset, edge_visit *visit, void *cont
 }
 
 void edges_each(const void *start, size_t bytes, edge_visit *visit, void *context) {
-    for (size_t at = 0; at + CODE_BYTES <= bytes; at += options.unaligned ? 1 : DISTANCE) {
+    for (size_t at = 0; at + WORD_BYTES <= bytes; at += options.unaligned ? 1 : DISTANCE) {
         uintptr_t word;
         memcpy(&word, (const char *)start + at, sizeof word);
         look_at(word, at, visit, context);
@@ -38,6 +38,15 @@ static void look_at_distance(uintptr_t base, uint64_t word, size_t offset, edge_
         visit(target, offset, context);
 }
 
+static void each_distance(uintptr_t base, const unsigned char *words, size_t offset, size_t bytes,
+                          edge_visit *visit, void *context) {
+    for (size_t at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) {
+        uint64_t word;
+        memcpy(&word, words + at, sizeof word);
+        look_at_distance(base, word, offset + at, visit, context);
+    }
+}
+
 struct part {
     size_t offset;
     edge_visit *visit;
@@ -49,21 +58,28 @@ static void visit_in_part(struct object target, size_t offset, void *context) {
     part->visit(target, part->offset + offset, part->context);
 }
 
-void edges_each_in(struct object object, edge_visit *visit, void *context) {
-    _Alignas(16) unsigned char copy[COPY_BYTES + CODE_BYTES];
-    uintptr_t base = object_address(object);
-    size_t bytes = object.span->object_bytes;
-    if (object.span->kind == OBJECT_ATOMIC)
-        return;
+/* Of an object that the program may have closed to reading. */
+static void each_in_copy(uintptr_t base, size_t bytes, edge_visit *visit, void *context) {
+    _Alignas(16) unsigned char copy[COPY_BYTES + WORD_BYTES];
     for (size_t from = 0; from < bytes; from += COPY_BYTES) {
         size_t want = bytes - from < sizeof copy ? bytes - from : sizeof copy;
         size_t got = maps_read(copy, base + from, want);
         struct part part = {from, visit, context};
         edges_each(copy, got, visit_in_part, &part);
-        for (size_t at = 0; at + CODE_BYTES <= got && at < COPY_BYTES; at += CODE_BYTES) {
-            uint64_t word;
-            memcpy(&word, copy + at, sizeof word);
-            look_at_distance(base, word, from + at, visit, context);
-        }
+        each_distance(base, copy, from, got < COPY_BYTES ? got : COPY_BYTES, visit, context);
     }
+}
+
+void edges_each_in(struct object object, edge_visit *visit, void *context) {
+    uintptr_t base = object_address(object);
+    size_t bytes = object.span->object_bytes;
+    if (object.span->kind == OBJECT_ATOMIC || !heap_contains(base) ||
+        !heap_contains(base + bytes - 1))
+        return;
+    if (object.span->closed || span_is_large(object.span)) {
+        each_in_copy(base, bytes, visit, context);
+        return;
+    }
+    edges_each((const void *)base, bytes, visit, context);
+    each_distance(base, (const unsigned char *)base, 0, bytes, visit, context);
 }

@@ -11,7 +11,7 @@
 void edges_each(const void *start, size_t bytes,
                 void (*visit)(struct object target, size_t offset, void *context), void *context);
 
-/* The same for an object, in which distances to other objects count, too. Copies what it reads. */
+/* The same for an object, in which distances to other objects count, too. */
 void edges_each_in(struct object object,
                    void (*visit)(struct object target, size_t offset, void *context),
                    void *context);
