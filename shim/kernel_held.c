@@ -12,7 +12,9 @@
 
 #include "alloc/alloc.h"
 #include "os/park.h"
+#include "os/syscall.h"
 
+#include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
 #include <signal.h>
@@ -106,6 +108,15 @@ void kernel_held_drop(enum holder holder, uint64_t first) {
     lock_take(&lock);
     for (size_t i = 0; i < room; i++)
         if (entries[i].holder == holder && entries[i].first == first)
+            entries[i].word = 0;
+    lock_give(&lock);
+}
+
+void kernel_held_drop_closed(void) {
+    lock_take(&lock);
+    for (size_t i = 0; i < room; i++)
+        if (entries[i].holder == HELD_BY_EPOLL && entries[i].word &&
+            system_call(SYS_fcntl, entries[i].first, F_GETFD) < 0)
             entries[i].word = 0;
     lock_give(&lock);
 }

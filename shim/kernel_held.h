@@ -15,6 +15,9 @@ uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, ui
 void kernel_held_drop(enum holder holder, uint64_t first);
 
 /* Around a fork, outside the collector's own locks. */
+/* Drops what epoll descriptors held that are closed by now; by a thread of the program's. */
+void kernel_held_drop_closed(void);
+
 void kernel_held_lock(void);
 void kernel_held_unlock(void);
 

@@ -43,6 +43,24 @@ libtithe_la_SOURCES = \
 	shim/unbroken.c shim/unbroken.h
 
 bin_PROGRAMS += tithe
-tithe_SOURCES = shim/tithe.c
-tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"'
+tithe_SOURCES = shim/tithe.c \
+	shim/leaks.c shim/leaks.h \
+	shim/program.c shim/program.h \
+	shim/report/chain.c shim/report/chain.h \
+	shim/report/check_file.c shim/report/check_file.h \
+	shim/report/command.c \
+	shim/report/folded.c \
+	shim/report/groups.c shim/report/groups.h \
+	shim/report/html.c \
+	shim/report/json.c \
+	shim/report/options.c \
+	shim/report/pprof.c \
+	shim/report/render.h \
+	shim/report/report.c shim/report/report.h \
+	shim/report/suppressions.c shim/report/suppressions.h \
+	shim/report/symbols.c shim/report/symbols.h \
+	shim/report/text.c
+tithe_LDADD = -ldw -lelf -liberty -lz
+tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"' \
+	-DPAGE_DIRECTORY='"$(pkgdatadir)"' -DPAGE_SOURCE='"$(abs_srcdir)/shim/report/page"'
 EXTRA_DIST += shim/README.md

@@ -3,26 +3,16 @@
  * It only prepares the environment and executes the program, which keeps this process's id. What
  * the dynamic linker would silently not preload into is refused with a reason.
  */
-#include <elf.h>
+#include "leaks.h"
+#include "program.h"
+#include "report/report.h"
+
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
-#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <sys/xattr.h>
 #include <unistd.h>
-
-enum { EXIT_REFUSED = 125, EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127, SCRIPT_DEPTH = 4 };
-
-#if defined(__x86_64__)
-enum { OWN_MACHINE = EM_X86_64 };
-#else
-enum { OWN_MACHINE = EM_AARCH64 };
-#endif
 
 static const char usage[] =
     "usage: tithe run [options] PROGRAM [ARGUMENT...]\n"
@@ -31,133 +21,10 @@ static const char usage[] =
     "  -s, --stats           print a line for every collection, too\n"
     "  -o, --option KEY=VAL  set an option (see TITHE_OPTIONS in doc/options.md); repeatable\n"
     "  -h, --help            print this\n"
-    "      --version         print the version\n";
-
-static void refuse(int status, const char *format, ...) {
-    va_list arguments;
-    va_start(arguments, format);
-    fputs("tithe: ", stderr);
-    vfprintf(stderr, format, arguments);
-    fputc('\n', stderr);
-    va_end(arguments);
-    exit(status);
-}
-
-/* The file that executing the name would run, as execvp finds it. */
-static void find_program(const char *name, char path[PATH_MAX]) {
-    const char *directories = getenv("PATH");
-    if (directories == NULL)
-        directories = "/usr/bin:/bin";
-    if (strchr(name, '/')) {
-        snprintf(path, PATH_MAX, "%s", name);
-        if (access(path, F_OK) != 0)
-            refuse(EXIT_NOT_FOUND, "%s: %s", name, strerror(errno));
-        return;
-    }
-    for (const char *at = directories; at; at = strchr(at, ':') ? strchr(at, ':') + 1 : NULL) {
-        int length = strcspn(at, ":");
-        struct stat status;
-        snprintf(path, PATH_MAX, "%.*s/%s", length ? length : 1, length ? at : ".", name);
-        if (stat(path, &status) == 0 && S_ISREG(status.st_mode) && access(path, X_OK) == 0)
-            return;
-    }
-    refuse(EXIT_NOT_FOUND, "%s: command not found", name);
-}
-
-static void refuse_privileged(const char *path) {
-    struct stat status;
-    if (stat(path, &status) != 0)
-        refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
-    bool changes_user = (status.st_mode & S_ISUID) && status.st_uid != geteuid();
-    bool changes_group =
-        (status.st_mode & S_ISGID) && (status.st_mode & S_IXGRP) && status.st_gid != getegid();
-    bool has_capabilities = geteuid() != 0 && getxattr(path, "security.capability", NULL, 0) > 0;
-    if (changes_user || changes_group || has_capabilities)
-        refuse(EXIT_REFUSED,
-               "%s is set-user-ID, set-group-ID or has capabilities: the dynamic linker "
-               "ignores preloads for it",
-               path);
-}
-
-static bool has_interpreter(int fd, const Elf64_Ehdr *header) {
-    for (int i = 0; i < header->e_phnum; i++) {
-        Elf64_Phdr segment;
-        off_t at = header->e_phoff + (off_t)i * header->e_phentsize;
-        if (pread(fd, &segment, sizeof segment, at) == sizeof segment &&
-            segment.p_type == PT_INTERP)
-            return true;
-    }
-    return false;
-}
-
-static void refuse_binary(const char *path, int fd) {
-    Elf64_Ehdr header;
-    if (pread(fd, &header, sizeof header, 0) != sizeof header)
-        return;
-    if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE)
-        refuse(EXIT_REFUSED, "%s is built for another architecture than tithe", path);
-    if (!has_interpreter(fd, &header))
-        refuse(EXIT_REFUSED, "%s is statically linked: there is no dynamic linker to preload tithe",
-               path);
-}
-
-/* The interpreter a script names, in text. False when this is no script. */
-static bool script_interpreter(int fd, char text[PATH_MAX]) {
-    char line[PATH_MAX] = "";
-    ssize_t length = pread(fd, line, sizeof line - 1, 0);
-    if (length < 2 || line[0] != '#' || line[1] != '!')
-        return false;
-    const char *start = line + 2 + strspn(line + 2, " \t");
-    snprintf(text, PATH_MAX, "%.*s", (int)strcspn(start, " \t\r\n"), start);
-    return true;
-}
-
-static void refuse_unservable(const char *path, int depth) {
-    unsigned char magic[SELFMAG] = {0};
-    char interpreter[PATH_MAX];
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    if (fd < 0) {
-        if (errno == EACCES)
-            return;
-        refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
-    }
-    refuse_privileged(path);
-    if (pread(fd, magic, sizeof magic, 0) == sizeof magic && memcmp(magic, ELFMAG, SELFMAG) == 0)
-        refuse_binary(path, fd);
-    else if (depth > 0 && script_interpreter(fd, interpreter))
-        refuse_unservable(interpreter, depth - 1);
-    close(fd);
-}
-
-/* Where the library is: named by the environment, beside an uninstalled command, or installed. */
-static void find_library(char path[PATH_MAX]) {
-    const char *named = getenv("TITHE_LIBRARY");
-    char own[PATH_MAX] = "";
-    if (named) {
-        if (realpath(named, path) == NULL)
-            refuse(EXIT_REFUSED, "TITHE_LIBRARY=%s: %s", named, strerror(errno));
-        return;
-    }
-    if (readlink("/proc/self/exe", own, sizeof own - 1) > 0 && strrchr(own, '/')) {
-        *strrchr(own, '/') = 0;
-        if (snprintf(path, PATH_MAX, "%s/.libs/libtithe.so", own) < PATH_MAX &&
-            access(path, R_OK) == 0)
-            return;
-    }
-    snprintf(path, PATH_MAX, "%s/libtithe.so", LIBRARY_DIRECTORY);
-    if (access(path, R_OK) != 0)
-        refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
-}
-
-/* Puts text in front of an environment variable that is a list. */
-static void prepend(const char *variable, const char *text) {
-    const char *old = getenv(variable);
-    char *joined;
-    if (asprintf(&joined, "%s%s%s", text, old && *old ? ":" : "", old ? old : "") < 0 ||
-        setenv(variable, joined, 1) != 0)
-        refuse(EXIT_REFUSED, "out of memory");
-    free(joined);
-}
+    "      --version         print the version\n"
+    "\n"
+    "tithe leaks [options] PROGRAM [ARGUMENT...] reports what PROGRAM loses; see tithe leaks "
+    "--help.\n";
 
 static const char *option_value(char **arguments, int *at) {
     if (arguments[*at + 1] == NULL)
@@ -170,7 +37,7 @@ static bool is_option(const char *argument, const char *brief, const char *full)
 }
 
 static int run(char **arguments) {
-    char path[PATH_MAX], library[PATH_MAX], summary[32];
+    char path[PATH_MAX], summary[32];
     bool quiet = false;
     int at = 0;
     for (; arguments[at] && arguments[at][0] == '-'; at++) {
@@ -180,21 +47,19 @@ static int run(char **arguments) {
         } else if (is_option(arguments[at], "-q", "--quiet"))
             quiet = true;
         else if (is_option(arguments[at], "-s", "--stats"))
-            prepend("TITHE_OPTIONS", "stats=1");
+            program_prepend("TITHE_OPTIONS", "stats=1");
         else if (is_option(arguments[at], "-o", "--option"))
-            prepend("TITHE_OPTIONS", option_value(arguments, &at));
+            program_prepend("TITHE_OPTIONS", option_value(arguments, &at));
         else
             refuse(EXIT_REFUSED, "unknown option %s; see tithe --help", arguments[at]);
     }
     if (arguments[at] == NULL)
         refuse(EXIT_REFUSED, "no program given; see tithe --help");
-    find_program(arguments[at], path);
-    refuse_unservable(path, SCRIPT_DEPTH);
-    find_library(library);
-    prepend("LD_PRELOAD", library);
+    program_find(arguments[at], path);
+    program_preload();
     if (!quiet) {
         snprintf(summary, sizeof summary, "summary=%d", (int)getpid());
-        prepend("TITHE_OPTIONS", summary);
+        program_prepend("TITHE_OPTIONS", summary);
     }
     execv(path, arguments + at);
     refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
@@ -204,6 +69,10 @@ static int run(char **arguments) {
 int main(int count, char **arguments) {
     if (count >= 2 && strcmp(arguments[1], "run") == 0)
         return run(arguments + 2);
+    if (count >= 2 && strcmp(arguments[1], "leaks") == 0)
+        return leaks_command(arguments + 2);
+    if (count >= 2 && strcmp(arguments[1], "report") == 0)
+        return report_command(arguments + 2);
     if (count >= 2 && strcmp(arguments[1], "--version") == 0)
         return puts("tithe " TITHE_VERSION) < 0;
     if (count >= 2 && is_option(arguments[1], "-h", "--help"))

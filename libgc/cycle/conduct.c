@@ -23,6 +23,7 @@
 #include "os/log.h"
 #include "os/maps.h"
 #include "os/syscall.h"
+#include "os/tasks.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -366,5 +367,6 @@ void conduct_after_fork(void) {
         forget_mark();
     AO_int_store(&ended, AO_int_load(&begun));
     maps_after_fork();
+    tasks_after_fork();
     dirty_after_fork();
 }

@@ -23,6 +23,7 @@
 #include "os/maps.h"
 #include "os/options.h"
 #include "os/syscall.h"
+#include "os/tasks.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -144,6 +145,7 @@ static void prepare(struct thread *thread) {
     if (phase_now() == PHASE_OFF) {
         maps_open();
         dirty_open();
+        tasks_open();
     }
     lock_give(&cycle_lock);
     limits_memory();

@@ -1,6 +1,7 @@
 /* Threads from /proc/self/task; see tasks.h. */
 #include "os/tasks.h"
 
+#include "os/descriptor.h"
 #include "os/syscall.h"
 
 #include <dirent.h>
@@ -10,16 +11,39 @@
 #include <string.h>
 #include <sys/stat.h>
 
+static const char path[] = "/proc/self/task";
+static struct descriptor directory = DESCRIPTOR_CLOSED; /* opened by a thread of the program's */
+
+void tasks_open(void) {
+    if (!descriptor_is_open(&directory))
+        descriptor_adopt(&directory, system_call(SYS_openat, AT_FDCWD, path,
+                                                 O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+}
+
+void tasks_after_fork(void) { descriptor_close(&directory); }
+
+/* A program that has changed its root directory has no other way there. */
+static long open_below(const char *name, int flags) {
+    if (descriptor_is_open(&directory))
+        return system_call(SYS_openat, directory.fd, name, flags | O_CLOEXEC, 0);
+    char whole[96];
+    snprintf(whole, sizeof whole, "%s/%s", path, name);
+    return system_call(SYS_openat, AT_FDCWD, whole, flags | O_CLOEXEC, 0);
+}
+
 int tasks_self(void) { return system_call(SYS_gettid); }
 int tasks_process(void) { return system_call(SYS_getpid); }
 
 /* The kernel reports the directory's link count as the number of threads plus two. */
 int tasks_count(void) {
     struct stat status;
+    bool open = descriptor_is_open(&directory);
 #if defined(__x86_64__)
-    long failed = system_call(SYS_stat, "/proc/self/task", &status);
+    long failed =
+        open ? system_call(SYS_fstat, directory.fd, &status) : system_call(SYS_stat, path, &status);
 #else
-    long failed = system_call(SYS_newfstatat, AT_FDCWD, "/proc/self/task", &status, 0);
+    long failed = open ? system_call(SYS_fstat, directory.fd, &status)
+                       : system_call(SYS_newfstatat, AT_FDCWD, path, &status, 0);
 #endif
     return failed || status.st_nlink < 3 ? -1 : (int)status.st_nlink - 2;
 }
@@ -35,8 +59,7 @@ static bool visit_entries(char *buffer, long length, bool (*visit)(int, void *),
 }
 
 bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
-    long fd =
-        system_call(SYS_openat, AT_FDCWD, "/proc/self/task", O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+    long fd = open_below(".", O_RDONLY | O_DIRECTORY);
     if (fd < 0)
         return false;
     _Alignas(struct dirent64) char buffer[4096];
@@ -50,9 +73,9 @@ bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
 
 /* Reads a file about a thread; false when the thread is gone. */
 static bool task_file(int tid, const char *name, char *text, size_t room) {
-    char path[64];
-    snprintf(path, sizeof path, "/proc/self/task/%d/%s", tid, name);
-    long fd = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
+    char below[64];
+    snprintf(below, sizeof below, "%d/%s", tid, name);
+    long fd = open_below(below, O_RDONLY);
     if (fd < 0)
         return false;
     long length = system_call(SYS_read, fd, text, room - 1);

@@ -7,6 +7,11 @@
 
 #include <stdbool.h>
 
+/* Keeps the list within reach of a program that changes its root directory; by a thread of the
+ * program's (os/descriptor.h). The other one is for the child of a fork. */
+void tasks_open(void);
+void tasks_after_fork(void);
+
 /* How many threads the process has, zombies included; -1 when /proc cannot tell. */
 int tasks_count(void);
 

@@ -1,6 +1,7 @@
 /* From the request of a check to its file; see check.h. */
 #include "leak/check.h"
 
+#include "kernel_held.h"
 #include "leak/chains.h"
 #include "leak/depot.h"
 #include "leak/lost.h"
@@ -297,6 +298,7 @@ long check_in_program(enum check_trigger trigger, const void *beyond, size_t bey
     long blocks = -1;
     if (!record_is_on() || thread_current() == &thread_left || !thread_in_own_process())
         return -1;
+    kernel_held_drop_closed();
     lock_take(&check.lock);
     if (!check.forbidden && lost_prepare()) {
         check.forbidden = trigger == CHECK_EXIT;

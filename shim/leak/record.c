@@ -195,6 +195,11 @@ bool record_ignore(const void *address) {
     return true;
 }
 
-void record_after_fork(void) { forked_at = record_time(); }
+/* The clock is coarse: what the child takes must be later than all that it inherited. */
+void record_after_fork(void) {
+    enum { COARSER_THAN_THE_CLOCK = 20 };
+    forked_at = record_time();
+    began -= COARSER_THAN_THE_CLOCK;
+}
 
 bool record_is_inherited(const struct note *note) { return note->time <= forked_at; }

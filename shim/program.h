@@ -1,0 +1,23 @@
+/* The program to be run, for the command: where it is, and whether a library can be preloaded into
+ * it. What the dynamic linker would silently not preload into is refused with a reason.
+ */
+#ifndef TITHE_SHIM_PROGRAM_H
+#define TITHE_SHIM_PROGRAM_H
+
+#include <limits.h>
+
+enum { EXIT_REFUSED = 125, EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
+
+/* Says a line and ends the command. */
+void refuse(int status, const char *format, ...) __attribute__((format(printf, 2, 3), noreturn));
+
+/* The file that executing the name would run, as execvp finds it, if we can serve it. */
+void program_find(const char *name, char path[PATH_MAX]);
+
+/* Puts text in front of an environment variable that is a list. */
+void program_prepend(const char *variable, const char *text);
+
+/* Has programs that are executed from here on preload our library. */
+void program_preload(void);
+
+#endif

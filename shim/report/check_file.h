@@ -1,0 +1,71 @@
+/* A check file in memory: what a process wrote of one leak check (doc/leak-checks.md). */
+#ifndef TITHE_SHIM_REPORT_CHECK_FILE_H
+#define TITHE_SHIM_REPORT_CHECK_FILE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { SIZES_TEXT_MOST = 128 };
+
+struct check_module {
+    uint64_t start, end, bias;
+    unsigned from, to; /* generations; UINT32_MAX while it is loaded */
+    char *build_id;    /* hexadecimal; "" when it has none */
+    char *path;
+};
+
+struct check_stack {
+    unsigned number, generation;
+    size_t count;
+    uint64_t *pcs; /* innermost first */
+};
+
+struct check_group {
+    bool lost;
+    unsigned stack;
+    size_t blocks, bytes, held_blocks, held_bytes;
+    unsigned first, last; /* milliseconds since the start */
+    unsigned grew;
+    uint64_t sample;
+    char sizes[SIZES_TEXT_MOST];
+};
+
+struct check_chain {
+    unsigned stack;
+    char *steps; /* as they stand in the file */
+};
+
+struct check {
+    char *program, *trigger;
+    char **arguments;
+    size_t argument_count;
+    int process, parent;
+    unsigned number;
+    int64_t time;
+    size_t uptime, paused, took, heap_blocks, heap_bytes, sampled;
+    char *roots;
+
+    struct check_module *modules;
+    size_t module_count;
+    struct check_stack *stacks; /* by number, as the file has them */
+    size_t stack_count;
+    struct check_group *groups;
+    size_t group_count;
+    struct check_chain *chains;
+    size_t chain_count;
+    char **warnings, **suppressions;
+    size_t warning_count, suppression_count;
+};
+
+/* Reads a file. NULL, and a line said, when it is none or not whole. */
+struct check *check_read(const char *path);
+void check_free(struct check *check);
+
+const struct check_stack *check_stack_of(const struct check *check, unsigned number);
+
+/* The module that was loaded at an address in a generation; NULL when none is known. */
+const struct check_module *check_module_at(const struct check *check, uint64_t address,
+                                           unsigned generation);
+
+#endif

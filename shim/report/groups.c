@@ -1,0 +1,193 @@
+/* Naming, joining and comparing; see groups.h. */
+#include "report/groups.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+size_t group_bytes(const struct group *group) { return group->sums.bytes + group->sums.held_bytes; }
+size_t group_blocks(const struct group *group) {
+    return group->sums.blocks + group->sums.held_blocks;
+}
+
+static void mix(uint64_t *hash, const void *data, size_t bytes) {
+    const unsigned char *at = data;
+    for (size_t i = 0; i < bytes; i++)
+        *hash = (*hash ^ at[i]) * 0x100000001b3u;
+}
+
+static const char *base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
+/* A module is its build id, or its name if it has none; code without a file is all alike. */
+static uint32_t id_of(const struct check *check, const struct check_stack *stack, bool lost) {
+    uint64_t hash = lost ? 0xcbf29ce484222325u : 0x84222325cbf29ce4u;
+    for (size_t i = 0; stack && i < stack->count; i++) {
+        const struct check_module *module =
+            check_module_at(check, stack->pcs[i], stack->generation);
+        const char *name =
+            module ? module->build_id[0] ? module->build_id : base_name(module->path) : "";
+        uint64_t offset = module ? stack->pcs[i] - module->bias : 0;
+        mix(&hash, name, strlen(name) + 1);
+        mix(&hash, &offset, sizeof offset);
+    }
+    return hash ^ hash >> 32;
+}
+
+static void join(struct group *group, const struct check_group *other) {
+    struct check_group *sums = &group->sums;
+    sums->blocks += other->blocks;
+    sums->bytes += other->bytes;
+    sums->held_blocks += other->held_blocks;
+    sums->held_bytes += other->held_bytes;
+    if (other->first < sums->first)
+        sums->first = other->first;
+    if (other->last > sums->last)
+        sums->last = other->last;
+    if (other->grew > sums->grew)
+        sums->grew = other->grew;
+}
+
+static int by_kind_and_id(const void *one, const void *two) {
+    const struct group *first = one, *second = two;
+    if (first->sums.lost != second->sums.lost)
+        return first->sums.lost ? -1 : 1;
+    return (first->id > second->id) - (first->id < second->id);
+}
+
+/* Stacks with one id, as those of two generations, are one group. */
+static void join_equal(struct groups *groups) {
+    size_t kept = 0;
+    qsort(groups->groups, groups->count, sizeof *groups->groups, by_kind_and_id);
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->groups[i];
+        if (kept > 0 && by_kind_and_id(&groups->groups[kept - 1], group) == 0)
+            join(&groups->groups[kept - 1], &group->sums);
+        else
+            groups->groups[kept++] = *group;
+    }
+    groups->count = kept;
+}
+
+static int by_bytes(const void *one, const void *two) {
+    const struct group *first = one, *second = two;
+    if (first->kind != second->kind)
+        return first->kind < second->kind ? -1 : 1;
+    size_t least = group_bytes(first), most = group_bytes(second);
+    if (least != most)
+        return least > most ? -1 : 1;
+    return (first->id > second->id) - (first->id < second->id);
+}
+
+static struct groups *collect(const struct check *check) {
+    struct groups *groups = calloc(1, sizeof *groups);
+    if (groups == NULL ||
+        (groups->groups = calloc(check->group_count + 1, sizeof *groups->groups)) == NULL)
+        abort();
+    groups->check = check;
+    for (size_t i = 0; i < check->group_count; i++) {
+        struct group *group = &groups->groups[groups->count++];
+        group->sums = check->groups[i];
+        group->stack = check_stack_of(check, group->sums.stack);
+        group->id = id_of(check, group->stack, group->sums.lost);
+    }
+    join_equal(groups);
+    return groups;
+}
+
+static void compare(struct groups *groups, const struct check *earlier) {
+    struct groups *before = collect(earlier);
+    groups->compared = true;
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->groups[i];
+        const struct group *same =
+            bsearch(group, before->groups, before->count, sizeof *before->groups, by_kind_and_id);
+        group->blocks_since = group_blocks(group) - (same ? group_blocks(same) : 0);
+        group->bytes_since = group_bytes(group) - (same ? group_bytes(same) : 0);
+    }
+    groups_free(before);
+}
+
+static bool is_in(const struct symbol_frame *frame, const char *part) {
+    return frame->module && strstr(base_name(frame->module->path), part);
+}
+
+/* Frames of allocators and of what allocates on behalf of its caller say nothing. */
+static bool is_allocator(const struct symbol_frame *frame) {
+    static const char *const names[] = {"malloc",   "calloc",  "realloc",        "reallocarray",
+                                        "strdup",   "strndup", "posix_memalign", "aligned_alloc",
+                                        "memalign", "valloc"};
+    const char *name = frame->function;
+    if (is_in(frame, "libtithe.so"))
+        return true;
+    if (name == NULL)
+        return false;
+    name += strspn(name, "_");
+    if (strncmp(name, "GI_", 3) == 0) /* glibc's names for calls from within */
+        name += 3 + strspn(name + 3, "_");
+    if (strncmp(name, "operator new", 12) == 0 ||
+        strncmp(name, "__gnu_cxx::new_allocator", 24) == 0 ||
+        strncmp(name, "std::allocator", 14) == 0)
+        return true;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strcmp(name, names[i]) == 0)
+            return true;
+    return false;
+}
+
+static void name_frames(struct group *group, const struct check *check) {
+    for (size_t i = 0; group->stack && i < group->stack->count; i++) {
+        const struct symbol_place *place =
+            symbols_code(check, group->stack->pcs[i], group->stack->generation);
+        group->frames =
+            realloc(group->frames, (group->frame_count + place->count) * sizeof *group->frames);
+        if (group->frames == NULL)
+            abort();
+        memcpy(group->frames + group->frame_count, place->frames,
+               place->count * sizeof *place->frames);
+        group->frame_count += place->count;
+    }
+    while (group->first + 1 < group->frame_count && is_allocator(&group->frames[group->first]))
+        group->first++;
+    group->own = group->first;
+    while (group->own < group->frame_count &&
+           !(group->frames[group->own].module &&
+             strcmp(group->frames[group->own].module->path, check->program) == 0))
+        group->own++;
+}
+
+static void show_progress(size_t done, size_t all) {
+    if (isatty(STDERR_FILENO) && (done % 64 == 0 || done == all))
+        fprintf(stderr, done == all ? "\r\033[K" : "\rtithe: looking up names, %zu of %zu", done,
+                all);
+}
+
+struct groups *groups_make(const struct check *check, const struct check *earlier,
+                           unsigned growing) {
+    struct groups *groups = collect(check);
+    if (earlier)
+        compare(groups, earlier);
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->groups[i];
+        group->kind = group->sums.lost              ? GROUP_LOST
+                      : group->sums.grew >= growing ? GROUP_GROWING
+                                                    : GROUP_LIVE;
+        for (size_t k = 0; k < check->chain_count && !group->sums.lost; k++)
+            if (check->chains[k].stack == group->sums.stack)
+                group->chain = check->chains[k].steps;
+        name_frames(group, check);
+        show_progress(i + 1, groups->count);
+    }
+    qsort(groups->groups, groups->count, sizeof *groups->groups, by_bytes);
+    return groups;
+}
+
+void groups_free(struct groups *groups) {
+    for (size_t i = 0; i < groups->count; i++)
+        free(groups->groups[i].frames);
+    free(groups->groups);
+    free(groups);
+}

@@ -1,0 +1,42 @@
+/* Groups: the blocks of one allocation stack, with names, an id that outlives the process, and what
+ * has changed since an earlier check.
+ */
+#ifndef TITHE_SHIM_REPORT_GROUPS_H
+#define TITHE_SHIM_REPORT_GROUPS_H
+
+#include "report/check_file.h"
+#include "report/symbols.h"
+
+enum group_kind { GROUP_LOST, GROUP_GROWING, GROUP_LIVE };
+
+struct group {
+    enum group_kind kind;
+    uint32_t id; /* from what the frames' modules are and where in them: the same in the next run */
+    struct check_group sums;
+    long blocks_since, bytes_since;  /* against the earlier check */
+    const struct check_stack *stack; /* NULL when not known */
+    struct symbol_frame *frames;     /* innermost first, inlined ones too */
+    size_t frame_count;
+    size_t first, own;         /* the first frame worth showing, the first of the program itself */
+    const char *chain;         /* NULL, or a chain's steps */
+    const char *suppressed_by; /* NULL, or the line */
+};
+
+struct groups {
+    const struct check *check;
+    bool compared;        /* there was an earlier check */
+    struct group *groups; /* lost ones first, then growing, then live; in each by bytes kept */
+    size_t count;
+};
+
+/* Makes groups of a check's, and compares with an earlier one of the same process, if any. growing:
+ * in how many checks in a row a live group must have grown to be called that. */
+struct groups *groups_make(const struct check *check, const struct check *earlier,
+                           unsigned growing);
+void groups_free(struct groups *groups);
+
+/* What a group keeps from being used: its own bytes, and those it holds. */
+size_t group_bytes(const struct group *group);
+size_t group_blocks(const struct group *group);
+
+#endif

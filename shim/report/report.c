@@ -1,0 +1,221 @@
+/* Which checks there are, and reporting them; see report.h. */
+#include "report/report.h"
+
+#include "program.h"
+#include "report/groups.h"
+#include "report/render.h"
+#include "report/suppressions.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* The checks of one process that are on file, by number. */
+struct series {
+    int process;
+    unsigned *numbers;
+    size_t count;
+};
+
+struct run {
+    const struct report_options *options;
+    const char *directory;
+    struct report_result *result;
+    FILE *out;
+    struct series *series;
+    size_t series_count;
+};
+
+static void add_number(struct run *run, int process, unsigned number) {
+    struct series *series = NULL;
+    for (size_t i = 0; i < run->series_count; i++)
+        if (run->series[i].process == process)
+            series = &run->series[i];
+    if (series == NULL) {
+        run->series = realloc(run->series, (run->series_count + 1) * sizeof *series);
+        if (run->series == NULL)
+            abort();
+        series = &run->series[run->series_count++];
+        *series = (struct series){.process = process};
+    }
+    series->numbers = realloc(series->numbers, (series->count + 1) * sizeof number);
+    if (series->numbers == NULL)
+        abort();
+    series->numbers[series->count++] = number;
+}
+
+static int by_value(const void *one, const void *two) {
+    unsigned first = *(const unsigned *)one, second = *(const unsigned *)two;
+    return (first > second) - (first < second);
+}
+
+static int by_process(const void *one, const void *two) {
+    return ((const struct series *)one)->process - ((const struct series *)two)->process;
+}
+
+static bool list_checks(struct run *run) {
+    DIR *directory = opendir(run->directory);
+    if (directory == NULL) {
+        fprintf(stderr, "tithe: %s: %s\n", run->directory, strerror(errno));
+        return false;
+    }
+    for (struct dirent *entry; (entry = readdir(directory));) {
+        int process, used = 0;
+        unsigned number;
+        if (sscanf(entry->d_name, "%d.%u.check%n", &process, &number, &used) == 2 && used > 0 &&
+            entry->d_name[used] == 0 &&
+            (run->options->process == 0 || run->options->process == process))
+            add_number(run, process, number);
+    }
+    closedir(directory);
+    for (size_t i = 0; i < run->series_count; i++)
+        qsort(run->series[i].numbers, run->series[i].count, sizeof(unsigned), by_value);
+    if (run->series_count > 0)
+        qsort(run->series, run->series_count, sizeof *run->series, by_process);
+    return true;
+}
+
+static struct check *read_check(const struct run *run, int process, unsigned number) {
+    char path[PATH_MAX];
+    snprintf(path, sizeof path, "%s/%d.%u.check", run->directory, process, number);
+    return check_read(path);
+}
+
+/* The position of the check that is to be reported; count when there is none. */
+static size_t choose(const struct series *series, unsigned wanted) {
+    if (wanted == 0)
+        return series->count - 1;
+    size_t at = 0;
+    while (at < series->count && series->numbers[at] != wanted)
+        at++;
+    return at;
+}
+
+static void suppress(const struct run *run, const struct check *check, struct groups *groups) {
+    struct suppressions *suppressions = suppressions_make();
+    for (size_t i = 0; i < run->options->suppression_count; i++)
+        suppressions_read(suppressions, run->options->suppressions[i]);
+    for (size_t i = 0; i < check->suppression_count; i++)
+        suppressions_add(suppressions, check->suppressions[i]);
+    suppressions_apply(suppressions, groups);
+    for (size_t i = 0; i < groups->count; i++)
+        if (groups->groups[i].suppressed_by)
+            groups->groups[i].suppressed_by = strdup(groups->groups[i].suppressed_by);
+    suppressions_free(suppressions);
+}
+
+static void count(const struct run *run, const struct groups *groups) {
+    struct report_result *result = run->result;
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *group = &groups->groups[i];
+        if (group->kind != GROUP_LOST)
+            continue;
+        if (group->suppressed_by || group_bytes(group) < run->options->least) {
+            result->suppressed_groups++;
+            result->suppressed_bytes += group_bytes(group);
+        } else {
+            result->groups++;
+            result->blocks += group_blocks(group);
+            result->bytes += group_bytes(group);
+        }
+    }
+    result->checks++;
+}
+
+static void render(const struct run *run, const struct groups *groups) {
+    switch (run->options->format) {
+    case REPORT_JSON:
+        render_json(groups, run->options, run->out);
+        break;
+    case REPORT_FOLDED:
+        render_folded(groups, run->options, run->out);
+        break;
+    case REPORT_PPROF:
+        render_pprof(groups, run->options, run->out);
+        break;
+    default:
+        render_text(groups, run->options, run->out);
+    }
+}
+
+static struct groups *make_groups(const struct run *run, const struct series *series, size_t at) {
+    size_t before = run->options->since ? choose(series, run->options->since) : at - 1;
+    struct check *check = read_check(run, series->process, series->numbers[at]);
+    struct check *earlier =
+        check && before < at ? read_check(run, series->process, series->numbers[before]) : NULL;
+    if (check == NULL)
+        return NULL;
+    struct groups *groups = groups_make(check, earlier, run->options->growing);
+    suppress(run, check, groups);
+    if (earlier)
+        check_free(earlier);
+    return groups;
+}
+
+/* A page shows how all checks so far followed each other. */
+static bool report_page(const struct run *run, const struct series *series, size_t last) {
+    const struct groups **checks = calloc(last + 1, sizeof *checks);
+    size_t made = 0;
+    for (size_t at = 0; checks && at <= last; at++)
+        if ((checks[made] = make_groups(run, series, at)))
+            made++;
+    if (made == 0)
+        return false;
+    count(run, checks[made - 1]);
+    render_html(checks, made, run->options, run->out);
+    return true;
+}
+
+static bool report_series(const struct run *run, const struct series *series) {
+    size_t at = choose(series, run->options->check);
+    if (at == series->count) {
+        fprintf(stderr, "tithe: process %d has made no check %u\n", series->process,
+                run->options->check);
+        return false;
+    }
+    if (run->options->format == REPORT_HTML)
+        return report_page(run, series, at);
+    struct groups *groups = make_groups(run, series, at);
+    if (groups == NULL)
+        return false;
+    count(run, groups);
+    render(run, groups);
+    return true;
+}
+
+static FILE *open_output(const struct report_options *options) {
+    if (options->output == NULL)
+        return options->stream;
+    FILE *file = fopen(options->output, "w");
+    if (file == NULL)
+        refuse(EXIT_REFUSED, "%s: %s", options->output, strerror(errno));
+    return file;
+}
+
+int report_directory(const struct report_options *given, const char *directory,
+                     struct report_result *result) {
+    struct report_options options = *given;
+    struct run run = {.options = &options, .directory = directory, .result = result};
+    if (!list_checks(&run))
+        return 1;
+    if (run.series_count == 0) {
+        fprintf(stderr, "tithe: there is no leak check to be reported in %s\n", directory);
+        return 1;
+    }
+    run.out = open_output(&options);
+    if (!options.colour_given)
+        options.colour = isatty(fileno(run.out)) && getenv("NO_COLOR") == NULL;
+    bool good = true;
+    for (size_t i = 0; i < run.series_count; i++)
+        good &= report_series(&run, &run.series[i]);
+    if (fflush(run.out) != 0 || (options.output && fclose(run.out) != 0)) {
+        fprintf(stderr, "tithe: %s: %s\n", options.output ? options.output : "the report",
+                strerror(errno));
+        good = false;
+    }
+    symbols_end();
+    return good ? 0 : 1;
+}

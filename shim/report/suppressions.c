@@ -1,0 +1,204 @@
+/* Patterns and stacks of patterns; see suppressions.h. */
+#include "report/suppressions.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <fnmatch.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MOST_LINES = 64 };
+
+struct suppression {
+    char *name;              /* as it is told */
+    char *pattern;           /* LeakSanitizer's, made one for fnmatch; NULL for valgrind's */
+    char *lines[MOST_LINES]; /* valgrind's, innermost first */
+    size_t line_count;
+};
+
+struct suppressions {
+    struct suppression *list;
+    size_t count;
+};
+
+struct suppressions *suppressions_make(void) {
+    struct suppressions *suppressions = calloc(1, sizeof *suppressions);
+    if (suppressions == NULL)
+        abort();
+    return suppressions;
+}
+
+static void suppression_free(struct suppression *suppression) {
+    free(suppression->name);
+    free(suppression->pattern);
+    for (size_t i = 0; i < suppression->line_count; i++)
+        free(suppression->lines[i]);
+}
+
+void suppressions_free(struct suppressions *suppressions) {
+    for (size_t i = 0; i < suppressions->count; i++)
+        suppression_free(&suppressions->list[i]);
+    free(suppressions->list);
+    free(suppressions);
+}
+
+static struct suppression *add(struct suppressions *suppressions, struct suppression one) {
+    suppressions->list =
+        realloc(suppressions->list, (suppressions->count + 1) * sizeof *suppressions->list);
+    if (suppressions->list == NULL)
+        abort();
+    suppressions->list[suppressions->count] = one;
+    return &suppressions->list[suppressions->count++];
+}
+
+static char *trimmed(const char *text) {
+    text += strspn(text, " \t");
+    char *copy = strdup(text);
+    size_t length = strlen(copy);
+    while (length > 0 && isspace((unsigned char)copy[length - 1]))
+        copy[--length] = 0;
+    return copy;
+}
+
+/* Without an anchor, anything may stand before and after. What is special to fnmatch but not here
+ * is taken as it stands. */
+static char *as_glob(const char *pattern) {
+    char *glob = malloc(2 * strlen(pattern) + 3), *to = glob;
+    if (glob == NULL)
+        abort();
+    if (*pattern == '^')
+        pattern++;
+    else
+        *to++ = '*';
+    for (; *pattern && !(pattern[0] == '$' && pattern[1] == 0); pattern++) {
+        if (strchr("?[]\\", *pattern))
+            *to++ = '\\';
+        *to++ = *pattern;
+    }
+    if (*pattern != '$')
+        *to++ = '*';
+    *to = 0;
+    return glob;
+}
+
+bool suppressions_add(struct suppressions *suppressions, const char *line) {
+    char *text = trimmed(line);
+    if (strncmp(text, "leak:", 5) == 0 && text[5]) {
+        add(suppressions, (struct suppression){.name = text, .pattern = as_glob(text + 5)});
+        return true;
+    }
+    bool empty = *text == 0 || *text == '#';
+    free(text);
+    return empty;
+}
+
+/* The lines of one block after its brace. */
+static void read_block(struct suppressions *suppressions, FILE *file) {
+    struct suppression block = {0};
+    char *line = NULL;
+    size_t room = 0;
+    bool about_leaks = false;
+    while (getline(&line, &room, file) > 0) {
+        char *text = trimmed(line);
+        if (*text == '}') {
+            free(text);
+            break;
+        }
+        if (block.name == NULL)
+            block.name = text;
+        else if (strstr(text, ":Leak") && strstr(text, "Memcheck"))
+            about_leaks = true, free(text);
+        else if (block.line_count < MOST_LINES && strncmp(text, "match-leak-kinds:", 17) != 0)
+            block.lines[block.line_count++] = text;
+        else
+            free(text);
+    }
+    free(line);
+    if (about_leaks && block.line_count > 0)
+        add(suppressions, block);
+    else
+        suppression_free(&block);
+}
+
+void suppressions_read(struct suppressions *suppressions, const char *path) {
+    FILE *file = fopen(path, "r");
+    char *line = NULL;
+    size_t room = 0, number = 0;
+    if (file == NULL) {
+        fprintf(stderr, "tithe: %s: %s\n", path, strerror(errno));
+        exit(125);
+    }
+    while (getline(&line, &room, file) > 0) {
+        char *text = trimmed(line);
+        number++;
+        if (*text == '{')
+            read_block(suppressions, file);
+        else if (!suppressions_add(suppressions, text))
+            fprintf(stderr, "tithe: %s: line %zu is no suppression: %s\n", path, number, text);
+        free(text);
+    }
+    free(line);
+    fclose(file);
+}
+
+static bool matches(const char *glob, const char *text) {
+    return text && fnmatch(glob, text, 0) == 0;
+}
+
+static bool is_in_stack(const char *glob, const struct group *group) {
+    char id[16];
+    snprintf(id, sizeof id, "%08x", group->id);
+    if (matches(glob, id))
+        return true;
+    for (size_t i = 0; i < group->frame_count; i++) {
+        const struct symbol_frame *frame = &group->frames[i];
+        if (matches(glob, frame->function) || matches(glob, frame->file) ||
+            (frame->module && matches(glob, frame->module->path)))
+            return true;
+    }
+    return false;
+}
+
+static bool line_matches(const char *line, const struct symbol_frame *frame) {
+    if (strncmp(line, "fun:", 4) == 0)
+        return matches(line + 4, frame->function);
+    if (strncmp(line, "obj:", 4) == 0)
+        return frame->module && matches(line + 4, frame->module->path);
+    return strncmp(line, "src:", 4) == 0 && matches(line + 4, frame->file);
+}
+
+/* The lines say what the stack begins with; "..." stands for any number of frames. */
+static bool lines_match(const struct suppression *suppression, size_t line,
+                        const struct group *group, size_t frame) {
+    for (; line < suppression->line_count; line++, frame++) {
+        if (strcmp(suppression->lines[line], "...") == 0) {
+            for (size_t from = frame; from <= group->frame_count; from++)
+                if (lines_match(suppression, line + 1, group, from))
+                    return true;
+            return false;
+        }
+        if (frame == group->frame_count ||
+            !line_matches(suppression->lines[line], &group->frames[frame]))
+            return false;
+    }
+    return true;
+}
+
+/* valgrind's stacks begin with the allocating function. */
+static bool block_matches(const struct suppression *suppression, const struct group *group) {
+    for (size_t from = 0; from <= group->first && from < group->frame_count; from++)
+        if (lines_match(suppression, 0, group, from))
+            return true;
+    return false;
+}
+
+void suppressions_apply(const struct suppressions *suppressions, struct groups *groups) {
+    for (size_t i = 0; i < groups->count; i++)
+        for (size_t k = 0; k < suppressions->count && !groups->groups[i].suppressed_by; k++) {
+            const struct suppression *one = &suppressions->list[k];
+            if (one->pattern ? is_in_stack(one->pattern, &groups->groups[i])
+                             : block_matches(one, &groups->groups[i]))
+                groups->groups[i].suppressed_by = one->name;
+        }
+}

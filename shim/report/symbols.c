@@ -1,0 +1,242 @@
+/* One libdwfl module a file, and a table of places found; see symbols.h. */
+#include "report/symbols.h"
+
+#include <elfutils/libdwfl.h>
+
+#include <dwarf.h>
+#include <libiberty/demangle.h>
+#include <search.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/* A file that is loaded into libdwfl at an address of our choice. */
+struct image {
+    char *path, *build_id;
+    Dwfl_Module *module; /* NULL: no names */
+    uint64_t bias;       /* what libdwfl adds to the file's addresses */
+    struct image *next;
+};
+
+struct place {
+    const struct image *image;
+    uint64_t offset;
+    struct symbol_place found;
+};
+
+enum { MOST_WARNINGS = 64, MOST_INLINED = 32, IMAGE_DISTANCE_SHIFT = 36 };
+
+static Dwfl *session;
+static struct image *images;
+static uint64_t next_base = (uint64_t)1 << IMAGE_DISTANCE_SHIFT;
+static void *places; /* tsearch */
+static char *warnings[MOST_WARNINGS];
+static size_t warning_count;
+
+static void warn(const char *format, const char *path) {
+    if (warning_count < MOST_WARNINGS && asprintf(&warnings[warning_count], format, path) > 0)
+        warning_count++;
+}
+
+static char *debug_path;
+static const Dwfl_Callbacks callbacks = {
+    .find_elf = dwfl_build_id_find_elf,
+    .find_debuginfo = dwfl_standard_find_debuginfo,
+    .section_address = dwfl_offline_section_address,
+    .debuginfo_path = &debug_path,
+};
+
+static bool has_build_id(Dwfl_Module *module, const char *wanted) {
+    const unsigned char *bits;
+    GElf_Addr address;
+    char text[129] = "";
+    int bytes = dwfl_module_build_id(module, &bits, &address);
+    for (int i = 0; i < bytes && i < 64; i++)
+        snprintf(text + 2 * i, 3, "%02x", bits[i]);
+    return *wanted == 0 || strcmp(text, wanted) == 0;
+}
+
+/* The file itself, if it is still the one that ran; else what has its build id among the debug
+ * files. */
+static Dwfl_Module *open_file(const char *path, const char *build_id) {
+    Dwfl_Module *module = dwfl_report_elf(session, path, path, -1, next_base, true);
+    if (module == NULL || !has_build_id(module, build_id)) {
+        char debug[4096];
+        warn(module ? "%s has changed since it ran: no names" : "%s cannot be read: no names",
+             path);
+        if (strlen(build_id) < 3)
+            return NULL;
+        next_base += (uint64_t)1 << IMAGE_DISTANCE_SHIFT;
+        snprintf(debug, sizeof debug, "/usr/lib/debug/.build-id/%.2s/%s.debug", build_id,
+                 build_id + 2);
+        return access(debug, R_OK) == 0
+                   ? dwfl_report_elf(session, debug, debug, -1, next_base, true)
+                   : NULL;
+    }
+    return module;
+}
+
+static const struct image *image_of(const struct check_module *module) {
+    for (struct image *image = images; image; image = image->next)
+        if (strcmp(image->path, module->path) == 0 &&
+            strcmp(image->build_id, module->build_id) == 0)
+            return image;
+    struct image *image = calloc(1, sizeof *image);
+    if (image == NULL)
+        abort();
+    if (session == NULL)
+        session = dwfl_begin(&callbacks);
+    image->path = strdup(module->path);
+    image->build_id = strdup(module->build_id);
+    dwfl_report_begin_add(session);
+    image->module = open_file(image->path, image->build_id);
+    dwfl_report_end(session, NULL, NULL);
+    GElf_Addr bias = 0;
+    if (image->module && dwfl_module_getelf(image->module, &bias) == NULL)
+        image->module = NULL;
+    image->bias = bias;
+    next_base += (uint64_t)1 << IMAGE_DISTANCE_SHIFT;
+    image->next = images;
+    images = image;
+    return image;
+}
+
+static const char *readable_name(const char *name) {
+    char *demangled = name ? cplus_demangle(name, DMGL_PARAMS | DMGL_ANSI | DMGL_AUTO) : NULL;
+    if (demangled == NULL && name)
+        demangled = rust_demangle(name, DMGL_AUTO);
+    return demangled ? demangled : name ? strdup(name) : NULL;
+}
+
+static void add_frame(struct symbol_place *place, struct symbol_frame frame) {
+    struct symbol_frame *frames = realloc(place->frames, (place->count + 1) * sizeof frame);
+    if (frames == NULL)
+        abort();
+    place->frames = frames;
+    frames[place->count++] = frame;
+}
+
+static const char *name_of_function(Dwarf_Die *scope) {
+    Dwarf_Attribute attribute;
+    if (dwarf_attr_integrate(scope, DW_AT_linkage_name, &attribute) ||
+        dwarf_attr_integrate(scope, DW_AT_MIPS_linkage_name, &attribute))
+        return dwarf_formstring(&attribute);
+    return dwarf_diename(scope);
+}
+
+/* Where an inlined function was called from. */
+static void place_of_call(Dwarf_Die *unit, Dwarf_Die *scope, struct symbol_frame *frame) {
+    Dwarf_Attribute attribute;
+    Dwarf_Word file = 0, line = 0;
+    Dwarf_Files *files;
+    size_t count;
+    dwarf_formudata(dwarf_attr(scope, DW_AT_call_file, &attribute), &file);
+    dwarf_formudata(dwarf_attr(scope, DW_AT_call_line, &attribute), &line);
+    if (dwarf_getsrcfiles(unit, &files, &count) == 0 && file < count)
+        frame->file = dwarf_filesrc(files, file, NULL, NULL);
+    frame->line = line;
+}
+
+/* The chain of inlined functions at an address, innermost first, and then the function proper. */
+static void add_inlined(struct symbol_place *place, const struct image *image, uint64_t address,
+                        struct symbol_frame frame) {
+    Dwarf_Addr bias;
+    Dwarf_Die *unit = dwfl_module_addrdie(image->module, address, &bias), *inner = NULL,
+              *scopes = NULL;
+    int count = unit ? dwarf_getscopes(unit, address - bias, &inner) : 0;
+    count = count > 0 ? dwarf_getscopes_die(&inner[0], &scopes) : 0;
+    for (int i = 0; i < count && place->count < MOST_INLINED; i++) {
+        int tag = dwarf_tag(&scopes[i]);
+        if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
+            continue;
+        frame.inlined = tag == DW_TAG_inlined_subroutine;
+        const char *name = name_of_function(&scopes[i]);
+        struct symbol_frame one = frame;
+        one.function = readable_name(name);
+        add_frame(place, one);
+        if (!frame.inlined)
+            break;
+        place_of_call(unit, &scopes[i], &frame);
+    }
+    free(inner);
+    free(scopes);
+    if (place->count > 0)
+        place->frames[place->count - 1].inlined = false;
+}
+
+static void find_names(struct symbol_place *place, const struct image *image,
+                       struct symbol_frame frame) {
+    uint64_t address = image->bias + frame.offset;
+    if (image->module) {
+        Dwfl_Line *line = dwfl_module_getsrc(image->module, address);
+        if (line)
+            frame.file = dwfl_lineinfo(line, NULL, &frame.line, NULL, NULL, NULL);
+        add_inlined(place, image, address, frame);
+    }
+    const char *name = image->module ? dwfl_module_addrname(image->module, address) : NULL;
+    if (place->count == 0) {
+        frame.function = readable_name(name);
+        add_frame(place, frame);
+    } else if (place->frames[place->count - 1].function == NULL) {
+        place->frames[place->count - 1].function = readable_name(name);
+    }
+}
+
+static int compare_places(const void *one, const void *two) {
+    const struct place *first = one, *second = two;
+    if (first->image != second->image)
+        return first->image < second->image ? -1 : 1;
+    return (first->offset > second->offset) - (first->offset < second->offset);
+}
+
+static const struct symbol_place *find(const struct check_module *module, const struct image *image,
+                                       uint64_t offset) {
+    struct place *place = calloc(1, sizeof *place);
+    if (place == NULL)
+        abort();
+    *place = (struct place){image, offset, {0, NULL}};
+    struct place **known = tsearch(place, &places, compare_places);
+    if (*known != place) {
+        free(place);
+        return &(*known)->found;
+    }
+    struct symbol_frame frame = {.module = module, .offset = offset};
+    if (image)
+        find_names(&place->found, image, frame);
+    else
+        add_frame(&place->found, frame);
+    return &place->found;
+}
+
+const struct symbol_place *symbols_code(const struct check *check, uint64_t address,
+                                        unsigned generation) {
+    const struct check_module *module = check_module_at(check, address, generation);
+    if (module == NULL)
+        return find(NULL, NULL, address);
+    return find(module, image_of(module), address - module->bias);
+}
+
+const char *symbols_data(const struct check *check, uint64_t address, uint64_t *distance) {
+    const struct check_module *module = check_module_at(check, address, UINT32_MAX - 1);
+    const struct image *image = module ? image_of(module) : NULL;
+    GElf_Sym symbol;
+    GElf_Off offset;
+    if (image == NULL || image->module == NULL)
+        return NULL;
+    const char *name = dwfl_module_addrinfo(image->module, image->bias + address - module->bias,
+                                            &offset, &symbol, NULL, NULL, NULL);
+    *distance = offset;
+    return name && offset < symbol.st_size ? readable_name(name) : NULL;
+}
+
+void symbols_each_warning(void (*visit)(const char *text, void *context), void *context) {
+    for (size_t i = 0; i < warning_count; i++)
+        visit(warnings[i], context);
+}
+
+void symbols_end(void) {
+    if (session)
+        dwfl_end(session);
+    session = NULL;
+}

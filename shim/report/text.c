@@ -1,0 +1,306 @@
+/* The report for people; see render.h. */
+#include "report/chain.h"
+#include "report/render.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+struct style {
+    const char *strong, *bad, *faint, *plain;
+};
+
+static struct style style_for(const struct report_options *options) {
+    if (options->colour)
+        return (struct style){"\033[1m", "\033[1;31m", "\033[2m", "\033[0m"};
+    return (struct style){"", "", "", ""};
+}
+
+/* "84.9 KiB"; bytes are exact. */
+static const char *size_text(size_t bytes, char text[32]) {
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    double value = bytes;
+    size_t unit = 0;
+    for (; value >= 1024 && unit < 4; unit++)
+        value /= 1024;
+    snprintf(text, 32, unit ? "%.1f %s" : "%.0f %s", value, units[unit]);
+    return text;
+}
+
+/* "1,203" */
+static const char *count_text(size_t count, char text[32]) {
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%zu", count), to = 0;
+    for (int i = 0; i < length; i++) {
+        if (i > 0 && (length - i) % 3 == 0)
+            text[to++] = ',';
+        text[to++] = digits[i];
+    }
+    text[to] = 0;
+    return text;
+}
+
+static const char *time_text(size_t milliseconds, char text[32]) {
+    size_t seconds = milliseconds / 1000;
+    if (seconds < 1)
+        snprintf(text, 32, "%zu ms", milliseconds);
+    else if (seconds < 60)
+        snprintf(text, 32, "%.1f s", milliseconds / 1000.0);
+    else if (seconds < 3600)
+        snprintf(text, 32, "%zum%02zus", seconds / 60, seconds % 60);
+    else
+        snprintf(text, 32, "%zuh%02zum", seconds / 3600, seconds / 60 % 60);
+    return text;
+}
+
+struct totals {
+    size_t groups, blocks, bytes, direct_blocks, direct_bytes, held_blocks, held_bytes;
+    size_t suppressed_groups, suppressed_bytes;
+    long bytes_since;
+};
+
+static struct totals totals_of(const struct groups *groups) {
+    struct totals totals = {0};
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *group = &groups->groups[i];
+        if (group->kind != GROUP_LOST)
+            continue;
+        if (group->suppressed_by) {
+            totals.suppressed_groups++;
+            totals.suppressed_bytes += group_bytes(group);
+            continue;
+        }
+        totals.groups++;
+        totals.direct_blocks += group->sums.blocks;
+        totals.direct_bytes += group->sums.bytes;
+        totals.held_blocks += group->sums.held_blocks;
+        totals.held_bytes += group->sums.held_bytes;
+        totals.bytes_since += group->bytes_since;
+    }
+    totals.blocks = totals.direct_blocks + totals.held_blocks;
+    totals.bytes = totals.direct_bytes + totals.held_bytes;
+    return totals;
+}
+
+static void write_head(const struct groups *groups, const struct style *style, FILE *out) {
+    const struct check *check = groups->check;
+    char uptime[32], heap[32], blocks[32];
+    const char *slash = strrchr(check->program, '/');
+    fprintf(
+        out,
+        "%sLEAKS  %s pid %d%s  check #%u (%s)  up %s  stopped for %.1f ms  heap %s in %s blocks\n",
+        style->strong, slash ? slash + 1 : check->program, check->process, style->plain,
+        check->number, check->trigger, time_text(check->uptime, uptime), check->paused / 1e6,
+        size_text(check->heap_bytes, heap), count_text(check->heap_blocks, blocks));
+}
+
+static void write_totals(const struct groups *groups, const struct style *style, FILE *out) {
+    struct totals totals = totals_of(groups);
+    char bytes[32], blocks[32], direct[32], held[32], direct_blocks[32], held_blocks[32];
+    if (totals.groups == 0) {
+        fprintf(out, "  nothing lost");
+    } else {
+        fprintf(out, "  %slost %s in %s block%s%s, %zu group%s", style->bad,
+                size_text(totals.bytes, bytes), count_text(totals.blocks, blocks),
+                totals.blocks == 1 ? "" : "s", style->plain, totals.groups,
+                totals.groups == 1 ? "" : "s");
+        if (totals.held_blocks)
+            fprintf(
+                out, " (direct %s/%s, held by them %s/%s)", size_text(totals.direct_bytes, direct),
+                count_text(totals.direct_blocks, direct_blocks), size_text(totals.held_bytes, held),
+                count_text(totals.held_blocks, held_blocks));
+        if (groups->compared)
+            fprintf(out, "  %+ld B since", totals.bytes_since);
+    }
+    if (totals.suppressed_groups)
+        fprintf(out, "  (suppressed: %zu groups, %s)", totals.suppressed_groups,
+                size_text(totals.suppressed_bytes, bytes));
+    fputc('\n', out);
+}
+
+static void write_warning(const char *text, void *out) { fprintf(out, "  warning: %s\n", text); }
+
+static void write_frame(const struct symbol_frame *frame, bool own, const struct style *style,
+                        FILE *out) {
+    const char *module = frame->module ? frame->module->path : NULL;
+    const char *slash = module ? strrchr(module, '/') : NULL;
+    fprintf(out, "     %s%s%s", own ? style->strong : "", frame->function ? frame->function : "??",
+            own ? style->plain : "");
+    if (frame->file) {
+        const char *file = strrchr(frame->file, '/');
+        fprintf(out, "  %s:%d", file ? file + 1 : frame->file, frame->line);
+    } else if (module) {
+        fprintf(out, "  %s(%s+0x%" PRIx64 ")%s", style->faint, slash ? slash + 1 : module,
+                frame->offset, style->plain);
+    } else {
+        fprintf(out, "  %s(0x%" PRIx64 ", code without a file)%s", style->faint, frame->offset,
+                style->plain);
+    }
+    fprintf(out, "%s\n", frame->inlined ? " (inlined)" : "");
+}
+
+static bool is_startup(const struct symbol_frame *frame) {
+    static const char *const names[] = {"__libc_start_main",
+                                        "__libc_start_call_main",
+                                        "_start",
+                                        "start_thread",
+                                        "clone3",
+                                        "clone",
+                                        "__clone",
+                                        "__clone3"};
+    for (size_t i = 0; frame->function && i < sizeof names / sizeof *names; i++)
+        if (strncmp(frame->function, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static void write_frames(const struct group *group, const struct report_options *options,
+                         const struct style *style, FILE *out) {
+    size_t first = options->frames ? group->first : 0, last = group->frame_count, hidden = first;
+    if (group->frame_count == 0) {
+        fprintf(out, "     (the stack is not known)\n");
+        return;
+    }
+    while (options->frames && last > first + 1 && is_startup(&group->frames[last - 1])) {
+        last--;
+        hidden++;
+    }
+    for (size_t i = first, shown = 0; i < last; i++, shown++) {
+        if (options->frames && shown >= options->frames) {
+            hidden += last - i;
+            break;
+        }
+        write_frame(&group->frames[i], i == group->own, style, out);
+    }
+    if (hidden)
+        fprintf(out, "     %s[%zu more frame%s: --frames=all]%s\n", style->faint, hidden,
+                hidden == 1 ? "" : "s", style->plain);
+}
+
+struct chain_writer {
+    FILE *out;
+    size_t steps;
+    const char *last; /* where the block of the step before was from */
+    size_t repeated;
+    bool begun;
+};
+
+static void end_repetition(struct chain_writer *writer) {
+    if (writer->repeated)
+        fprintf(writer->out, " (and %zu more like this)", writer->repeated);
+    writer->repeated = 0;
+}
+
+/* Links of a list are told once. */
+static void write_step(const struct chain_step *step, void *context) {
+    struct chain_writer *writer = context;
+    bool is_block = strcmp(step->kind, "block") == 0;
+    if (is_block && step->where && writer->last && strcmp(step->where, writer->last) == 0) {
+        writer->repeated++;
+        return;
+    }
+    end_repetition(writer);
+    writer->last = is_block ? step->where : NULL;
+    fputs(writer->begun ? " -> " : "   held by: ", writer->out);
+    writer->begun = true;
+    if (is_block)
+        fprintf(writer->out, "%zu B from %s +%" PRIu64, step->bytes,
+                step->where ? step->where : "??", step->offset);
+    else if (strcmp(step->kind, "data") == 0 && step->name)
+        fprintf(writer->out, "%s+%" PRIu64 " (%s)", step->name, step->offset,
+                step->where ? step->where : "??");
+    else if (strcmp(step->kind, "data") == 0)
+        fprintf(writer->out, "data of %s+0x%" PRIx64, step->where ? step->where : "??",
+                step->offset);
+    else if (strcmp(step->kind, "map") == 0)
+        fprintf(writer->out, "%s at 0x%" PRIx64, step->name ? step->name : "memory", step->address);
+    else if (strcmp(step->kind, "kernel") == 0)
+        fputs("the kernel", writer->out);
+    else
+        fprintf(writer->out, "%s of thread %d",
+                strcmp(step->kind, "thread") == 0  ? "the stack"
+                : strcmp(step->kind, "local") == 0 ? "a thread-local variable"
+                                                   : "a register",
+                step->thread);
+}
+
+static void write_chain(const struct check *check, const struct group *group, FILE *out) {
+    struct chain_writer writer = {.out = out};
+    chain_each(check, group->chain, write_step, &writer);
+    end_repetition(&writer);
+    if (writer.begun)
+        fputs(" -> here\n", out);
+}
+
+static void write_amount(const struct groups *groups, const struct group *group, FILE *out) {
+    char bytes[32], blocks[32], direct[32], held[32], held_blocks[32], own_blocks[32];
+    fprintf(out, "%s in %s block%s", size_text(group_bytes(group), bytes),
+            count_text(group_blocks(group), blocks), group_blocks(group) == 1 ? "" : "s");
+    if (group->sums.held_blocks)
+        fprintf(out, "  (%s direct, %s; %s held, %s)", count_text(group->sums.blocks, own_blocks),
+                size_text(group->sums.bytes, direct),
+                count_text(group->sums.held_blocks, held_blocks),
+                size_text(group->sums.held_bytes, held));
+    if (groups->compared && (group->bytes_since || group->blocks_since))
+        fprintf(out, "  %+ld B/%+ld since", group->bytes_since, group->blocks_since);
+    if (group->kind == GROUP_GROWING)
+        fprintf(out, ", grew in %u checks in a row", group->sums.grew);
+}
+
+static void write_group(const struct groups *groups, const struct group *group, size_t rank,
+                        const struct report_options *options, const struct style *style,
+                        FILE *out) {
+    static const char *const names[] = {"LOST", "GROWING (still reachable)", "LIVE"};
+    char first[32], last[32];
+    size_t uptime = groups->check->uptime;
+    fprintf(out, "\n%s#%zu %s%s  ", group->kind == GROUP_LOST ? style->bad : style->strong, rank,
+            names[group->kind], style->plain);
+    write_amount(groups, group, out);
+    fprintf(out, "  id %08x\n   ", group->id);
+    if (group->sums.blocks == 1)
+        fprintf(out, "allocated %s before the check", time_text(uptime - group->sums.first, first));
+    else
+        fprintf(out, "first %s, last %s before the check",
+                time_text(uptime - group->sums.first, first),
+                time_text(uptime - group->sums.last, last));
+    if (group->sums.sizes[0])
+        fprintf(out, "; sizes %s", group->sums.sizes);
+    fprintf(out, "; one is 0x%" PRIx64 "\n", group->sums.sample);
+    write_frames(group, options, style, out);
+    if (group->chain)
+        write_chain(groups->check, group, out);
+}
+
+static void suggest(const struct groups *groups, FILE *out) {
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *group = &groups->groups[i];
+        if (group->kind == GROUP_LOST && !group->suppressed_by)
+            fprintf(out, "leak:%08x\n", group->id);
+    }
+}
+
+void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
+    struct style style = style_for(options);
+    size_t shown = 0, left_out = 0;
+    if (options->suggest) {
+        suggest(groups, out);
+        return;
+    }
+    write_head(groups, &style, out);
+    write_totals(groups, &style, out);
+    for (size_t i = 0; i < groups->check->warning_count; i++)
+        write_warning(groups->check->warnings[i], out);
+    symbols_each_warning(write_warning, out);
+    for (size_t i = 0; i < groups->count; i++) {
+        const struct group *group = &groups->groups[i];
+        bool wanted = group->kind != GROUP_LIVE || options->what == REPORT_LIVE;
+        if (!wanted || group->suppressed_by || group_bytes(group) < options->least)
+            continue;
+        if (shown < options->top)
+            write_group(groups, group, ++shown, options, &style, out);
+        else
+            left_out++;
+    }
+    if (left_out)
+        fprintf(out, "\n%zu more group%s: --top=%zu\n", left_out, left_out == 1 ? "" : "s",
+                shown + left_out);
+}

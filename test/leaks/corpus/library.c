@@ -1,0 +1,17 @@
+/* To be loaded and unloaded by the corpus. */
+#include <stdlib.h>
+
+void library_keep(size_t bytes);
+void library_lose(size_t bytes);
+
+static void *kept;
+
+void library_keep(size_t bytes) {
+    kept = malloc(bytes);
+    __asm__ volatile("" : : "r"(kept) : "memory");
+}
+
+void library_lose(size_t bytes) {
+    void *block = malloc(bytes);
+    __asm__ volatile("" : : "r"(block) : "memory");
+}
