@@ -9,6 +9,7 @@
 
 #include "kernel_held.h"
 #include "leak/check.h"
+#include "leak/dead_stacks.h"
 #include "leak/listener.h"
 #include "leak/record.h"
 #include "real.h"
@@ -35,6 +36,7 @@ static void begin_child(void) {
     kernel_held_unlock();
     if (record_is_on()) {
         record_after_fork();
+        dead_stacks_after_fork();
         check_after_fork();
         listener_after_fork();
     }

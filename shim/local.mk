@@ -16,6 +16,7 @@ libtithe_la_SOURCES = \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/leak/chains.c shim/leak/chains.h \
 	shim/leak/check.c shim/leak/check.h \
+	shim/leak/dead_stacks.c shim/leak/dead_stacks.h \
 	shim/leak/depot.c shim/leak/depot.h \
 	shim/leak/edges.c shim/leak/edges.h \
 	shim/leak/exit.c shim/leak/exit.h \

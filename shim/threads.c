@@ -8,6 +8,7 @@
 #include "threads.h"
 
 #include "kernel_held.h"
+#include "leak/dead_stacks.h"
 #include "real.h"
 
 #include "alloc/alloc.h"
@@ -70,9 +71,10 @@ void threads_start(void) {
 struct start {
     void *(*function)(void *);
     void *argument;
+    bool stack_from_libc;
 };
 
-static void tell_stack(void) {
+static void tell_stack(bool from_libc) {
     pthread_attr_t attributes;
     void *low;
     size_t bytes;
@@ -80,14 +82,24 @@ static void tell_stack(void) {
         return;
     if (pthread_attr_getstack(&attributes, &low, &bytes) == 0)
         thread_set_stack((uintptr_t)low, (uintptr_t)low + bytes);
+    if (from_libc)
+        dead_stacks_begin(pthread_self(), (uintptr_t)low, (uintptr_t)low + bytes);
     pthread_attr_destroy(&attributes);
 }
 
 static void *thread_main(void *argument) {
     struct start start = *(struct start *)argument;
     free_fast(argument);
-    tell_stack();
+    tell_stack(start.stack_from_libc);
     return start.function(start.argument);
+}
+
+/* Without a stack of the program's, its end is told as the end of all memory. */
+static bool is_stack_from_libc(const pthread_attr_t *attributes) {
+    void *low;
+    size_t bytes;
+    return attributes == NULL || pthread_attr_getstack(attributes, &low, &bytes) != 0 ||
+           (uintptr_t)low + bytes == 0;
 }
 
 TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
@@ -95,8 +107,10 @@ TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribu
     struct start *start = alloc_fast(sizeof *start);
     if (start == NULL)
         return EAGAIN;
-    *start = (struct start){function, argument};
+    *start = (struct start){function, argument, is_stack_from_libc(attributes)};
+    dead_stacks_before_create();
     int failure = REAL(pthread_create)(thread, attributes, thread_main, start);
+    dead_stacks_after_create();
     if (failure)
         free_fast(start);
     return failure;

@@ -33,6 +33,21 @@ check_LTLIBRARIES += test/storms/library.la
 test_storms_library_la_SOURCES = test/storms/library.c
 test_storms_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 
+# Leak hunting: a corpus of programs that lose memory and programs that do not.
+check_PROGRAMS += test/leaks/corpus/corpus
+test_leaks_corpus_corpus_SOURCES = test/leaks/corpus/corpus.h test/leaks/corpus/main.c \
+	test/leaks/corpus/blocks.c test/leaks/corpus/threads.c test/leaks/corpus/memory.c \
+	test/leaks/corpus/processes.c test/leaks/corpus/clean.c test/leaks/corpus/classes.cc
+test_leaks_corpus_corpus_CFLAGS = $(AM_CFLAGS) -fno-builtin
+test_leaks_corpus_corpus_CXXFLAGS = -Wall -Wextra $(WERROR) -fno-builtin
+test_leaks_corpus_corpus_LDADD = -lpthread -ldl -lrt
+check_LTLIBRARIES += test/leaks/corpus/library.la
+test_leaks_corpus_library_la_SOURCES = test/leaks/corpus/library.c
+test_leaks_corpus_library_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
+test_leaks_corpus_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+EXTRA_DIST += test/leaks.sh test/leaks/README.md test/leaks/corpus.py
+TESTS += test/leaks.sh
+
 if HAVE_CHECK
 room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload

@@ -86,6 +86,15 @@ bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, 
 bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
 void roots_clear_excluded(void) { excluded.count = 0; }
 
+void roots_include(uintptr_t start, uintptr_t end) {
+    struct range *ranges = ranges_of(&excluded);
+    for (size_t i = 0; i < excluded.count; i++)
+        if (ranges[i].start == start && ranges[i].end == end) {
+            ranges[i] = ranges[--excluded.count];
+            return;
+        }
+}
+
 void roots_remove(uintptr_t start, uintptr_t end) {
     size_t kept = 0;
     struct range *ranges = ranges_of(&added);

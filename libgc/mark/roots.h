@@ -41,6 +41,9 @@ bool roots_exclude(uintptr_t start, uintptr_t end);
 void roots_remove(uintptr_t start, uintptr_t end);
 void roots_clear_excluded(void);
 
+/* Takes back the exclusion of just this range. */
+void roots_include(uintptr_t start, uintptr_t end);
+
 /* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
  * memory. */
 bool roots_prepare(unsigned threads);

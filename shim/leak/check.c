@@ -86,6 +86,24 @@ static void marked(struct marker *marker) {
     drain_stopped(marker);
 }
 
+/* Read at the start: later, the program may have left for another root directory. */
+static struct {
+    char path[4096], arguments[4096];
+    long arguments_length;
+} program;
+
+static void learn_program(void) {
+    long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program.path,
+                              sizeof program.path - 1);
+    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
+    program.path[length > 0 ? length : 0] = 0;
+    if (fd < 0)
+        return;
+    program.arguments_length =
+        system_call(SYS_read, fd, program.arguments, sizeof program.arguments - 1);
+    system_call(SYS_close, fd);
+}
+
 /* A program brings its suppressions by defining this. */
 extern const char *__lsan_default_suppressions(void) __attribute__((weak, visibility("default")));
 
@@ -93,6 +111,7 @@ void check_start(void) {
     if (__lsan_default_suppressions)
         check.suppressions = __lsan_default_suppressions();
     cycle_watcher = (struct cycle_watcher){cycle_is_allowed, push_roots, marked};
+    learn_program();
     writer_start(options.leaks);
     cycle_prepare();
 }
@@ -110,30 +129,17 @@ static const char *trigger_name(enum check_trigger trigger) {
     return names[trigger];
 }
 
-static void write_command(void) {
-    char text[4096];
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
-    long length = fd < 0 ? 0 : system_call(SYS_read, fd, text, sizeof text - 1);
-    if (fd >= 0)
-        system_call(SYS_close, fd);
-    text[length > 0 ? length : 0] = 0;
-    writer_add("arguments");
-    for (long at = 0; at < length; at += strlen(text + at) + 1) {
-        writer_add(" ");
-        writer_add_text(text + at);
-    }
-    writer_add("\n");
-}
-
 static void write_program(void) {
-    char path[4096];
-    long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", path, sizeof path - 1);
-    path[length > 0 ? length : 0] = 0;
     writer_add("tithe-check 1\nprogram ");
-    writer_add_text(path);
-    writer_add("\n");
-    write_command();
-    writer_add("process %d %ld\n", tasks_process(), system_call(SYS_getppid));
+    writer_add_text(program.path);
+    writer_add("\narguments");
+    for (long at = 0; at < program.arguments_length;) {
+        const char *argument = program.arguments + at;
+        writer_add(" ");
+        writer_add_text(argument);
+        at += strlen(argument) + 1;
+    }
+    writer_add("\nprocess %d %ld\n", tasks_process(), system_call(SYS_getppid));
 }
 
 static void write_head(enum check_trigger trigger, const struct sums *sums,

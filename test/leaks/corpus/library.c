@@ -4,7 +4,7 @@
 void library_keep(size_t bytes);
 void library_lose(size_t bytes);
 
-static void *kept;
+static void *volatile kept;
 
 void library_keep(size_t bytes) {
     kept = malloc(bytes);
