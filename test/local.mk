@@ -45,8 +45,12 @@ check_LTLIBRARIES += test/leaks/corpus/library.la
 test_leaks_corpus_library_la_SOURCES = test/leaks/corpus/library.c
 test_leaks_corpus_library_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
 test_leaks_corpus_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
-EXTRA_DIST += test/leaks.sh test/leaks/README.md test/leaks/corpus.py
-TESTS += test/leaks.sh
+check_PROGRAMS += test/leaks/report
+test_leaks_report_SOURCES = test/leaks/report.c
+test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
+EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
+	test/leaks/report.py doc/leaks.schema.json
+TESTS += test/leaks.sh test/leaks_report.sh
 
 if HAVE_CHECK
 room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test

@@ -191,7 +191,7 @@ static void choose_groups(const struct sums *sums) {
 }
 
 static bool make_room(void) {
-    size_t room = AO_load(&heap.objects.committed) / SIZES_GRANULE * 2;
+    size_t room = AO_load(&heap.objects.committed) / SIZES_GRANULE * 2 + 1;
     if (room > parent_mask)
         room = parent_mask;
     search.count = 0;

@@ -15,9 +15,10 @@ static struct lost *at(size_t number) { return (struct lost *)region.start + num
 
 /* Address space only: what is not lost costs nothing. */
 bool lost_prepare(void) {
-    size_t blocks = AO_load(&heap.objects.committed) / SIZES_GRANULE;
+    enum { FEWEST = 1024 };
+    size_t blocks = AO_load(&heap.objects.committed) / SIZES_GRANULE + FEWEST;
     count = room = 0;
-    for (; blocks > 1024; blocks /= 2) {
+    for (; blocks >= FEWEST; blocks /= 2) {
         size_t bytes = blocks * sizeof(struct lost);
         if (vm_region_reserve(&region, bytes)) {
             if (vm_region_commit(&region, bytes, 0))
