@@ -39,21 +39,10 @@ static struct stack *stack_at(unsigned place) {
     return (struct stack *)(arena.start + (size_t)place * WORD);
 }
 
-static uint64_t hash_of(const uintptr_t *pcs, size_t count, unsigned generation) {
-    uint64_t hash = generation + count;
-    for (size_t i = 0; i < count; i++) {
-        hash = (hash ^ pcs[i]) * 0x9fb21c651e98df25u;
-        hash ^= hash >> 29;
-    }
-    return hash;
-}
-
-static unsigned find(unsigned place, uint64_t hash, const uintptr_t *pcs, size_t count,
-                     unsigned generation) {
+static unsigned find(unsigned place, uint64_t hash, size_t count, unsigned generation) {
     for (; place; place = stack_at(place)->next) {
         const struct stack *stack = stack_at(place);
-        if (stack->hash == hash && stack->count == count && stack->generation == generation &&
-            memcmp(stack->pcs, pcs, count * sizeof *pcs) == 0)
+        if (stack->hash == hash && stack->count == count && stack->generation == generation)
             return stack->number;
     }
     return 0;
@@ -74,11 +63,10 @@ static unsigned take_number(void) {
 }
 
 /* Who loses the race for the same stack leaves a number that stays unused. */
-unsigned depot_number(const uintptr_t *pcs, size_t count, unsigned generation) {
-    uint64_t hash = hash_of(pcs, count, generation);
+unsigned depot_number(const uintptr_t *pcs, size_t count, uint64_t hash, unsigned generation) {
     volatile unsigned *bucket = &buckets[hash >> 48];
     unsigned first = AO_int_load_acquire(bucket);
-    unsigned number = find(first, hash, pcs, count, generation);
+    unsigned number = find(first, hash, count, generation);
     if (number || count == 0)
         return number;
     unsigned place = take_place(count);
@@ -92,7 +80,7 @@ unsigned depot_number(const uintptr_t *pcs, size_t count, unsigned generation) {
     memcpy(stack->pcs, pcs, count * sizeof *pcs);
     do {
         first = AO_int_load_acquire(bucket);
-        unsigned other = find(first, hash, pcs, count, generation);
+        unsigned other = find(first, hash, count, generation);
         if (other)
             return other;
         stack->next = first;

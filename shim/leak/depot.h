@@ -23,8 +23,9 @@ struct stack {
 /* Reserves the depot's memory. False when the system refuses. Once. */
 bool depot_start(void);
 
-/* The number of a stack; 0 when the depot is full. */
-unsigned depot_number(const uintptr_t *pcs, size_t count, unsigned generation);
+/* The number of a stack, by a hash of its addresses that is good enough to tell stacks apart; 0
+ * when the depot is full. */
+unsigned depot_number(const uintptr_t *pcs, size_t count, uint64_t hash, unsigned generation);
 
 /* Numbers given so far, 0 included: all numbers are below. */
 unsigned depot_count(void);

@@ -30,7 +30,7 @@ static __thread uint64_t random_state __attribute__((tls_model("initial-exec")))
 unsigned record_time(void) { return clock_coarse_milliseconds() - began + 1; }
 
 static bool begin(void) {
-    if (!modules_start() || !depot_start()) {
+    if (!modules_start() || !depot_start() || !unwind_start()) {
         log_line("no memory for allocation stacks: leaks are not hunted");
         return false;
     }
@@ -65,14 +65,15 @@ static void learn_modules(const uintptr_t *pcs, size_t count) {
 }
 
 static unsigned take_stack(const void *frame) {
-    uintptr_t pcs[UNWIND_MOST];
+    struct unwind_stack stack;
     const uintptr_t *words = frame;
     struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
     size_t most = options.depth < UNWIND_MOST ? options.depth : UNWIND_MOST;
-    size_t count = unwind_stack(start, stack_limit(start.sp), pcs, most);
-    unsigned known = depot_count(), number = depot_number(pcs, count, modules_generation());
+    unwind_take(start, stack_limit(start.sp), most, &stack);
+    unsigned known = depot_count();
+    unsigned number = depot_number(stack.pcs, stack.count, stack.hash, modules_generation());
     if (number >= known)
-        learn_modules(pcs, count);
+        learn_modules(stack.pcs, stack.count);
     return number;
 }
 

@@ -2,10 +2,12 @@
  * information.
  *
  * What a frame needs (where the caller's frame begins, where the return address and the frame
- * pointer were saved) is looked up once in .eh_frame and kept in a lock-free cache, so that a warm
- * walk costs a few nanoseconds a frame. Code without such information (compiled at run time) is
- * passed by its frame pointer where that leads upwards on the same stack. Never allocates, locks or
- * loads anything; needs glibc 2.35. Any thread, in signal handlers, too.
+ * pointer were saved) is looked up once in .eh_frame and kept in a lock-free cache. The last walk
+ * over each stack is kept, too: most of its outer frames are still there at the next, which is told
+ * by looking at where their return addresses lie; a warm walk costs about a nanosecond a frame.
+ * Code without such information (compiled at run time) is passed by its frame pointer where that
+ * leads upwards on the same stack. Never allocates, locks or loads anything; needs glibc 2.35. Any
+ * thread, in signal handlers, too.
  */
 #ifndef TITHE_SHIM_LEAK_UNWIND_H
 #define TITHE_SHIM_LEAK_UNWIND_H
@@ -21,10 +23,16 @@ struct unwind_frame {
     uintptr_t pc, sp, fp;
 };
 
-/* Writes up to most addresses, innermost first, from the frame on outwards: each lies inside the
- * call (return address minus one). Returns how many. limit: where the stack ends, 0 if not known.
- */
-size_t unwind_stack(struct unwind_frame frame, uintptr_t limit, uintptr_t *pcs, size_t most);
+struct unwind_stack {
+    size_t count;
+    uintptr_t pcs[UNWIND_MOST]; /* innermost first; each lies inside the call */
+    uint64_t hash;              /* of them */
+};
+
+/* Takes up to most addresses from the frame on outwards. limit: where the stack ends, 0 if not
+ * known. */
+void unwind_take(struct unwind_frame frame, uintptr_t limit, size_t most,
+                 struct unwind_stack *stack);
 
 /* What a frame's own part of the stack and its registers are. */
 struct unwind_caller {
@@ -35,6 +43,9 @@ struct unwind_caller {
 /* Walks outwards, past the frame of the function that begins at an address and is so many bytes
  * long, to its caller. False when the function is not among the calling thread's frames. */
 bool unwind_to_caller(uintptr_t function, size_t bytes, struct unwind_caller *caller);
+
+/* Once, before the first walk that counts. False when out of memory. */
+bool unwind_start(void);
 
 /* Forgets all rules: code was unmapped. */
 void unwind_forget(void);
