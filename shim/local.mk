@@ -23,6 +23,7 @@ libtithe_la_SOURCES = \
 	shim/leak/listener.c shim/leak/listener.h \
 	shim/leak/lost.c shim/leak/lost.h \
 	shim/leak/modules.c shim/leak/modules.h \
+	shim/leak/recall.c shim/leak/recall.h \
 	shim/leak/record.c shim/leak/record.h \
 	shim/leak/rules.c shim/leak/rules.h \
 	shim/leak/sanitizer.c \

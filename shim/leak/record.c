@@ -4,6 +4,7 @@
 #include "leak/depot.h"
 #include "leak/listener.h"
 #include "leak/modules.h"
+#include "leak/recall.h"
 #include "leak/unwind.h"
 #include "start.h"
 
@@ -30,7 +31,7 @@ static __thread uint64_t random_state __attribute__((tls_model("initial-exec")))
 unsigned record_time(void) { return clock_coarse_milliseconds() - began + 1; }
 
 static bool begin(void) {
-    if (!modules_start() || !depot_start() || !unwind_start()) {
+    if (!modules_start() || !depot_start() || !recall_start()) {
         log_line("no memory for allocation stacks: leaks are not hunted");
         return false;
     }
@@ -68,12 +69,16 @@ static unsigned take_stack(const void *frame) {
     struct unwind_stack stack;
     const uintptr_t *words = frame;
     struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
-    size_t most = options.depth < UNWIND_MOST ? options.depth : UNWIND_MOST;
-    unwind_take(start, stack_limit(start.sp), most, &stack);
+    uintptr_t limit = stack_limit(start.sp);
+    unsigned generation = modules_generation(), number = recall_number(start, limit, generation);
+    if (number)
+        return number;
+    unwind_take(start, limit, options.depth, &stack);
     unsigned known = depot_count();
-    unsigned number = depot_number(stack.pcs, stack.count, stack.hash, modules_generation());
+    number = depot_number(stack.pcs, stack.count, stack.hash, generation);
     if (number >= known)
         learn_modules(stack.pcs, stack.count);
+    recall_keep(start, limit, generation, &stack, number);
     return number;
 }
 

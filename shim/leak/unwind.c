@@ -3,8 +3,6 @@
 
 #include "leak/rules.h"
 
-#include "mark/roots.h"
-
 #include <atomic_ops.h>
 #include <string.h>
 
@@ -101,49 +99,69 @@ static bool leads_up(uintptr_t from, uintptr_t to, uintptr_t limit) {
     return to > from && to - from <= FRAME_MOST_BYTES && to % 8 == 0 && (limit == 0 || to <= limit);
 }
 
-/* A frame as it was found, and where its return address and frame pointer were read: as long as
- * these words and the frame within are the same, so is the frame. */
-struct found_frame {
+/* A walk under way: the frame it is at, where that frame's pointer was read (0: it is the one that
+ * the walk began with), and what it has found. */
+struct walk {
     struct unwind_frame frame;
-    uintptr_t pc_at, fp_at; /* fp_at is 0 when it was in place */
+    uintptr_t fp_at, limit;
+    struct unwind_stack *stack;
 };
 
-static bool step_by_rule(struct found_frame *found, struct step step, uintptr_t limit) {
-    struct unwind_frame *frame = &found->frame;
-    uintptr_t cfa = (step.from_fp ? frame->fp : frame->sp) + step.cfa_offset;
-    if (!leads_up(frame->sp, cfa, limit))
+static void depend_on(struct walk *walk, uintptr_t address, uintptr_t value) {
+    struct unwind_stack *stack = walk->stack;
+    if (stack->word_count < UNWIND_WORDS) {
+        stack->words[stack->word_count].at = address;
+        stack->words[stack->word_count].value = value;
+    }
+    stack->word_count++;
+}
+
+static void depend_on_pointer(struct walk *walk) {
+    if (walk->fp_at)
+        depend_on(walk, walk->fp_at, walk->frame.fp);
+    else
+        walk->stack->needs_fp = true;
+}
+
+static void move_out(struct walk *walk, uintptr_t pc_at, uintptr_t fp_at, uintptr_t sp) {
+    uintptr_t word = word_at(pc_at);
+    depend_on(walk, pc_at, word);
+    walk->frame.pc = code_address(word);
+    if (fp_at)
+        walk->frame.fp = word_at(fp_at);
+    if (fp_at)
+        walk->fp_at = fp_at;
+    walk->frame.sp = sp;
+}
+
+static bool step_by_rule(struct walk *walk, struct step step) {
+    uintptr_t cfa = (step.from_fp ? walk->frame.fp : walk->frame.sp) + step.cfa_offset;
+    if (step.from_fp)
+        depend_on_pointer(walk);
+    if (!leads_up(walk->frame.sp, cfa, walk->limit))
         return false;
-    found->pc_at = cfa + step.return_offset;
-    found->fp_at = step.fp_same ? 0 : cfa + step.fp_offset;
-    frame->pc = code_address(word_at(found->pc_at));
-    if (!step.fp_same)
-        frame->fp = word_at(found->fp_at);
-    frame->sp = cfa;
+    move_out(walk, cfa + step.return_offset, step.fp_same ? 0 : cfa + step.fp_offset, cfa);
     return true;
 }
 
 /* As compiled code and hand-written code arrange it by convention: the caller's frame pointer and
  * the return address lie where the frame pointer leads. */
-static bool step_by_pointer(struct found_frame *found, uintptr_t limit) {
-    struct unwind_frame *frame = &found->frame;
-    uintptr_t after = frame->fp + 2 * sizeof(uintptr_t);
-    if (limit == 0 || frame->fp < frame->sp || !leads_up(frame->sp, after, limit))
+static bool step_by_pointer(struct walk *walk) {
+    uintptr_t fp = walk->frame.fp, after = fp + 2 * sizeof(uintptr_t);
+    depend_on_pointer(walk);
+    if (walk->limit == 0 || fp < walk->frame.sp || !leads_up(walk->frame.sp, after, walk->limit))
         return false;
-    found->pc_at = frame->fp + sizeof(uintptr_t);
-    found->fp_at = frame->fp;
-    frame->pc = code_address(word_at(found->pc_at));
-    frame->fp = word_at(found->fp_at);
-    frame->sp = after;
+    move_out(walk, fp + sizeof(uintptr_t), fp, after);
     return true;
 }
 
 /* False at the outermost frame. */
-static bool step_out(struct found_frame *found, uintptr_t limit) {
-    struct step step = find_step(found->frame.pc - 1);
-    bool stepped = step.kind == RULE_FOUND     ? step_by_rule(found, step, limit)
-                   : step.kind == RULE_UNKNOWN ? step_by_pointer(found, limit)
+static bool step_out(struct walk *walk) {
+    struct step step = find_step(walk->frame.pc - 1);
+    bool stepped = step.kind == RULE_FOUND     ? step_by_rule(walk, step)
+                   : step.kind == RULE_UNKNOWN ? step_by_pointer(walk)
                                                : false;
-    return stepped && found->frame.pc > 4096;
+    return stepped && walk->frame.pc > 4096;
 }
 
 static uint64_t mix(uint64_t hash, uintptr_t pc) {
@@ -159,135 +177,15 @@ static uint64_t hash_of(const uintptr_t *pcs, size_t count) {
     return mix(mix(lanes[0], lanes[1]), mix(lanes[2], lanes[3]));
 }
 
-static void take_afresh(struct unwind_frame frame, uintptr_t limit, size_t most,
-                        struct unwind_stack *stack) {
-    struct found_frame found = {.frame = frame};
-    stack->count = 0;
-    do
-        stack->pcs[stack->count++] = found.frame.pc - 1;
-    while (stack->count < most && step_out(&found, limit));
-    stack->hash = hash_of(stack->pcs, stack->count);
-}
-
-/* Frames, one array for each field: what was just written one by one would be slow to read as a
- * whole. */
-enum { WALKS = 128, WALK_FRAMES = 128 };
-
-struct frames {
-    size_t count;
-    uintptr_t sp[WALK_FRAMES], pc[WALK_FRAMES], fp[WALK_FRAMES];
-    uintptr_t pc_at[WALK_FRAMES], fp_at[WALK_FRAMES];
-};
-
-/* The last walk over a stack, whole, outermost frame first. */
-static struct walk {
-    volatile AO_TS_t busy;
-    uintptr_t limit; /* whose stack it was */
-    struct frames frames;
-    uint64_t hash[WALK_FRAMES]; /* of the frame and all outside of it */
-} walks[WALKS];
-
-static inline void frames_put(struct frames *frames, size_t at, const struct found_frame *found) {
-    frames->sp[at] = found->frame.sp;
-    frames->pc[at] = found->frame.pc;
-    frames->fp[at] = found->frame.fp;
-    frames->pc_at[at] = found->pc_at;
-    frames->fp_at[at] = found->fp_at;
-}
-
-static inline struct found_frame frames_get(const struct frames *frames, size_t at) {
-    return (struct found_frame){
-        {frames->pc[at], frames->sp[at], frames->fp[at]}, frames->pc_at[at], frames->fp_at[at]};
-}
-
-static inline bool frames_is(const struct frames *frames, size_t at,
-                             const struct unwind_frame *frame) {
-    return frames->sp[at] == frame->sp && frames->pc[at] == frame->pc &&
-           frames->fp[at] == frame->fp;
-}
-
-/* From a frame of the walk that is as it was, outwards to the last one that is, too. */
-static size_t last_unchanged(const struct frames *frames, size_t at) {
-    for (; at > 0; at--) {
-        uintptr_t pc_at = frames->pc_at[at - 1], fp_at = frames->fp_at[at - 1];
-        if (code_address(word_at(pc_at)) != frames->pc[at - 1] ||
-            (fp_at && word_at(fp_at) != frames->fp[at - 1]))
-            break;
-    }
-    return at;
-}
-
-/* Puts the frames inside of the kept ones, which were found from the innermost outwards. */
-static void keep_and_add(struct walk *walk, size_t kept, const struct frames *fresh) {
-    uint64_t hash = kept > 0 ? walk->hash[kept - 1] : 0;
-    for (size_t i = fresh->count; i-- > 0; kept++) {
-        struct found_frame found = frames_get(fresh, i);
-        frames_put(&walk->frames, kept, &found);
-        walk->hash[kept] = hash = mix(hash, found.frame.pc);
-    }
-    walk->frames.count = kept;
-}
-
-/* Walks until a frame is met from which on nothing has changed outwards; keeps that part of the
- * walk and puts the new frames in front. False when there are too many frames. */
-static bool walk_again(struct walk *walk, struct unwind_frame frame) {
-    struct frames fresh, *frames = &walk->frames;
-    struct found_frame found = {.frame = frame};
-    size_t kept = frames->count;
-    fresh.count = 0;
-    do {
-        while (kept > 0 && frames->sp[kept - 1] < found.frame.sp)
-            kept--;
-        if (kept > 0 && frames_is(frames, kept - 1, &found.frame)) {
-            size_t last = last_unchanged(frames, kept - 1);
-            if (last == 0)
-                break;
-            for (; kept - 1 > last && fresh.count < WALK_FRAMES; kept--) {
-                found = frames_get(frames, kept - 1);
-                frames_put(&fresh, fresh.count++, &found);
-            }
-            found = frames_get(frames, --kept);
-        }
-        if (fresh.count == WALK_FRAMES)
-            return false;
-        frames_put(&fresh, fresh.count++, &found);
-    } while (step_out(&found, walk->limit) || (kept = 0));
-    if (kept + fresh.count > WALK_FRAMES)
-        return false;
-    keep_and_add(walk, kept, &fresh);
-    return true;
-}
-
-/* Frame pointers in it may be anything, the last pointer to a block that is lost among others. */
-bool unwind_start(void) { return roots_exclude((uintptr_t)walks, (uintptr_t)walks + sizeof walks); }
-
-static void read_walk(const struct walk *walk, size_t most, struct unwind_stack *stack) {
-    size_t all = walk->frames.count;
-    stack->count = all < most ? all : most;
-    for (size_t i = 0; i < stack->count; i++)
-        stack->pcs[i] = walk->frames.pc[all - 1 - i] - 1;
-    stack->hash = stack->count == all ? walk->hash[all - 1] : hash_of(stack->pcs, stack->count);
-}
-
-/* A walk that another thread or an interrupted one is at is left alone. */
 void unwind_take(struct unwind_frame frame, uintptr_t limit, size_t most,
                  struct unwind_stack *stack) {
-    struct walk *walk = &walks[(limit >> 12) % WALKS];
-    if (limit == 0 || AO_test_and_set_acquire(&walk->busy) == AO_TS_SET) {
-        take_afresh(frame, limit, most, stack);
-        return;
-    }
-    if (walk->limit != limit)
-        walk->frames.count = 0;
-    walk->limit = limit;
-    bool whole = walk_again(walk, frame);
-    if (whole)
-        read_walk(walk, most, stack);
-    else
-        walk->frames.count = 0;
-    AO_CLEAR(&walk->busy);
-    if (!whole)
-        take_afresh(frame, limit, most, stack);
+    struct walk walk = {frame, 0, limit, stack};
+    stack->count = stack->word_count = 0;
+    stack->needs_fp = false;
+    do
+        stack->pcs[stack->count++] = walk.frame.pc - 1;
+    while (stack->count < most && step_out(&walk));
+    stack->hash = hash_of(stack->pcs, stack->count);
 }
 
 #if defined(__x86_64__)
