@@ -212,6 +212,8 @@ static int run(struct leaks *leaks, char **arguments) {
     program_find(arguments[0], path);
     make_directory(leaks);
     set_option("leaks", leaks->directory);
+    if (leaks->report.what == REPORT_LIVE)
+        set_option("chains", "1");
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     start_program(path, arguments, &before);

@@ -236,7 +236,7 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
     int error = ENOMEM;
     if (!writer_begin())
         return false;
-    if (trigger != CHECK_EXIT || check.count > 1)
+    if (trigger != CHECK_EXIT || check.count > 1 || options.chains)
         chains_find(sums);
     write_head(trigger, sums, times);
     if (options.sample)

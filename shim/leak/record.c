@@ -153,10 +153,16 @@ static struct note *note_at(const void *object) {
     return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
 }
 
+/* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
+ * it: what it leads to in turn must not count. A large block is gone at once. */
 void record_free(void *object) {
-    struct note *note = object ? note_at(object) : NULL;
-    if (note)
+    struct object found;
+    struct note *note;
+    if (object && object_find((uintptr_t)object, &found) && (note = note_of(found)) != NULL) {
         AO_int_store(&note->stack, NOTE_NOBODY);
+        if (!span_is_large(found.span) && object_address(found) == (uintptr_t)object)
+            memset(object, 0, found.span->object_bytes);
+    }
     free_fast(object);
 }
 
