@@ -234,25 +234,44 @@ static int run(struct leaks *leaks, char **arguments) {
     return WEXITSTATUS(status) == 0 && result.blocks > 0 ? leaks->exit_status : WEXITSTATUS(status);
 }
 
-/* The directory is in the environment that the process was started with. */
+static bool has_socket(int at, const char *path, pid_t process) {
+    char name[PATH_MAX];
+    struct stat status;
+    snprintf(name, sizeof name, "%s/%d.socket", path, (int)process);
+    return fstatat(at, name, &status, 0) == 0 && S_ISSOCK(status.st_mode);
+}
+
+/* One thread's files: one of them is the directory, unless the program has closed it. */
+static bool find_among_files(struct leaks *leaks, const char *thread) {
+    char path[PATH_MAX];
+    ssize_t length = -1;
+    snprintf(path, sizeof path, "/proc/%d/task/%s/fd", (int)leaks->process, thread);
+    DIR *files = opendir(path);
+    for (struct dirent *entry; files && length < 0 && (entry = readdir(files));)
+        if (entry->d_name[0] != '.' && has_socket(dirfd(files), entry->d_name, leaks->process))
+            length = readlinkat(dirfd(files), entry->d_name, leaks->directory,
+                                sizeof leaks->directory - 1);
+    if (files)
+        closedir(files);
+    leaks->directory[length > 0 ? length : 0] = 0;
+    return length > 0;
+}
+
+/* The listener has a table of files of its own. Not by the environment, which programs overwrite to
+ * change their title. */
 static void find_directory(struct leaks *leaks) {
-    char path[64], *text = NULL, *option;
-    size_t bytes = 0;
-    snprintf(path, sizeof path, "/proc/%d/environ", (int)leaks->process);
-    FILE *file = fopen(path, "r");
-    if (file == NULL)
+    char path[64];
+    bool found = false;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)leaks->process);
+    DIR *threads = opendir(path);
+    if (threads == NULL)
         refuse(EXIT_REFUSED, "process %d: %s", (int)leaks->process, strerror(errno));
-    while (getdelim(&text, &bytes, 0, file) > 0) {
-        if (strncmp(text, "TITHE_OPTIONS=", 14) != 0 || (option = strstr(text, "leaks=")) == NULL)
-            continue;
-        snprintf(leaks->directory, sizeof leaks->directory, "%.*s", (int)strcspn(option + 6, ":"),
-                 option + 6);
-        break;
-    }
-    free(text);
-    fclose(file);
-    if (leaks->directory[0] == 0)
-        refuse(EXIT_REFUSED, "process %d was not started by tithe leaks", (int)leaks->process);
+    for (struct dirent *entry; !found && (entry = readdir(threads));)
+        found = entry->d_name[0] != '.' && find_among_files(leaks, entry->d_name);
+    closedir(threads);
+    if (!found)
+        refuse(EXIT_REFUSED, "process %d was not started by tithe leaks, or is another user's",
+               (int)leaks->process);
 }
 
 static int connect_to(const struct leaks *leaks) {

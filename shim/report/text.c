@@ -84,12 +84,13 @@ static struct totals totals_of(const struct groups *groups) {
 static void write_head(const struct groups *groups, const struct style *style, FILE *out) {
     const struct check *check = groups->check;
     char uptime[32], heap[32], blocks[32];
-    const char *slash = strrchr(check->program, '/');
+    const char *name = check->argument_count ? check->arguments[0] : check->program;
+    const char *slash = strrchr(name, '/');
     fprintf(
         out,
         "%sLEAKS  %s pid %d%s  check #%u (%s)  up %s  stopped for %.1f ms  heap %s in %s blocks\n",
-        style->strong, slash ? slash + 1 : check->program, check->process, style->plain,
-        check->number, check->trigger, time_text(check->uptime, uptime), check->paused / 1e6,
+        style->strong, slash ? slash + 1 : name, check->process, style->plain, check->number,
+        check->trigger, time_text(check->uptime, uptime), check->paused / 1e6,
         size_text(check->heap_bytes, heap), count_text(check->heap_blocks, blocks));
 }
 
