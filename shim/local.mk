@@ -66,3 +66,8 @@ tithe_LDADD = -ldw -lelf -liberty -lz
 tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"' \
 	-DPAGE_DIRECTORY='"$(pkgdatadir)"' -DPAGE_SOURCE='"$(abs_srcdir)/shim/report/page"'
 EXTRA_DIST += shim/README.md
+
+pagedir = $(pkgdatadir)
+dist_page_DATA = shim/report/page/page.html shim/report/page/flame-graph.js \
+	shim/report/page/flame-graph.LICENSE
+EXTRA_DIST += shim/report/page/README.md shim/report/README.md shim/leak/README.md

@@ -49,8 +49,8 @@ check_PROGRAMS += test/leaks/report
 test_leaks_report_SOURCES = test/leaks/report.c
 test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
-	test/leaks/report.py doc/leaks.schema.json
-TESTS += test/leaks.sh test/leaks_report.sh
+	test/leaks/report.py test/leaks_page.sh test/leaks/page.py doc/leaks.schema.json doc/leaks-page.png
+TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
 
 if HAVE_CHECK
 room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
@@ -93,3 +93,5 @@ test_shim_hazards_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 test_roots_library_la_SOURCES = test/roots_library.c
 test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
+
+CLEANFILES += test/leaks_page.png

@@ -9,17 +9,28 @@
 #include <string.h>
 #include <unistd.h>
 
-static const char placeholder[] = "@TITHE_CHECKS@";
+static const char checks_line[] = "@TITHE_CHECKS@\n", flames_line[] = "@TITHE_FLAME_GRAPH@\n";
 
 /* Beside the sources for a command that is not installed. */
-static FILE *open_template(void) {
-    static const char *const places[] = {PAGE_DIRECTORY "/page.html", PAGE_SOURCE "/page.html"};
+static FILE *open_part(const char *name) {
+    static const char *const places[] = {PAGE_SOURCE, PAGE_DIRECTORY};
+    char path[PATH_MAX];
     for (size_t i = 0; i < 2; i++) {
-        FILE *file = fopen(places[i], "r");
+        snprintf(path, sizeof path, "%s/%s", places[i], name);
+        FILE *file = fopen(path, "r");
         if (file)
             return file;
     }
-    refuse(EXIT_REFUSED, "%s: %s", places[0], strerror(errno));
+    refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
+}
+
+static void copy_part(const char *name, FILE *out) {
+    char buffer[8192];
+    size_t bytes;
+    FILE *file = open_part(name);
+    while ((bytes = fread(buffer, 1, sizeof buffer, file)) > 0)
+        fwrite(buffer, 1, bytes, out);
+    fclose(file);
 }
 
 static void write_checks(const struct groups *const *checks, size_t count,
@@ -34,17 +45,16 @@ static void write_checks(const struct groups *const *checks, size_t count,
 
 void render_html(const struct groups *const *checks, size_t count,
                  const struct report_options *options, FILE *out) {
-    FILE *file = open_template();
-    char *line = NULL, *found;
+    FILE *file = open_part("page.html");
+    char *line = NULL;
     size_t room = 0;
     while (getline(&line, &room, file) > 0) {
-        if ((found = strstr(line, placeholder)) == NULL) {
+        if (strcmp(line, checks_line) == 0)
+            write_checks(checks, count, options, out);
+        else if (strcmp(line, flames_line) == 0)
+            copy_part("flame-graph.js", out);
+        else
             fputs(line, out);
-            continue;
-        }
-        fwrite(line, 1, found - line, out);
-        write_checks(checks, count, options, out);
-        fputs(found + sizeof placeholder - 1, out);
     }
     free(line);
     fclose(file);
