@@ -10,6 +10,7 @@
 #include "cycle/pace.h"
 #include "heap/object.h"
 #include "heap/pages.h"
+#include "os/maps.h"
 #include "os/options.h"
 #include "thread/thread.h"
 
@@ -392,8 +393,8 @@ START_TEST(nothing_is_collected_before_it_is_allowed) {
 }
 END_TEST
 
-/* Where /proc is missing, as after chroot, roots are unknown: all must survive, and go on living
- * when a later collection is possible. */
+/* Where /proc is missing and was not opened before, as in a child after chroot, roots are unknown:
+ * all must survive, and go on living when a later collection is possible. */
 START_TEST(without_proc_everything_survives) {
     enum { NODES = 1000 };
     cycle_enable();
@@ -405,12 +406,27 @@ START_TEST(without_proc_everything_survives) {
         return;
     struct node *kept = list;
     list = NULL;
+    maps_after_fork();
     for (int i = 0; i < 3; i++)
         ck_assert(!cycle_collect(CYCLE_FORCED));
     list = kept;
     ck_assert_uint_eq(list_length(), NODES);
     ck_assert_uint_eq(AO_load(&heap.live), live);
     ck_assert_uint_eq(cycle_totals().cancelled, 3);
+}
+END_TEST
+
+START_TEST(cycles_go_on_after_chroot) {
+    char directory[] = "/tmp/tithe-cycle-test-XXXXXX";
+    cycle_enable();
+    list_make(1000, 64);
+    collect();
+    if (geteuid() != 0 || mkdtemp(directory) == NULL || chroot(directory) != 0)
+        return;
+    size_t live = AO_load(&heap.live);
+    list = NULL;
+    collect();
+    ck_assert_uint_lt(AO_load(&heap.live), live);
 }
 END_TEST
 
@@ -517,6 +533,7 @@ int main(void) {
         allocation_owes_the_work_that_is_left_until_the_goal,
         nothing_is_collected_before_it_is_allowed,
         without_proc_everything_survives,
+        cycles_go_on_after_chroot,
         a_vfork_child_never_collects,
         a_forked_child_has_a_whole_heap,
         a_full_heap_is_collected_before_it_refuses,

@@ -13,17 +13,21 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/aio_abi.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/select.h>
 #include <sys/signalfd.h>
@@ -651,6 +655,40 @@ START_TEST(a_distance_is_a_pointer) {
 }
 END_TEST
 
+/* By raw calls, which no wrapper sees; the kernel refuses to read the process's memory from then
+ * on, so that roots outside of our heap cannot be known. */
+static int collect_where_reading_is_refused(void) {
+    struct sock_filter program[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_vm_readv, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EPERM),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof program / sizeof *program, program};
+    char **map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map[0] = strdup("still here");
+    if (!tithe_collect())
+        return 1;
+    if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
+        return 2;
+    for (int i = 0; i < 3; i++)
+        if (tithe_collect())
+            return 3;
+    overwrite_lost(sizeof "still here");
+    return strcmp(map[0], "still here") == 0 ? 0 : 4;
+}
+
+START_TEST(where_memory_cannot_be_read_all_survives) {
+    int status = -1;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(collect_where_reading_is_refused());
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert_int_eq(status, 0);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -674,6 +712,7 @@ int main(void) {
         a_full_mask_does_not_stand_in_the_way,
         blocks_may_be_protected,
         a_distance_is_a_pointer,
+        where_memory_cannot_be_read_all_survives,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);

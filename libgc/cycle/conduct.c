@@ -265,6 +265,7 @@ static bool mark_stopped(struct marker *marker) {
     phase_open();
     drain_with_helpers(marker);
     drain_stopped(marker);
+    known &= !maps_are_refused();
     if (known)
         TELL(marked, marker);
     if (known && cycle_watcher.marked)

@@ -30,6 +30,7 @@ static enum residency residency = RESIDENCY_SCAN;
 static bool swapped_out; /* some pages are in swap, which mincore cannot tell from absent ones */
 static struct descriptor list = DESCRIPTOR_CLOSED, memory = DESCRIPTOR_CLOSED;
 static bool uses_memory_file;
+static volatile bool refused; /* any thread sets it, once and for all */
 
 const char *maps_method(void) {
     static const char *const names[] = {"pagemap_scan", "pagemap", "mincore"};
@@ -52,6 +53,8 @@ static bool has_swapped_pages(void) {
 static size_t copy_by_call(void *to, uintptr_t from, size_t bytes) {
     struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
     long got = system_call(SYS_process_vm_readv, system_call(SYS_getpid), &local, 1, &remote, 1, 0);
+    if (got < 0 && got != -EFAULT)
+        refused = true;
     return got < 0 ? 0 : (size_t)got;
 }
 
@@ -63,9 +66,11 @@ static bool reads_itself(void) {
 /* False when there is no way to read memory safely. */
 static bool choose_reading(void) {
     static bool chosen;
-    if (!chosen)
+    if (!chosen) {
         uses_memory_file = limits_filtered() || !reads_itself();
-    chosen = true;
+        refused = false;
+        chosen = true;
+    }
     return !uses_memory_file || descriptor_is_open(&memory) ||
            descriptor_open(&memory, "/proc/self/mem");
 }
@@ -94,6 +99,8 @@ void maps_after_fork(void) {
     descriptor_close(&memory);
     pagemap_after_fork();
 }
+
+bool maps_are_refused(void) { return refused && !uses_memory_file; }
 
 bool maps_are_copied_by_file(void) { return uses_memory_file; }
 

@@ -59,6 +59,10 @@ void maps_resident_cached(uintptr_t start, uintptr_t end,
  * the copy, so less than asked for means that the byte after is unreadable. */
 size_t maps_read(void *to, uintptr_t from, size_t bytes);
 
+/* True once the kernel has refused to read memory for another reason than that there is none: a
+ * filter the program has installed since. Then what was read is not to be relied on. */
+bool maps_are_refused(void);
+
 /* How residency is found out: "pagemap_scan", "pagemap" or "mincore". */
 const char *maps_method(void);
 
