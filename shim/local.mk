@@ -62,7 +62,7 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/suppressions.c shim/report/suppressions.h \
 	shim/report/symbols.c shim/report/symbols.h \
 	shim/report/text.c
-tithe_LDADD = -ldw -lelf -liberty -lz
+tithe_LDADD = -ldw -lelf -liberty -lz -lm
 tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"' \
 	-DPAGE_DIRECTORY='"$(pkgdatadir)"' -DPAGE_SOURCE='"$(abs_srcdir)/shim/report/page"'
 EXTRA_DIST += shim/README.md

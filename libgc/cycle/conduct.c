@@ -267,6 +267,8 @@ static bool mark_stopped(struct marker *marker) {
     drain_stopped(marker);
     known &= !maps_are_refused();
     if (known)
+        keep_caches();
+    if (known)
         TELL(marked, marker);
     if (known && cycle_watcher.marked)
         cycle_watcher.marked(marker);
@@ -276,7 +278,6 @@ static bool mark_stopped(struct marker *marker) {
 
 /* The live bytes are what was marked; what the sweep will find was subtracted by this. */
 static void settle(void) {
-    keep_caches();
     size_t live = AO_load(&heap.live), marked = AO_load(&heap.marked);
     current.live_most = live;
     current.live_after = marked;

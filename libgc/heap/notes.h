@@ -1,9 +1,9 @@
 /* Notes: sixteen bytes beside each object for whoever asked for them: leak hunting.
  *
- * They lie outside the objects, one row a span, and exist only once somebody has called
- * notes_start. Rows are only ever reused as rows, so that a note which is written late hits another
+ * They lie outside the objects, one row a span: of every span, or only of those that hold an object
+ * with a note. Rows are only ever reused as rows, so that a note which is written late hits another
  * object's note at worst. Who keeps notes gives them their meaning and their order of writing; a
- * fresh row is all zero.
+ * fresh row is all zero, and a note whose stack is 0 says nothing.
  */
 #ifndef TITHE_HEAP_NOTES_H
 #define TITHE_HEAP_NOTES_H
@@ -17,9 +17,15 @@ struct note {
     unsigned stack, time, bytes, link;
 };
 
-/* Gives every span its notes, those that are there and those to come. Any thread, without a lock;
- * once. */
-void notes_start(void);
+/* Gives every span its notes, those that are there and those to come. Any thread, without a lock.
+ */
+void notes_fill(void);
+
+/* Ends that, and takes them away again from spans whose notes say nothing. */
+void notes_thin(void);
+
+/* Writes an object's note, making its span's row if there is none. False when out of memory. */
+bool notes_put(struct object object, struct note note);
 
 /* NULL when the span has none. */
 static inline struct note *note_of(struct object object) {

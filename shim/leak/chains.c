@@ -239,8 +239,8 @@ static void write_block(size_t number, uintptr_t target) {
     edges_each_in(object, compare_target, &wanted);
     if (wanted.offset == SIZE_MAX)
         wanted.offset = 0;
-    unsigned stack = note->stack == NOTE_NOBODY ? 0 : note_stack(note);
-    writer_add(" block:0x%lx:%u:%zu:%u", object_address(object), note->bytes, wanted.offset, stack);
+    writer_add(" block:0x%lx:%zu:%zu:%u", object_address(object), record_bytes(object, note),
+               wanted.offset, note_stack(note));
 }
 
 static void write_root(uintptr_t address) {

@@ -64,7 +64,7 @@ static void spare_ignored(struct object object, struct note *note, void *marker)
 
 static void list_lost(struct object object, struct note *note, void *context) {
     (void)context;
-    if (is_white(object) && note->stack != NOTE_NOBODY && !record_is_inherited(note))
+    if (is_white(object) && record_is_block(note))
         lost_add(object, note);
 }
 
@@ -240,7 +240,7 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
         chains_find(sums);
     write_head(trigger, sums, times);
     if (options.sample)
-        write_warning("only a sample of the blocks has a stack");
+        write_warning("blocks are sampled: a group is what is known of one stack");
     write_suppressions();
     write_modules();
     write_stacks(sums);
@@ -256,6 +256,23 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
 }
 
 /* After the mark. Returns how many blocks are lost, -1 if nobody could be told. */
+/* Where blocks are sampled, all have notes only while they are being checked. */
+static bool prepare(void) {
+    if (!lost_prepare())
+        return false;
+    if (record_is_sampled())
+        notes_fill();
+    check.listing = true;
+    return true;
+}
+
+static void end(void) {
+    check.listing = false;
+    lost_end();
+    if (record_is_sampled())
+        notes_thin();
+}
+
 static long finish(enum check_trigger trigger, const struct times *times) {
     modules_notice_gone();
     lost_settle();
@@ -306,15 +323,13 @@ long check_in_program(enum check_trigger trigger, const void *beyond, size_t bey
         return -1;
     kernel_held_drop_closed();
     lock_take(&check.lock);
-    if (!check.forbidden && lost_prepare()) {
+    if (!check.forbidden && prepare()) {
         check.forbidden = trigger == CHECK_EXIT;
-        check.listing = true;
         if (mark_in_program(beyond, beyond_bytes))
             blocks = finish(trigger, &times);
         else
             log_line("no leak check was possible: not all threads or roots could be seen");
-        check.listing = false;
-        lost_end();
+        end();
     }
     lock_give(&check.lock);
     return blocks;
@@ -332,12 +347,10 @@ long check_in_background(enum check_trigger trigger, unsigned *number) {
     struct times times = times_now();
     long blocks = -1;
     lock_take(&check.lock);
-    if (!check.forbidden && lost_prepare()) {
-        check.listing = true;
+    if (!check.forbidden && prepare()) {
         if (await_cycle(cycle_request()))
             blocks = finish(trigger, &times);
-        check.listing = false;
-        lost_end();
+        end();
     }
     *number = check.count;
     lock_give(&check.lock);

@@ -13,6 +13,8 @@
 #include "os/log.h"
 #include "os/options.h"
 
+#include <gc/gc.h>
+
 #include <stdint.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,7 +38,8 @@ static bool begin(void) {
         return false;
     }
     began = clock_coarse_milliseconds();
-    notes_start();
+    if (options.sample == 0)
+        notes_fill();
     return true;
 }
 
@@ -46,7 +49,9 @@ void record_decide(void) {
         return;
     start_read_options();
     bool on = options.leaks[0] && options.collect && begin();
-    AO_char_store_full(&record_state, on ? RECORD_ON : RECORD_OFF);
+    AO_char_store_full(&record_state, !on              ? RECORD_OFF
+                                      : options.sample ? RECORD_SAMPLED
+                                                       : RECORD_ON);
 }
 
 /* Where the stack ends that an address lies in, as far as that is known. */
@@ -95,29 +100,43 @@ static long next_sample(void) {
     return (long)((zeros + 1 - part) * 0.693 * (double)options.sample) + 1;
 }
 
-static bool is_sampled(size_t bytes) {
-    if (options.sample == 0)
-        return true;
+static inline bool wants_note(size_t bytes) {
     until_sample -= (long)bytes;
-    if (until_sample > 0)
-        return false;
-    until_sample = next_sample();
-    return true;
+    return __builtin_expect(until_sample <= 0 || ignoring > 0, 0);
+}
+
+static struct note note_made(size_t bytes, unsigned stack) {
+    return (struct note){.time = record_time(),
+                         .bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX,
+                         .stack = (stack + NOTE_FIRST_STACK) | (ignoring > 0 ? NOTE_IGNORED : 0)};
+}
+
+/* A thread's first block only begins its count. */
+static void note_sample(void *object, size_t bytes, const void *frame) {
+    struct object found;
+    bool has_begun = random_state != 0, is_due = until_sample <= 0;
+    if (is_due)
+        until_sample = next_sample();
+    listener_wake_in_program();
+    if (object == NULL || !object_find((uintptr_t)object, &found))
+        return;
+    if (has_begun && is_due)
+        notes_put(found, note_made(bytes, take_stack(frame)));
+    else if (ignoring > 0)
+        notes_put(found, note_made(bytes, 0));
 }
 
 /* The number goes last: with it the block is the program's. */
 static void note(void *object, size_t bytes, const void *frame) {
     struct object found;
-    struct note *note;
-    if (object == NULL || !object_find((uintptr_t)object, &found) ||
-        (note = note_of(found)) == NULL)
+    struct note *to;
+    if (object == NULL || !object_find((uintptr_t)object, &found) || (to = note_of(found)) == NULL)
         return;
-    unsigned stack = is_sampled(bytes) ? take_stack(frame) : 0;
-    note->time = record_time();
-    note->bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX;
-    note->link = 0;
-    stack = (stack + NOTE_FIRST_STACK) | (ignoring > 0 ? NOTE_IGNORED : 0);
-    AO_int_store_release(&note->stack, stack);
+    struct note made = note_made(bytes, take_stack(frame));
+    to->time = made.time;
+    to->bytes = made.bytes;
+    to->link = 0;
+    AO_int_store_release(&to->stack, made.stack);
     listener_wake_in_program();
 }
 
@@ -126,12 +145,14 @@ static void note(void *object, size_t bytes, const void *frame) {
     do {                                                                                           \
         if (!record_is_on())                                                                       \
             record_decide();                                                                       \
-        if (record_is_on())                                                                        \
+        if (!record_is_sampled() && record_is_on())                                                \
             note(object, bytes, __builtin_frame_address(0));                                       \
+        else if (record_is_sampled() && wants_note(bytes))                                         \
+            note_sample(object, bytes, __builtin_frame_address(0));                                \
     } while (0)
 
 __attribute__((noinline)) void *record_malloc(size_t bytes) {
-    void *object = alloc_cleared(bytes, OBJECT_SCANNED);
+    void *object = record_is_sampled() ? alloc_fast(bytes) : alloc_cleared(bytes, OBJECT_SCANNED);
     NOTE(object, bytes);
     return object;
 }
@@ -155,13 +176,21 @@ static struct note *note_at(const void *object) {
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
  * it: what it leads to in turn must not count. A large block is gone at once. */
-void record_free(void *object) {
+static void clear_freed(void *object) {
     struct object found;
-    struct note *note;
-    if (object && object_find((uintptr_t)object, &found) && (note = note_of(found)) != NULL) {
-        AO_int_store(&note->stack, NOTE_NOBODY);
-        if (!span_is_large(found.span) && object_address(found) == (uintptr_t)object)
-            memset(object, 0, found.span->object_bytes);
+    if (object_find((uintptr_t)object, &found) && !span_is_large(found.span) &&
+        object_address(found) == (uintptr_t)object)
+        memset(object, 0, found.span->object_bytes);
+}
+
+void record_free(void *object) {
+    const struct span *span = heap_span_of((uintptr_t)object);
+    if (span && span->notes) {
+        struct note *note = note_at(object);
+        if (note)
+            AO_int_store(&note->stack, NOTE_NOBODY);
+        if (note && !record_is_sampled())
+            clear_freed(object);
     }
     free_fast(object);
 }
@@ -184,7 +213,8 @@ __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
             *old = kept;
         return NULL;
     }
-    clear_rest(resized, before);
+    if (!record_is_sampled())
+        clear_rest(resized, before);
     NOTE(resized, bytes);
     return resized;
 }
@@ -199,11 +229,20 @@ void record_ignore_end(void) { ignoring--; }
 bool record_has_ignored(void) { return has_ignored; }
 
 bool record_ignore(const void *address) {
-    struct note *note = note_at(address);
-    if (note == NULL || note->stack == NOTE_NOBODY)
+    struct object object;
+    if (!object_find((uintptr_t)address, &object))
+        return false;
+    struct note *note = note_of(object);
+    bool is_noted = note && note->stack != NOTE_NOBODY;
+    if (!is_noted && !record_is_sampled())
         return false;
     has_ignored = true;
-    AO_int_store(&note->stack, note->stack | NOTE_IGNORED);
+    if (is_noted)
+        AO_int_store(&note->stack, note->stack | NOTE_IGNORED);
+    else
+        notes_put(object, (struct note){.time = record_time(),
+                                        .bytes = object.span->object_bytes,
+                                        .stack = NOTE_FIRST_STACK | NOTE_IGNORED});
     return true;
 }
 
@@ -212,6 +251,19 @@ void record_after_fork(void) {
     enum { COARSER_THAN_THE_CLOCK = 20 };
     forked_at = record_time();
     began -= COARSER_THAN_THE_CLOCK;
+    until_sample = 0;
+    random_state = 0;
 }
 
-bool record_is_inherited(const struct note *note) { return note->time <= forked_at; }
+static bool is_inherited(const struct note *note) { return note->time <= forked_at; }
+
+bool record_is_block(const struct note *note) {
+    if (note->stack != NOTE_NOBODY)
+        return !is_inherited(note);
+    return record_is_sampled() && forked_at == 0 && !GC_is_init_called();
+}
+
+size_t record_bytes(struct object object, const struct note *note) {
+    bool is_known = note->stack != NOTE_NOBODY && note->bytes != UINT32_MAX;
+    return is_known ? note->bytes : object.span->object_bytes;
+}

@@ -14,7 +14,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum record_state { RECORD_OFF, RECORD_UNDECIDED, RECORD_ON };
+/* While sampled, only blocks whose stack was taken have notes, and nothing is cleared. */
+enum record_state { RECORD_OFF, RECORD_UNDECIDED, RECORD_ON, RECORD_SAMPLED };
 
 /* Written once, by the first thread. */
 extern volatile unsigned char record_state;
@@ -23,21 +24,24 @@ extern volatile unsigned char record_state;
 static inline bool record_may_be_on(void) {
     return __builtin_expect(AO_char_load(&record_state) != RECORD_OFF, 0);
 }
-static inline bool record_is_on(void) { return AO_char_load(&record_state) == RECORD_ON; }
+static inline bool record_is_on(void) { return AO_char_load(&record_state) >= RECORD_ON; }
+static inline bool record_is_sampled(void) { return AO_char_load(&record_state) == RECORD_SAMPLED; }
 
 /* What note.stack holds: 0 for what is no block of the program's, else a stack's number plus these.
  */
 enum { NOTE_NOBODY = 0, NOTE_FIRST_STACK = 1, NOTE_IGNORED = 1u << 31 };
 
+/* 0 where the stack is not known. */
 static inline unsigned note_stack(const struct note *note) {
-    return (note->stack & ~NOTE_IGNORED) - NOTE_FIRST_STACK;
+    unsigned stack = note->stack & ~NOTE_IGNORED;
+    return stack ? stack - NOTE_FIRST_STACK : 0;
 }
 
 /* Takes the options into account; called by the constructor in case that nothing was allocated. */
 void record_decide(void);
 
 /* Malloc's family with notes. Not cleared blocks are cleared as well, so that nothing dead in them
- * hides a leak. NULL when out of memory. */
+ * hides a leak, unless blocks are sampled. NULL when out of memory. */
 void *record_malloc(size_t bytes);
 void *record_calloc(size_t bytes);
 void *record_aligned(size_t alignment, size_t bytes);
@@ -57,8 +61,15 @@ bool record_has_ignored(void);
 /* Has a block that the address lies in ignored, and what it leads to. False when it is in none. */
 bool record_ignore(const void *address);
 
-/* In the child of a fork: blocks of the parent's are nobody's leak here. */
+/* True if an allocated object is a block that may be reported. In the child of a fork, blocks of
+ * the parent's are nobody's leak; where blocks are sampled, every object is a block but for those
+ * that may be libgc's. */
+bool record_is_block(const struct note *note);
+
+/* Bytes asked for, where that is known. */
+size_t record_bytes(struct object object, const struct note *note);
+
+/* In the child of a fork. */
 void record_after_fork(void);
-bool record_is_inherited(const struct note *note);
 
 #endif

@@ -12,10 +12,6 @@ static struct vm_region region, growth_region;
 static struct sums sums;
 static bool has_growth; /* a check was made before */
 
-static size_t bytes_of(struct object object, const struct note *note) {
-    return note->bytes == UINT32_MAX ? object.span->object_bytes : note->bytes;
-}
-
 static void add_size(struct sum *sum, unsigned bytes) {
     for (int i = 0; i < SUM_SIZES; i++) {
         if (sum->counts[i] == 0)
@@ -35,7 +31,7 @@ static void add_block(struct sum *sum, struct object object, const struct note *
         sum->last = note->time;
     if (sum->blocks++ == 0)
         sum->sample = object_address(object);
-    sum->bytes += bytes_of(object, note);
+    sum->bytes += record_bytes(object, note);
 }
 
 /* NULL when the block has been freed and taken by somebody since, as hidden pointers allow. */
@@ -43,7 +39,7 @@ static const struct note *lost_note(const struct lost *lost, struct object *obje
     if (!object_find(lost->address, object))
         return NULL;
     const struct note *note = note_of(*object);
-    return note && lost_contains(lost->address, note) && note->stack != NOTE_NOBODY &&
+    return note && lost_contains(lost->address, note) && record_is_block(note) &&
                    note_stack(note) < sums.stacks
                ? note
                : NULL;
@@ -60,24 +56,30 @@ static void sum_lost(void) {
         struct sum *sum = &sums.lost[note_stack(owner_note)];
         if (lost->owner == i + 1) {
             add_block(sum, object, note);
-            add_size(sum, note->bytes);
+            add_size(sum, record_bytes(object, note));
         } else {
             sum->held_blocks++;
-            sum->held_bytes += bytes_of(object, note);
+            sum->held_bytes += record_bytes(object, note);
         }
         sums.blocks++;
-        sums.bytes += bytes_of(object, note);
+        sums.bytes += record_bytes(object, note);
     }
+}
+
+/* What is inherited is live, too. */
+static bool is_counted(struct object object, const struct note *note) {
+    return note->stack != NOTE_NOBODY ||
+           (record_is_block(note) && !object_is_free(*object_state(object)));
 }
 
 static void add_live(struct object object, struct note *note, void *context) {
     (void)context;
-    if (note->stack == NOTE_NOBODY || note_stack(note) >= sums.stacks ||
+    if (!is_counted(object, note) || note_stack(note) >= sums.stacks ||
         lost_contains(object_address(object), note))
         return;
     add_block(&sums.live[note_stack(note)], object, note);
     sums.blocks++;
-    sums.bytes += bytes_of(object, note);
+    sums.bytes += record_bytes(object, note);
 }
 
 struct sums *sums_make(void) {

@@ -26,7 +26,8 @@ void render_folded(const struct groups *groups, const struct report_options *opt
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
         bool lost = group->kind == GROUP_LOST;
-        if (lost != (options->what == REPORT_LOST) || group->suppressed_by ||
+        double weight = group_weight(groups->check, group);
+        if (lost != (options->what == REPORT_LOST) || group->suppressed_by || weight == 0 ||
             group_bytes(group) < options->least)
             continue;
         for (size_t k = group->frame_count; k-- > group->first;) {
@@ -35,6 +36,6 @@ void render_folded(const struct groups *groups, const struct report_options *opt
         }
         if (group->frame_count == 0)
             fputs("(unknown)", out);
-        fprintf(out, " %zu\n", group_bytes(group));
+        fprintf(out, " %.0f\n", weight * (double)group_bytes(group));
     }
 }

@@ -1,6 +1,7 @@
 /* Naming, joining and comparing; see groups.h. */
 #include "report/groups.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,16 @@
 size_t group_bytes(const struct group *group) { return group->sums.bytes + group->sums.held_bytes; }
 size_t group_blocks(const struct group *group) {
     return group->sums.blocks + group->sums.held_blocks;
+}
+
+/* A block is taken into the sample with the probability 1 - exp(-bytes / mean distance). */
+double group_weight(const struct check *check, const struct group *group) {
+    const struct check_group *sums = &group->sums;
+    if (check->sampled == 0)
+        return 1;
+    if (group->stack == NULL || sums->blocks == 0 || sums->bytes == 0)
+        return 0;
+    return -1 / expm1(-(double)sums->bytes / (double)sums->blocks / (double)check->sampled);
 }
 
 static void mix(uint64_t *hash, const void *data, size_t bytes) {
@@ -72,11 +83,12 @@ static void join_equal(struct groups *groups) {
     groups->count = kept;
 }
 
-static int by_bytes(const void *one, const void *two) {
+static int by_bytes(const void *one, const void *two, void *check) {
     const struct group *first = one, *second = two;
     if (first->kind != second->kind)
         return first->kind < second->kind ? -1 : 1;
-    size_t least = group_bytes(first), most = group_bytes(second);
+    double least = group_weight(check, first) * (double)group_bytes(first),
+           most = group_weight(check, second) * (double)group_bytes(second);
     if (least != most)
         return least > most ? -1 : 1;
     return (first->id > second->id) - (first->id < second->id);
@@ -181,7 +193,7 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
         name_frames(group, check);
         show_progress(i + 1, groups->count);
     }
-    qsort(groups->groups, groups->count, sizeof *groups->groups, by_bytes);
+    qsort_r(groups->groups, groups->count, sizeof *groups->groups, by_bytes, (void *)check);
     return groups;
 }
 

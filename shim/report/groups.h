@@ -39,4 +39,8 @@ void groups_free(struct groups *groups);
 size_t group_bytes(const struct group *group);
 size_t group_blocks(const struct group *group);
 
+/* For how many blocks each of the group's stands: 1, or more where blocks are sampled. Then those
+ * of which no stack is known stand for nothing, since others stand for them. */
+double group_weight(const struct check *check, const struct group *group);
+
 #endif

@@ -113,6 +113,12 @@ static void write_step(const struct chain_step *step, void *context) {
     fprintf(out, ",\"offset\":%" PRIu64 "}", step->offset);
 }
 
+static void write_estimate(const struct check *check, const struct group *group, FILE *out) {
+    double weight = group_weight(check, group);
+    fprintf(out, "\"estimated\":{\"blocks\":%.0f,\"bytes\":%.0f},",
+            weight * (double)group_blocks(group), weight * (double)group_bytes(group));
+}
+
 static void write_amounts(const struct group *group, FILE *out) {
     fprintf(out,
             "\"direct\":{\"blocks\":%zu,\"bytes\":%zu},\"held\":{\"blocks\":%zu,\"bytes\":%zu},"
@@ -127,6 +133,8 @@ static void write_group(const struct groups *groups, const struct group *group, 
     size_t uptime = groups->check->uptime;
     fprintf(out, "{\"id\":\"%08x\",\"kind\":\"%s\",", group->id, kinds[group->kind]);
     write_amounts(group, out);
+    if (groups->check->sampled)
+        write_estimate(groups->check, group, out);
     fprintf(out, "\"age_s\":[%.3f,%.3f],\"grew\":%u,\"sample\":\"0x%" PRIx64 "\",",
             (uptime - group->sums.first) / 1000.0, (uptime - group->sums.last) / 1000.0,
             group->sums.grew, group->sums.sample);

@@ -164,10 +164,13 @@ static void add_sample(struct profile *profile, const struct group *group) {
                                      symbols_code(profile->check, pc, group->stack->generation)));
     }
     bool lost = group->kind == GROUP_LOST;
-    put_number(&values, lost ? group_blocks(group) : 0);
-    put_number(&values, lost ? group_bytes(group) : 0);
-    put_number(&values, lost ? 0 : group_blocks(group));
-    put_number(&values, lost ? 0 : group_bytes(group));
+    double weight = group_weight(profile->check, group);
+    uint64_t count = weight * (double)group_blocks(group),
+             bytes = weight * (double)group_bytes(group);
+    put_number(&values, lost ? count : 0);
+    put_number(&values, lost ? bytes : 0);
+    put_number(&values, lost ? 0 : count);
+    put_number(&values, lost ? 0 : bytes);
     put_message(&sample, 1, &places);
     put_message(&sample, 2, &values);
     put_message(&profile->out, PROFILE_SAMPLE, &sample);

@@ -1,4 +1,4 @@
-/* A program for test/leaks/report.py: leaks that are named, inlined and growing, and waits if told.
+/* A program for test/leaks/report.py: leaks that are named, inlined, growing or many, and waits if told.
  */
 #include <stdint.h>
 #include <stdio.h>
@@ -36,13 +36,20 @@ void cxx_lose(void) { report_lose(200); }
 __attribute__((noinline)) void rust_lose(void) __asm__("_RNvC7mycrate4lose");
 void rust_lose(void) { report_lose(300); }
 
+__attribute__((noinline)) static void lose_many(int blocks) {
+    for (int i = 0; i < blocks; i++)
+        report_lose(100);
+}
+
 int main(int count, char **arguments) {
     report_lose(100);
     report_known_leak(1000);
     cxx_lose();
     rust_lose();
     __asm__ volatile("" : : : "memory");
-    if (count > 1) {
+    if (count > 2)
+        lose_many(atoi(arguments[2]));
+    else if (count > 1) {
         char line[16];
         while (fgets(line, sizeof line, stdin)) {
             for (int i = 0; i < 100; i++)

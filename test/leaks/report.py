@@ -95,6 +95,26 @@ class Report(unittest.TestCase):
         self.assertEqual(sorted(group["direct"]["bytes"] for group in report["groups"]
                                 if group["kind"] == "lost"), [100, 200, 300, 1001])
 
+    def test_a_sample_counts_all_and_estimates_groups(self):
+        blocks = 50000
+        with tempfile.TemporaryDirectory() as kept:
+            tithe("leaks", "--sample=4K", "--keep=" + kept, OPTIONS.program, "many", str(blocks))
+            result = tithe("report", "--format=json", kept)
+            folded = tithe("report", "--format=folded", kept).stdout
+        report = json.loads(result.stdout)
+        if jsonschema:
+            with open(OPTIONS.schema, encoding="utf-8") as schema:
+                jsonschema.validate(report, json.load(schema))
+        self.assertEqual(report["leaked_blocks"], blocks + 4)
+        self.assertGreaterEqual(report["leaked_bytes"], blocks * 100)
+        self.assertLess(report["leaked_bytes"], blocks * 113)
+        first = report["groups"][0]
+        self.assertIn("lose_many", [frame["function"] for frame in first["frames"]])
+        self.assertTrue(blocks // 100 < first["direct"]["blocks"] < blocks // 10, first)
+        self.assertAlmostEqual(first["estimated"]["blocks"] / blocks, 1, delta=0.2)
+        self.assertAlmostEqual(int(re.search(r"lose_many;.* (\d+)\n", folded)[1]) / 100 / blocks, 1,
+                               delta=0.2)
+
     def test_ids_are_the_same_in_the_next_run(self):
         with tempfile.TemporaryDirectory() as other:
             tithe("leaks", "--keep=" + other, OPTIONS.program)
