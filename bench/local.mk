@@ -1,6 +1,6 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
-# allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal;
-# BENCH_OPTIONS goes to the script that compares.
+# allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal, "make
+# bench-leaks" what hunting leaks costs; BENCH_OPTIONS goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
@@ -14,7 +14,7 @@ bench_programs = \
 
 EXTRA_PROGRAMS += $(bench_programs) bench/pause-libgc
 CLEANFILES += $(bench_programs) bench/pause-libgc
-EXTRA_DIST += bench/README.md bench/leaks.md bench/results.md bench/comparison.py bench/side-by-side \
+EXTRA_DIST += bench/README.md bench/leaks.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
 	bench/pause-side-by-side bench/overshoot-side-by-side
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \
@@ -56,6 +56,10 @@ bench: all $(bench_programs)
 bench-pause: all bench/measure bench/pause bench/pause-libgc
 	$(srcdir)/bench/pause-side-by-side --binaries bench --library .libs/libtithe.so \
 		$(BENCH_OPTIONS)
+
+.PHONY: bench-leaks
+bench-leaks: all
+	$(srcdir)/bench/leaks-side-by-side --build . $(BENCH_OPTIONS)
 
 .PHONY: bench-overshoot
 bench-overshoot: all bench/measure bench/overshoot

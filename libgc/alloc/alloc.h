@@ -34,6 +34,9 @@ void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind);
  * not ours is copied, as far as it can be read, and left alone. */
 void *alloc_resize(void *object, size_t bytes);
 
+/* The same, but false where the object would have to move. */
+bool alloc_resize_in_place(void *object, size_t bytes);
+
 /* The usable size of an allocated object given by its start; 0 for anything else. */
 size_t alloc_usable_bytes(const void *object);
 

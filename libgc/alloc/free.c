@@ -35,15 +35,6 @@ void free_slow(void *object) {
         free_small(span->span_class, object);
 }
 
-static void *resize_by_copy(void *object, size_t old_bytes, size_t bytes, enum object_kind kind) {
-    void *copy = kind == OBJECT_SCANNED ? alloc_fast(bytes) : alloc_slow(bytes, kind);
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, object, old_bytes < bytes ? old_bytes : bytes);
-    free_fast(object);
-    return copy;
-}
-
 /* How much another allocator's block holds is unknown, so everything readable comes along. */
 static void *resize_foreign(void *object, size_t bytes) {
     void *copy = alloc_fast(bytes);
@@ -58,19 +49,37 @@ static bool fits_in_place(size_t old_bytes, size_t bytes) {
     return bytes <= old_bytes && (bytes >= old_bytes / 2 || old_bytes <= 64);
 }
 
-void *alloc_resize(void *address, size_t bytes) {
+static struct object object_at(void *address) {
     struct object object;
-    if (!heap_contains((uintptr_t)address))
-        return resize_foreign(address, bytes);
     if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
         object_is_free(*object_state(object)))
         log_fatal("realloc of %p, which is not the start of an allocated block", address);
+    return object;
+}
+
+static bool resize_in_place(struct object object, size_t bytes) {
+    if (fits_in_place(object.span->object_bytes, bytes))
+        return true;
+    return span_is_large(object.span) && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
+           large_resize(object.span, bytes);
+}
+
+bool alloc_resize_in_place(void *address, size_t bytes) {
+    return heap_contains((uintptr_t)address) && resize_in_place(object_at(address), bytes);
+}
+
+void *alloc_resize(void *address, size_t bytes) {
+    if (!heap_contains((uintptr_t)address))
+        return resize_foreign(address, bytes);
+    struct object object = object_at(address);
+    if (resize_in_place(object, bytes))
+        return address;
     size_t old_bytes = object.span->object_bytes;
-    if (fits_in_place(old_bytes, bytes))
-        return address;
-    bool large = span_is_large(object.span);
-    if (large && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
-        large_resize(object.span, bytes))
-        return address;
-    return resize_by_copy(address, old_bytes, bytes, object.span->kind);
+    enum object_kind kind = object.span->kind;
+    void *copy = kind == OBJECT_SCANNED ? alloc_fast(bytes) : alloc_slow(bytes, kind);
+    if (copy == NULL)
+        return NULL;
+    memcpy(copy, address, old_bytes < bytes ? old_bytes : bytes);
+    free_fast(address);
+    return copy;
 }

@@ -5,9 +5,14 @@
 #include "os/vm.h"
 
 #include <atomic_ops.h>
-#include <string.h>
 
 enum { PLACES = 1024, WALKS = 8 };
+
+/* A word of the stack in half the room, because what is recalled should stay in the processor's
+ * first cache: its value, an address of 48 bits, above its distance from the stack pointer in
+ * words. */
+typedef uint64_t packed_word;
+enum { DISTANCE_BITS = 16, MOST_DISTANCE = (1 << DISTANCE_BITS) - 1 };
 
 struct walk {
     unsigned number, generation;
@@ -15,13 +20,15 @@ struct walk {
     uintptr_t limit;
     bool needs_fp;
     unsigned word_count;
-    struct unwind_word words[UNWIND_WORDS];
+    packed_word words[UNWIND_WORDS];
 };
 
-/* Where allocators of the program's own stand between, one place has many walks through it. */
+/* Where allocators of the program's own stand between, one place has many walks through it. A
+ * writer makes the version odd, and even again; a reader that saw another one before than after, or
+ * an odd one, has seen nothing. So that no reader needs a locked instruction. */
 struct place {
-    volatile AO_TS_t busy; /* set by whoever looks or writes; another one goes without */
-    unsigned next;         /* to be replaced */
+    volatile unsigned version; /* by compare-and-swap; release when it becomes even */
+    unsigned next;             /* to be replaced */
     struct walk walks[WALKS];
 };
 
@@ -46,41 +53,67 @@ static bool begins_alike(const struct walk *walk, const struct unwind_frame *fra
            (!walk->needs_fp || walk->frame.fp == frame->fp);
 }
 
-/* All words lie between the stack pointer and the stack's end, so they can be read. */
-static bool is_unchanged(const struct walk *walk) {
-    for (unsigned i = 0; i < walk->word_count; i++)
-        if (*(const volatile uintptr_t *)walk->words[i].at != walk->words[i].value)
+/* Words between the stack pointer and the stack's end can be read. Others are only there while
+ * somebody writes the walk. */
+static bool is_unchanged(const struct walk *walk, const uintptr_t *sp, size_t room) {
+    unsigned count = walk->word_count;
+    const volatile packed_word *word = walk->words, *end = word + count;
+    for (; count <= UNWIND_WORDS && word < end; word++) {
+        packed_word packed = *word;
+        size_t distance = packed & MOST_DISTANCE;
+        if (distance >= room || sp[distance] != packed >> DISTANCE_BITS)
             return false;
+    }
+    return count <= UNWIND_WORDS;
+}
+
+/* False when a word does not fit. */
+static bool pack(struct walk *walk, const struct unwind_stack *stack, uintptr_t sp) {
+    if (stack->word_count > UNWIND_WORDS)
+        return false;
+    for (size_t i = 0; i < stack->word_count; i++) {
+        struct unwind_word word = stack->words[i];
+        size_t distance = (word.at - sp) / sizeof(uintptr_t);
+        if (word.at % sizeof(uintptr_t) || distance > MOST_DISTANCE ||
+            word.value >> (64 - DISTANCE_BITS))
+            return false;
+        walk->words[i] = word.value << DISTANCE_BITS | distance;
+    }
+    walk->word_count = stack->word_count;
     return true;
 }
 
 unsigned recall_number(struct unwind_frame frame, uintptr_t limit, unsigned generation) {
     struct place *place = place_of(&frame);
     unsigned number = 0;
-    if (limit == 0 || AO_test_and_set_acquire(&place->busy) == AO_TS_SET)
+    unsigned version = AO_int_load_acquire(&place->version);
+    if (limit == 0 || version % 2 != 0)
         return 0;
-    for (unsigned i = 0; i < WALKS && number == 0; i++) {
-        const struct walk *walk = &place->walks[i];
-        if (begins_alike(walk, &frame, limit, generation) && is_unchanged(walk))
+    size_t room = (limit - frame.sp) / sizeof(uintptr_t);
+    for (const struct walk *walk = place->walks; walk < place->walks + WALKS && number == 0;
+         walk++) {
+        if (begins_alike(walk, &frame, limit, generation) &&
+            is_unchanged(walk, (const uintptr_t *)frame.sp, room))
             number = walk->number;
     }
-    AO_CLEAR(&place->busy);
-    return number;
+    AO_nop_read();
+    return AO_int_load(&place->version) == version ? number : 0;
 }
 
 void recall_keep(struct unwind_frame frame, uintptr_t limit, unsigned generation,
                  const struct unwind_stack *stack, unsigned number) {
     struct place *place = place_of(&frame);
-    if (limit == 0 || number == 0 || stack->word_count > UNWIND_WORDS ||
-        AO_test_and_set_acquire(&place->busy) == AO_TS_SET)
+    unsigned version = AO_int_load(&place->version);
+    if (limit == 0 || number == 0 || frame.sp % sizeof(uintptr_t) || version % 2 != 0 ||
+        !AO_int_compare_and_swap_full(&place->version, version, version + 1))
         return;
     struct walk *walk = &place->walks[place->next++ % WALKS];
-    walk->number = number;
+    walk->number = 0;
     walk->generation = generation;
     walk->frame = frame;
     walk->limit = limit;
     walk->needs_fp = stack->needs_fp;
-    walk->word_count = stack->word_count;
-    memcpy(walk->words, stack->words, stack->word_count * sizeof *walk->words);
-    AO_CLEAR(&place->busy);
+    if (pack(walk, stack, frame.sp))
+        walk->number = number;
+    AO_int_store_release(&place->version, version + 2);
 }

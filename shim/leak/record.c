@@ -151,8 +151,17 @@ static void note(void *object, size_t bytes, const void *frame) {
             note_sample(object, bytes, __builtin_frame_address(0));                                \
     } while (0)
 
+/* What was freed is cleared, so only memory that lay in another span before may hold anything. */
+static void *take_clear(size_t bytes) {
+    void *object = alloc_fast(bytes);
+    const struct span *span = heap_span_of((uintptr_t)object);
+    if (span && !span->zeroed)
+        memset(object, 0, span->object_bytes);
+    return object;
+}
+
 __attribute__((noinline)) void *record_malloc(size_t bytes) {
-    void *object = record_is_sampled() ? alloc_fast(bytes) : alloc_cleared(bytes, OBJECT_SCANNED);
+    void *object = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
     NOTE(object, bytes);
     return object;
 }
@@ -176,22 +185,21 @@ static struct note *note_at(const void *object) {
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
  * it: what it leads to in turn must not count. A large block is gone at once. */
-static void clear_freed(void *object) {
-    struct object found;
-    if (object_find((uintptr_t)object, &found) && !span_is_large(found.span) &&
-        object_address(found) == (uintptr_t)object)
-        memset(object, 0, found.span->object_bytes);
+static void forget(void *address) {
+    struct object object;
+    struct note *note;
+    if (!object_find((uintptr_t)address, &object) || (note = note_of(object)) == NULL)
+        return;
+    AO_int_store(&note->stack, NOTE_NOBODY);
+    if (!record_is_sampled() && !span_is_large(object.span) &&
+        object_address(object) == (uintptr_t)address)
+        memset(address, 0, object.span->object_bytes);
 }
 
 void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
-    if (span && span->notes) {
-        struct note *note = note_at(object);
-        if (note)
-            AO_int_store(&note->stack, NOTE_NOBODY);
-        if (note && !record_is_sampled())
-            clear_freed(object);
-    }
+    if (span && span->notes)
+        forget(object);
     free_fast(object);
 }
 
@@ -201,21 +209,33 @@ static void clear_rest(void *object, size_t before) {
         memset((char *)object + before, 0, now - before);
 }
 
+static void *move(void *object, size_t before, size_t bytes) {
+    void *moved = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
+    if (moved == NULL)
+        return NULL;
+    memcpy(moved, object, before < bytes ? before : bytes);
+    record_free(object);
+    return moved;
+}
+
+/* In place it is another block with the same address. */
 __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
     struct note *old = note_at(object);
-    struct note kept = old ? *old : (struct note){0};
     size_t before = alloc_usable_bytes(object);
-    if (old)
-        AO_int_store(&old->stack, NOTE_NOBODY);
-    void *resized = alloc_resize(object, bytes);
-    if (resized == NULL) {
+    void *resized;
+    if (!heap_contains((uintptr_t)object)) {
+        resized = alloc_resize(object, bytes);
+    } else if (!alloc_resize_in_place(object, bytes)) {
+        resized = move(object, before, bytes);
+    } else {
+        resized = object;
         if (old)
-            *old = kept;
-        return NULL;
+            AO_int_store(&old->stack, NOTE_NOBODY);
+        if (!record_is_sampled())
+            clear_rest(object, before);
     }
-    if (!record_is_sampled())
-        clear_rest(resized, before);
-    NOTE(resized, bytes);
+    if (resized)
+        NOTE(resized, bytes);
     return resized;
 }
 
