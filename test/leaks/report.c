@@ -1,4 +1,5 @@
-/* A program for test/leaks/report.py: leaks that are named, inlined, growing or many, and waits if told.
+/* A program for test/leaks/report.py: leaks that are named, inlined, growing or many, and waits if
+ * told.
  */
 #include <stdint.h>
 #include <stdio.h>
