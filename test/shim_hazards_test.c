@@ -15,6 +15,7 @@
 #include <linux/aio_abi.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
@@ -57,6 +58,30 @@ START_TEST(a_constructor_may_wait_for_a_thread) {
     dlclose(library);
     ck_assert_ptr_null(dlopen(getenv("HAZARDS_LIBRARY"), RTLD_NOW | RTLD_NOLOAD));
     require_whole_child();
+}
+END_TEST
+
+/* Both binding deep, as extensions of PHP do, and asking libc itself lead past symbol order. */
+static void exchange_blocks(void *library, const char *make_name, const char *free_name) {
+    void *(*make)(size_t) = (void *(*)(size_t))dlsym(library, make_name);
+    void (*release)(void *) = (void (*)(void *))dlsym(library, free_name);
+    ck_assert(make && release);
+    for (size_t bytes = 1; bytes < 1 << 20; bytes *= 3) {
+        void *theirs = make(bytes), *ours = malloc(bytes);
+        ck_assert_uint_ge(malloc_usable_size(theirs), bytes);
+        theirs = realloc(theirs, 2 * bytes);
+        memset(theirs, 1, 2 * bytes);
+        free(theirs);
+        release(ours);
+    }
+}
+
+START_TEST(who_binds_deep_has_the_same_malloc) {
+    void *library = dlopen(getenv("HAZARDS_LIBRARY"), RTLD_NOW | RTLD_LOCAL | RTLD_DEEPBIND);
+    ck_assert_msg(library != NULL, "%s", dlerror());
+    exchange_blocks(library, "library_make", "library_free");
+    dlclose(library);
+    exchange_blocks(dlopen("libc.so.6", RTLD_NOW), "malloc", "free");
 }
 END_TEST
 
@@ -692,6 +717,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
+        who_binds_deep_has_the_same_malloc,
         early_fork_handlers_may_allocate,
         collections_break_no_call_by_any_name,
         broken_connections_are_made,
