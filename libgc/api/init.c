@@ -69,7 +69,8 @@ static void start_alone(void) {
 }
 
 static void start(void) {
-    heap_start();
+    if (heap_start())
+        heap.objects.executable = GC_get_pages_executable() != 0;
     if (api_stands_alone)
         start_alone();
     else

@@ -85,6 +85,14 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
 
 bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, end); }
 bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
+bool roots_are_added(uintptr_t address) {
+    for (size_t i = 0; i < added.count; i++)
+        if (address - ranges_of(&added)[i].start <
+            ranges_of(&added)[i].end - ranges_of(&added)[i].start)
+            return true;
+    return false;
+}
+
 void roots_clear_excluded(void) { excluded.count = 0; }
 bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
 void roots_disregard_none(void) { disregarded.count = 0; }

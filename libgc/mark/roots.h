@@ -37,6 +37,9 @@ void roots_limit(void);
 bool roots_add(uintptr_t start, uintptr_t end);
 bool roots_exclude(uintptr_t start, uintptr_t end);
 
+/* Whether an address lies in what was added. */
+bool roots_are_added(uintptr_t address);
+
 /* Removes what was added and lies wholly inside the range. */
 void roots_remove(uintptr_t start, uintptr_t end);
 void roots_clear_excluded(void);
