@@ -214,8 +214,8 @@ START_TEST(the_inline_lists_of_clients_work) {
     GC_INIT();
     for (int i = 0; i < 1000; i++) {
         void *object;
-        GC_FAST_MALLOC_GRANS(object, 2, lists, 0, KIND_NORMAL,
-                             GC_generic_malloc(32, KIND_NORMAL), *(void **)object = NULL);
+        GC_FAST_MALLOC_GRANS(object, 2, lists, 0, KIND_NORMAL, GC_generic_malloc(32, KIND_NORMAL),
+                             *(void **)object = NULL);
         ck_assert(is_clear(object, 32));
         memset(objects[i] = object, i, 32);
     }

@@ -89,8 +89,9 @@ static bool collects_within(size_t megabytes) {
 }
 
 START_TEST(collections_are_forbidden_and_allowed) {
-    void (*const pairs[][2])(void) = {
-        {forbid, allow}, {forbid_by_variable, allow_by_variable}, {forbid_automatic, allow_automatic}};
+    void (*const pairs[][2])(void) = {{forbid, allow},
+                                      {forbid_by_variable, allow_by_variable},
+                                      {forbid_automatic, allow_automatic}};
     GC_INIT();
     for (int i = 0; i < 3; i++) {
         ck_assert(collects_within(500));

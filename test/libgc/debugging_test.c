@@ -29,17 +29,15 @@ static void *atomic_off_page(size_t bytes) {
     return GC_debug_malloc_atomic_ignore_off_page(bytes, HERE);
 }
 
-static void *atomic_held(size_t bytes) {
-    return GC_debug_malloc_atomic_uncollectable(bytes, HERE);
-}
+static void *atomic_held(size_t bytes) { return GC_debug_malloc_atomic_uncollectable(bytes, HERE); }
 
 static const struct function {
     allocator *allocate;
     int kind;
 } functions[] = {
-    {normal, 1},   {off_page, 1}, {stubborn, 1},        {replacement, 1}, {re_replacement, 1},
-    {resized, 1},  {special, 1},  {atomic, 0},          {held, 2},        {atomic_off_page, 0},
-    {atomic_held, 3},
+    {normal, 1},         {off_page, 1},        {stubborn, 1},    {replacement, 1},
+    {re_replacement, 1}, {resized, 1},         {special, 1},     {atomic, 0},
+    {held, 2},           {atomic_off_page, 0}, {atomic_held, 3},
 };
 
 enum { FUNCTIONS = sizeof functions / sizeof *functions };

@@ -1,8 +1,8 @@
 /* What our library intends to do otherwise than Debian's, as far as these suites notice: they pass
  * on both, and each place where they expect something else names one of these.
  *
- * test/libgc_reference.sh runs the suites on Debian's library with LIBGC_REFERENCE set. doc/libgc.md
- * says why; doc/libgc-probes.md has the values.
+ * test/libgc_reference.sh runs the suites on Debian's library with LIBGC_REFERENCE set.
+ * doc/libgc.md says why; doc/libgc-probes.md has the values.
  */
 #ifndef TITHE_TEST_LIBGC_DIFFERENCES_H
 #define TITHE_TEST_LIBGC_DIFFERENCES_H
@@ -18,7 +18,8 @@ enum difference {
     INTERIOR_ADDRESSES,      /* keep objects whatever GC_set_all_interior_pointers said */
     EXCLUSIONS_CAN_BE_TAKEN, /* back; Debian's library then reads its own state and crashes */
     DELAYED_FREES_CHECKED,   /* GC_FINDLEAK_DELAY_FREE finds writes to what was freed */
-    DISCLAIMED_IN_THE_STOP,  /* procedures are asked when marking is done, not when memory is reused */
+    DISCLAIMED_IN_THE_STOP,  /* procedures are asked when marking is done, not when memory is reused
+                              */
     NO_MARKS_BETWEEN,        /* collections, so GC_clear_mark_bit then does nothing */
     STAYS_LOADED,            /* GC_deinit does nothing */
     VISIBILITY_IS_CHECKED,   /* outside of the heap and in atomic objects, too */

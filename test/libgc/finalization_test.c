@@ -16,9 +16,9 @@ static void count_call(void *object, void *data) {
 
 typedef void registrar(void *, GC_finalization_proc, void *, GC_finalization_proc *, void **);
 
-static registrar *const registrars[] = {
-    GC_register_finalizer, GC_register_finalizer_ignore_self, GC_register_finalizer_no_order,
-    GC_register_finalizer_unreachable};
+static registrar *const registrars[] = {GC_register_finalizer, GC_register_finalizer_ignore_self,
+                                        GC_register_finalizer_no_order,
+                                        GC_register_finalizer_unreachable};
 
 enum { ORDERED, IGNORE_SELF, NO_ORDER, UNREACHABLE, ORDERS };
 

@@ -94,13 +94,13 @@ void probe_typed(void) {
                                   far[] = {0x5, (GC_word)1 << 40};
     GC_INIT();
     say("descriptor of no pointer", "%#lx", describe(none, 8));
-    say_kept("words kept by that", make_typed);
+    say_kept("words kept by a descriptor of no pointer", make_typed);
     say("descriptor of words 0 and 2", "%#lx", describe(ends, 3));
-    say_kept("words kept by that", make_typed);
+    say_kept("words kept by a descriptor of words 0 and 2", make_typed);
     say("descriptor of all of eight words", "%#lx", describe(all, 8));
-    say_kept("words kept by that", make_typed);
+    say_kept("words kept by a descriptor of all of eight words", make_typed);
     say("tag of a descriptor of 105 words", "%#lx", describe(far, 105) & GC_DS_TAGS);
-    say_kept("words kept by that", make_typed);
+    say_kept("words kept by a descriptor of 105 words, among them 0 and 2", make_typed);
     say("descriptor of the second word of two", "%#lx", describe(second, 2));
     say_kept("words kept by an array of those", make_array);
     say_number("kind of a typed object", GC_get_kind_and_size(make_typed(), NULL));

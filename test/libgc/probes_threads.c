@@ -162,7 +162,7 @@ static void overrun_found_later(void) {
 
 static void underrun(void) {
     GC_INIT();
-    char *object = GC_debug_malloc(20, "somewhere.c", 7);
+    char *volatile object = GC_debug_malloc(20, "somewhere.c", 7);
     object[-1]++;
     GC_debug_free(object);
 }

@@ -246,8 +246,8 @@ static struct GC_ms_entry *mark_second(GC_word *object, struct GC_ms_entry *top,
 /* The bounds that GC_MARK_AND_PUSH compares with; and the function by itself. */
 START_TEST(marking_takes_any_address) {
     GC_INIT();
-    unsigned kind = GC_new_kind(GC_new_free_list(),
-                                GC_MAKE_PROC((GC_word)GC_new_proc(mark_second), 0), 0, 1);
+    unsigned kind =
+        GC_new_kind(GC_new_free_list(), GC_MAKE_PROC((GC_word)GC_new_proc(mark_second), 0), 0, 1);
     void **volatile holder = GC_generic_malloc(32, (int)kind);
     for (int i = 0; i < HERD; i++) {
         void *inner = GC_malloc(16);

@@ -235,7 +235,8 @@ START_TEST(the_bottom_of_a_stack_is_told_and_set) {
 }
 END_TEST
 
-/* A fibre as schedulers have them: a stack of mmap, told to the collector when it is switched to. */
+/* A fibre as schedulers have them: a stack of mmap, told to the collector when it is switched to.
+ */
 
 enum { FIBRE_BYTES = 256 << 10 };
 
@@ -279,8 +280,8 @@ static void enter_fibre(void) {
 }
 
 static void *use_fibre(void *unused) {
-    fibre_stack = mmap(NULL, FIBRE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1,
-                       0);
+    fibre_stack =
+        mmap(NULL, FIBRE_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     fibre_base.mem_base = fibre_stack + FIBRE_BYTES;
     stack_handle = GC_get_my_stackbottom(&own_base);
     pushed_before = GC_get_push_other_roots();
