@@ -15,7 +15,6 @@
 #include "thread/world.h"
 #include "weak/table.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
 #include <signal.h>
@@ -155,28 +154,31 @@ void *GC_call_with_gc_active(GC_fn_type function, void *argument) { return funct
 
 /* Starting a thread. */
 
+/* In the frame of the starting thread, which waits until the new one is registered: from then on it
+ * can be suspended and told of. */
 struct start {
     void *(*function)(void *);
     void *argument;
+    volatile unsigned registered;
 };
 
 static void *thread_main(void *argument) {
-    struct start start = *(struct start *)argument;
-    GC_free(argument);
+    struct start *start = argument;
+    void *(*function)(void *) = start->function;
+    argument = start->argument;
     register_self();
-    return start.function(start.argument);
+    AO_int_store_full(&start->registered, 1);
+    park_wake(&start->registered, 1);
+    return function(argument);
 }
 
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                       void *(*function)(void *), void *argument) {
-    struct start *start = GC_malloc_uncollectable(sizeof *start);
-    if (start == NULL)
-        return EAGAIN;
-    *start = (struct start){function, argument};
+    struct start start = {function, argument, 0};
     GC_start_mark_threads();
-    int failure = pthread_create(thread, attributes, thread_main, start);
-    if (failure)
-        GC_free(start);
+    int failure = pthread_create(thread, attributes, thread_main, &start);
+    while (!failure && AO_int_load_acquire(&start.registered) == 0)
+        park_wait(&start.registered, 0, -1);
     return failure;
 }
 
