@@ -10,6 +10,7 @@ AM_PRELOAD_LOG_FLAGS = run --quiet
 AM_TESTS_ENVIRONMENT = \
 	ROOTS_LIBRARY=$(abs_builddir)/test/.libs/roots_library.so; export ROOTS_LIBRARY; \
 	HAZARDS_LIBRARY=$(abs_builddir)/test/.libs/shim_hazards_library.so; export HAZARDS_LIBRARY; \
+	LIBGC_ROOTS_LIBRARY=$(abs_builddir)/test/libgc/.libs/roots_library.so; export LIBGC_ROOTS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
 
 check_PROGRAMS += test/leaker test/stress.preload test/libgc_hidden.preload
@@ -53,15 +54,13 @@ EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
 
 if HAVE_CHECK
-room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
 suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
-test_libgc_test_CFLAGS = $(suite_cflags)
-test_libgc_test_LDADD = libgc.la $(CHECK_LIBS) -lpthread
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)
 test_sizes_test_CFLAGS = $(suite_cflags)
@@ -93,5 +92,7 @@ test_shim_hazards_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 test_roots_library_la_SOURCES = test/roots_library.c
 test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
+
+include test/libgc/local.mk
 
 CLEANFILES += test/leaks_page.png

@@ -6,24 +6,19 @@
 #include "weak/finalize.h"
 #include "weak/links.h"
 
-#include <stdio.h>
-
 int GC_finalize_on_demand;
 GC_finalizer_notifier_proc GC_finalizer_notifier;
 
-static GC_await_finalize_proc await_finalize;
 static GC_word notified_cycle; /* racy, so that a notification may come twice */
 static __thread bool finalizing __attribute__((tls_model("initial-exec")));
 
-/* Finalizers may allocate; what becomes ready meanwhile is called by the same loop. */
+/* Finalizers may allocate, which does not call more of them: what becomes ready meanwhile is called
+ * by the same loop. They may ask for more themselves. */
 static int run_finalizers(void) {
-    if (finalizing)
-        return 0;
+    bool nested = finalizing;
     finalizing = true;
-    if (await_finalize && finalize_ready_count() > 0)
-        await_finalize(NULL);
     int count = finalize_run();
-    finalizing = false;
+    finalizing = nested;
     return count;
 }
 
@@ -35,6 +30,9 @@ int GC_invoke_finalizers(void) {
 int GC_should_invoke_finalizers(void) { return finalize_ready_count() > 0; }
 
 void api_finalize(void) {
+    leak_print();
+    debug_print_damage();
+    dump_if_due();
     for (const void *object; (object = finalize_take_looped()) != NULL;)
         api_warn("Finalization cycle involving %p\n", (GC_word)object);
     if (finalize_ready_count() == 0 || finalizing)
@@ -144,11 +142,11 @@ int GC_toggleref_add(void *object, int strong) {
     return finalize_add_toggled(object, strong) ? GC_SUCCESS : GC_NO_MEMORY;
 }
 
-void GC_set_await_finalize_proc(GC_await_finalize_proc function) { await_finalize = function; }
-GC_await_finalize_proc GC_get_await_finalize_proc(void) { return await_finalize; }
+void GC_set_await_finalize_proc(GC_await_finalize_proc function) { finalize_awaited = function; }
+GC_await_finalize_proc GC_get_await_finalize_proc(void) { return finalize_awaited; }
 
 void GC_dump_finalization(void) {
-    printf("disappearing links: %zu short, %zu long; finalizers: %zu registered, %zu ready\n",
-           links_count(LINK_SHORT), links_count(LINK_LONG), finalize_registered_count(),
-           finalize_ready_count());
+    GC_printf("disappearing links: %zu short, %zu long; finalizers: %zu registered, %zu ready\n",
+              links_count(LINK_SHORT), links_count(LINK_LONG), finalize_registered_count(),
+              finalize_ready_count());
 }

@@ -65,6 +65,7 @@ static struct range *ranges_of(const struct range_list *list) {
 
 static bool limited;
 static struct range_list added, excluded; /* the caller's lock, which the conductor holds, too */
+static struct range_list disregarded;     /* the conductor's */
 
 void roots_limit(void) { limited = true; }
 
@@ -84,7 +85,17 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
 
 bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, end); }
 bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
+bool roots_are_added(uintptr_t address) {
+    for (size_t i = 0; i < added.count; i++)
+        if (address - ranges_of(&added)[i].start <
+            ranges_of(&added)[i].end - ranges_of(&added)[i].start)
+            return true;
+    return false;
+}
+
 void roots_clear_excluded(void) { excluded.count = 0; }
+bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
+void roots_disregard_none(void) { disregarded.count = 0; }
 
 void roots_include(uintptr_t start, uintptr_t end) {
     struct range *ranges = ranges_of(&excluded);
@@ -110,7 +121,8 @@ size_t roots_bytes(void) { return found_bytes; }
 
 /* The ranges below and the parts above grow by doubling; what they outgrow is not used again. */
 bool roots_prepare(unsigned threads) {
-    size_t room = OWN_REGIONS + excluded.count + RANGES_PER_THREAD * (threads + 64);
+    size_t room = OWN_REGIONS + excluded.count + disregarded.count;
+    room += RANGES_PER_THREAD * (threads + 64);
     if (plan.room < room) {
         plan.ranges = metadata_take(2 * room * sizeof *plan.ranges);
         plan.room = plan.ranges ? 2 * room : 0;
@@ -347,11 +359,31 @@ static void visit_map(const struct map *map, void *context) {
         plan_part(at, map->end, private_only, mode);
 }
 
+/* The excluded range that covers or follows an address first; NULL when there is none before end.
+ */
+static const struct range *next_excluded(uintptr_t at, uintptr_t end) {
+    const struct range *next = NULL;
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct range *range = &ranges_of(&excluded)[i];
+        if (range->end > at && range->start < end && (next == NULL || range->start < next->start))
+            next = range;
+    }
+    return next;
+}
+
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
-    for (size_t i = 0; i < added.count; i++)
-        plan_whole(ranges_of(&added)[i].start & ~(uintptr_t)7, ranges_of(&added)[i].end, false,
-                   SCAN_WORDS);
+    for (size_t i = 0; i < added.count; i++) {
+        uintptr_t at = ranges_of(&added)[i].start & ~(uintptr_t)7, end = ranges_of(&added)[i].end;
+        for (const struct range *hole; (hole = next_excluded(at, end)) != NULL; at = hole->end)
+            plan_whole(at, hole->start, false, SCAN_WORDS);
+        plan_whole(at, end, false, SCAN_WORDS);
+    }
+}
+
+static void plan_add_all(const struct range_list *list) {
+    for (size_t i = 0; i < list->count; i++)
+        plan_add(ranges_of(list)[i].start, ranges_of(list)[i].end, true);
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
@@ -362,8 +394,8 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
         plan.tracked_count = 0;
     data_end = 0;
     heap_each_region(plan_add_region, NULL);
-    for (size_t i = 0; i < excluded.count; i++)
-        plan_add_region(ranges_of(&excluded)[i].start, ranges_of(&excluded)[i].end, NULL);
+    plan_add_all(&excluded);
+    plan_add_all(&disregarded);
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;

@@ -16,6 +16,7 @@ struct vm_region {
     uintptr_t start;
     volatile AO_t committed; /* bytes; written by the owner, release after the pages are usable */
     size_t reserved;         /* bytes */
+    bool executable;         /* what is committed from now on may hold machine code */
 };
 
 size_t vm_page_bytes(void);

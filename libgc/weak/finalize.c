@@ -203,6 +203,13 @@ static void put_back_reached(struct marker *marker, size_t from) {
     drain_stopped(marker);
 }
 
+void (*finalize_awaited)(void *object);
+
+static void tell_awaited(size_t from) {
+    for (size_t i = from; finalize_awaited && i < ready_end; i++)
+        finalize_awaited(ready_entry(i)->object);
+}
+
 static void push_found(struct marker *marker, size_t from) {
     for (size_t i = from; i < ready_end; i++) {
         const struct ready *ready = ready_entry(i);
@@ -246,10 +253,18 @@ bool finalize_add_toggled(void *object, bool strong) {
     return added;
 }
 
+static bool is_allocated(uintptr_t address) {
+    struct object object;
+    return object_find(address, &object) && !object_is_free(*object_state(object));
+}
+
+/* What was freed is not asked about: its memory is nobody's, or somebody else's. */
 static void ask_toggled(struct marker *marker) {
     size_t kept = 0;
     for (size_t i = 0; finalize_toggle && i < toggled_count; i++) {
         uintptr_t object = toggled_object(toggled_entry(i));
+        if (!is_allocated(object))
+            continue;
         enum toggle answer = finalize_toggle((void *)object);
         if (answer == TOGGLE_DROP)
             continue;
@@ -283,6 +298,7 @@ void finalize_settle(struct marker *marker) {
     weak_table_filter(&registered, find_ready, marker);
     push_found(marker, from);
     put_back_reached(marker, from);
+    tell_awaited(from);
     links_clear(LINK_LONG);
     links_forget_dead(LINK_SHORT);
     links_forget_dead(LINK_LONG);
