@@ -54,13 +54,16 @@ EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
 
 if HAVE_CHECK
-room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
+	test/cord_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
 suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
+test_cord_test_CFLAGS = $(suite_cflags)
+test_cord_test_LDADD = libcord.la libgc.la $(CHECK_LIBS) -lpthread -lm
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)
 test_sizes_test_CFLAGS = $(suite_cflags)
