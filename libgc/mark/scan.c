@@ -1,6 +1,7 @@
 /* The marking loop's inside; see scan.h. */
 #include "mark/scan.h"
 
+#include "heap/quarantine.h"
 #include "mark/queue.h"
 #include "mark/shaped.h"
 #include "os/maps.h"
@@ -76,13 +77,23 @@ static void unread_add(struct marker *marker, struct object object) {
     ring_add(&marker->unread, object);
 }
 
+/* Its bytes count as marked, and its contents are not read. */
+static void reach_quarantined(struct marker *marker, struct object object) {
+    if (quarantine_reach(object_state(object), object.span->object_bytes))
+        marker->marked_bytes += object.span->object_bytes;
+}
+
 /* Small scanned objects turn black and wait in the ring, others wait grey in their span. The last
  * place of the ring is for scan_small. */
 static void object_mark(struct marker *marker, struct object object) {
     unsigned char white = object_white(), colour = object_live_colour();
     volatile unsigned char *state = object_state(object);
-    if (AO_char_load(state) != white)
+    unsigned char seen = AO_char_load(state);
+    if (seen != white) {
+        if (__builtin_expect(seen == (white | OBJECT_QUARANTINED), 0))
+            reach_quarantined(marker, object);
         return;
+    }
     bool atomic = object.span->kind == OBJECT_ATOMIC;
     bool waits = !atomic && (span_is_large(object.span) || marker->unread.count >= SCAN_RING - 1);
     if (waits && span_is_large(object.span))

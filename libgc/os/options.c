@@ -16,6 +16,7 @@ struct options options = {
     .workers = WORKERS_AUTOMATIC,
     .dirty = "auto",
     .assist = "switch",
+    .quarantine = "off",
     .collect = true,
     .depth = 32,
 };
@@ -46,6 +47,7 @@ static const struct option table[] = {
     {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
+    {"quarantine", OPTION_CHOICE, options.quarantine, 0, sizeof options.quarantine, "off on fill"},
     {"leaks", OPTION_TEXT, options.leaks, 0, sizeof options.leaks, NULL},
     {"depth", OPTION_SIZE, &options.depth, 1, 64, NULL},
     {"sample", OPTION_SIZE, &options.sample, 0, (size_t)1 << 40, NULL},

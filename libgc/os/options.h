@@ -28,6 +28,7 @@ struct options {
     char dirty[8];   /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
     char assist[8];  /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
     bool collect;    /* collect: off never collects; free still works */
+    char quarantine[8]; /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
     char leaks[256]; /* leaks: the directory check files are written to; hunts leaks */
     size_t depth;    /* depth: how many frames of an allocation stack are kept */
     size_t sample;   /* sample: mean bytes between blocks whose stack is taken; 0 for all */
