@@ -53,7 +53,7 @@ EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
 
 if HAVE_CHECK
-room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
+room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test test/quarantine_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
@@ -74,6 +74,8 @@ test_cycle_test_CFLAGS = $(suite_cflags)
 test_cycle_test_LDADD = $(suite_libs)
 test_assist_test_CFLAGS = $(suite_cflags)
 test_assist_test_LDADD = $(suite_libs)
+test_quarantine_test_CFLAGS = $(suite_cflags)
+test_quarantine_test_LDADD = $(suite_libs)
 
 test_roots_preload_SOURCES = test/roots.c test/witness.c
 test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address
