@@ -32,9 +32,12 @@ static const char usage[] =
     "The exit status is the program's, or 23 if that is 0 and something was lost.\n"
     "  -o, --option KEY=VAL   set an option of the collector (doc/options.md); repeatable\n"
     "      --children         report the programs that PROGRAM starts, too\n"
+    "      --collect          free what a check has told, so that the program can go on\n"
+    "      --dangling[=fill]  tell of pointers to freed blocks, too, which are reused only when\n"
+    "                         nothing leads to them; fill: with 0xdf\n"
     "      --depth=N          frames of an allocation stack that are kept (32)\n"
     "      --every=SECONDS    check now and then while it runs, too\n"
-    "      --exit-code=N      the exit status for leaks (23; 0: always the program's)\n"
+    "      --exitcode=N       the exit status for leaks (23; 0: always the program's)\n"
     "      --keep=DIRECTORY   keep the check files there, for tithe report\n"
     "      --on-signal=N      check when the program gets this signal, unless it handles that "
     "itself\n"
@@ -81,10 +84,15 @@ static bool is_passed_on(const char *argument) {
                                            {"--every", "check_every"},
                                            {"--on-signal", "check_signal"},
                                            {"--sample", "sample"}};
-    if (strcmp(argument, "--on-term") == 0) {
-        set_option("check_at_term", "1");
-        return true;
-    }
+    static const char *const switches[][3] = {{"--collect", "check_collects", "1"},
+                                              {"--dangling", "quarantine", "on"},
+                                              {"--dangling=fill", "quarantine", "fill"},
+                                              {"--on-term", "check_at_term", "1"}};
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        if (strcmp(argument, switches[i][0]) == 0) {
+            set_option(switches[i][1], switches[i][2]);
+            return true;
+        }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = value_of(argument, names[i][0]);
         if (value)
@@ -105,7 +113,8 @@ static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
         program_prepend("TITHE_OPTIONS", arguments[++*at]);
     } else if (strcmp(argument, "--children") == 0) {
         leaks->children = true;
-    } else if ((value = value_of(argument, "--exit-code"))) {
+    } else if ((value = value_of(argument, "--exitcode")) ||
+               (value = value_of(argument, "--exit-code"))) {
         leaks->exit_status = number_of(argument, value, 255);
     } else if ((value = value_of(argument, "--pid"))) {
         leaks->process = number_of(argument, value, INT_MAX);

@@ -17,6 +17,8 @@ libtithe_la_SOURCES = \
 	shim/leak/chains.c shim/leak/chains.h \
 	shim/leak/check.c shim/leak/check.h \
 	shim/leak/dead_stacks.c shim/leak/dead_stacks.h \
+	shim/leak/collect.c shim/leak/collect.h \
+	shim/leak/dangling.c shim/leak/dangling.h \
 	shim/leak/depot.c shim/leak/depot.h \
 	shim/leak/edges.c shim/leak/edges.h \
 	shim/leak/exit.c shim/leak/exit.h \

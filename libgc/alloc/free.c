@@ -38,6 +38,14 @@ void free_slow(void *object) {
         free_small(span->span_class, object);
 }
 
+void free_uncached(void *object) {
+    struct span *span = heap_span_of((uintptr_t)object);
+    if (span_is_large(span))
+        large_give(span, object);
+    else
+        cache_give_uncached(span->span_class, object);
+}
+
 /* How much another allocator's block holds is unknown, so everything readable comes along. */
 static void *resize_foreign(void *object, size_t bytes) {
     void *copy = alloc_fast(bytes);

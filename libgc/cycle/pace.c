@@ -209,6 +209,12 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     set_trigger(live);
 }
 
+void pace_settle_again(void) {
+    size_t live = AO_load(&heap.live);
+    set_goal(live, last_roots);
+    set_trigger(live);
+}
+
 void pace_cancel(void) {
     size_t live = AO_load(&heap.live);
     AO_store(&goal, capped_sum(live, live / 2 + options.min_heap / 2));

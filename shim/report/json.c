@@ -119,12 +119,16 @@ static void write_estimate(const struct check *check, const struct group *group,
             weight * (double)group_blocks(group), weight * (double)group_bytes(group));
 }
 
-static void write_amounts(const struct group *group, FILE *out) {
+static void write_amounts(const struct check *check, const struct group *group, FILE *out) {
     fprintf(out,
             "\"direct\":{\"blocks\":%zu,\"bytes\":%zu},\"held\":{\"blocks\":%zu,\"bytes\":%zu},"
             "\"delta\":{\"blocks\":%ld,\"bytes\":%ld},",
             group->sums.blocks, group->sums.bytes, group->sums.held_blocks, group->sums.held_bytes,
             group->blocks_since, group->bytes_since);
+    if (check->has_collects)
+        fprintf(out, "\"collected\":{\"blocks\":%zu,\"bytes\":%zu},",
+                group->sums.collected.blocks + group->sums.collected.held_blocks,
+                group->sums.collected.bytes + group->sums.collected.held_bytes);
 }
 
 static void write_group(const struct groups *groups, const struct group *group, FILE *out) {
@@ -132,7 +136,7 @@ static void write_group(const struct groups *groups, const struct group *group, 
     struct chain_writer writer = {out, ""};
     size_t uptime = groups->check->uptime;
     fprintf(out, "{\"id\":\"%08x\",\"kind\":\"%s\",", group->id, kinds[group->kind]);
-    write_amounts(group, out);
+    write_amounts(groups->check, group, out);
     if (groups->check->sampled)
         write_estimate(groups->check, group, out);
     fprintf(out, "\"age_s\":[%.3f,%.3f],\"grew\":%u,\"sample\":\"0x%" PRIx64 "\",",
@@ -167,7 +171,7 @@ static void write_suppressed(const struct groups *groups, FILE *out) {
 }
 
 struct lost {
-    size_t direct_blocks, direct_bytes, held_blocks, held_bytes;
+    size_t direct_blocks, direct_bytes, held_blocks, held_bytes, collected_blocks, collected_bytes;
 };
 
 static struct lost lost_of(const struct groups *groups) {
@@ -180,6 +184,8 @@ static struct lost lost_of(const struct groups *groups) {
         lost.direct_bytes += group->sums.bytes;
         lost.held_blocks += group->sums.held_blocks;
         lost.held_bytes += group->sums.held_bytes;
+        lost.collected_blocks += group->sums.collected.blocks + group->sums.collected.held_blocks;
+        lost.collected_bytes += group->sums.collected.bytes + group->sums.collected.held_bytes;
     }
     return lost;
 }
@@ -203,6 +209,12 @@ static void write_head(const struct groups *groups, FILE *out) {
             "\"direct_bytes\":%zu,\"held_blocks\":%zu,\"held_bytes\":%zu},",
             lost.direct_blocks + lost.held_blocks, lost.direct_bytes + lost.held_bytes,
             lost.direct_blocks, lost.direct_bytes, lost.held_blocks, lost.held_bytes);
+    if (check->has_collects)
+        fprintf(out,
+                "\"collects\":%s,\"collecting_checks\":%u,\"collected\":{\"blocks\":%zu,"
+                "\"bytes\":%zu},",
+                check->collects ? "true" : "false", check->collecting_checks,
+                lost.collected_blocks, lost.collected_bytes);
 }
 
 struct warning_writer {

@@ -54,6 +54,7 @@ static const char *time_text(size_t milliseconds, char text[32]) {
 
 struct totals {
     size_t groups, blocks, bytes, direct_blocks, direct_bytes, held_blocks, held_bytes;
+    size_t collected_blocks, collected_bytes;
     size_t suppressed_groups, suppressed_bytes;
     long bytes_since;
 };
@@ -69,7 +70,10 @@ static struct totals totals_of(const struct groups *groups) {
             totals.suppressed_bytes += group_bytes(group);
             continue;
         }
-        totals.groups++;
+        totals.groups += group->sums.blocks > 0;
+        totals.collected_blocks +=
+            group->sums.collected.blocks + group->sums.collected.held_blocks;
+        totals.collected_bytes += group->sums.collected.bytes + group->sums.collected.held_bytes;
         totals.direct_blocks += group->sums.blocks;
         totals.direct_bytes += group->sums.bytes;
         totals.held_blocks += group->sums.held_blocks;
@@ -113,9 +117,19 @@ static void write_totals(const struct groups *groups, const struct style *style,
             fprintf(out, "  %+ld B since", totals.bytes_since);
     }
     if (totals.suppressed_groups)
-        fprintf(out, "  (suppressed: %zu groups, %s)", totals.suppressed_groups,
+        fprintf(out, "  (suppressed: %zu group%s, %s)", totals.suppressed_groups,
+                totals.suppressed_groups == 1 ? "" : "s",
                 size_text(totals.suppressed_bytes, bytes));
+    if (totals.groups > 0 && groups->check->collects)
+        fputs("; now collected", out);
     fputc('\n', out);
+    if (groups->check->has_collects)
+        fprintf(out, "  collected by %u earlier check%s: %s in %s block%s\n",
+                groups->check->collecting_checks,
+                groups->check->collecting_checks == 1 ? "" : "s",
+                size_text(totals.collected_bytes, bytes),
+                count_text(totals.collected_blocks, blocks),
+                totals.collected_blocks == 1 ? "" : "s");
 }
 
 static void write_warning(const char *text, void *out) { fprintf(out, "  warning: %s\n", text); }
@@ -232,10 +246,22 @@ static void write_chain(const struct check *check, const struct group *group, FI
         fputs(" -> here\n", out);
 }
 
+static void write_collected(const struct group *group, FILE *out) {
+    char bytes[32], blocks[32];
+    size_t count = group->sums.collected.blocks + group->sums.collected.held_blocks,
+           size = group->sums.collected.bytes + group->sums.collected.held_bytes;
+    if (count)
+        fprintf(out, "; %s in %s block%s collected before", size_text(size, bytes),
+                count_text(count, blocks), count == 1 ? "" : "s");
+}
+
 static void write_amount(const struct groups *groups, const struct group *group, FILE *out) {
     char bytes[32], blocks[32], direct[32], held[32], held_blocks[32], own_blocks[32];
-    fprintf(out, "%s in %s block%s", size_text(group_bytes(group), bytes),
-            count_text(group_blocks(group), blocks), group_blocks(group) == 1 ? "" : "s");
+    size_t count = group->sums.blocks + group->sums.held_blocks,
+           size = group->sums.bytes + group->sums.held_bytes;
+    fprintf(out, "%s in %s block%s", size_text(size, bytes), count_text(count, blocks),
+            count == 1 ? "" : "s");
+    write_collected(group, out);
     if (group->sums.held_blocks)
         fprintf(out, "  (%s direct, %s; %s held, %s)", count_text(group->sums.blocks, own_blocks),
                 size_text(group->sums.bytes, direct),
@@ -263,7 +289,7 @@ static void write_group(const struct groups *groups, const struct group *group, 
             names[group->kind], style->plain);
     write_amount(groups, group, out);
     fprintf(out, "  id %08x\n   ", group->id);
-    if (group->sums.blocks == 1)
+    if (group->sums.blocks == 1 && group->sums.collected.blocks == 0)
         fprintf(out, "allocated %s before the check", time_text(uptime - group->sums.first, first));
     else
         fprintf(out, "first %s, last %s before the check",
@@ -271,7 +297,9 @@ static void write_group(const struct groups *groups, const struct group *group, 
                 time_text(uptime - group->sums.last, last));
     if (group->sums.sizes[0])
         fprintf(out, "; sizes %s", group->sums.sizes);
-    fprintf(out, "; one is 0x%" PRIx64 "\n", group->sums.sample);
+    if (group->sums.sample)
+        fprintf(out, "; one is 0x%" PRIx64, group->sums.sample);
+    fputc('\n', out);
     write_frames(group, options, style, out);
     if (group->chain)
         write_chain(groups->check, group, out);
