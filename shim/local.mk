@@ -53,6 +53,7 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/chain.c shim/report/chain.h \
 	shim/report/check_file.c shim/report/check_file.h \
 	shim/report/command.c \
+	shim/report/dangling.c shim/report/dangling.h \
 	shim/report/folded.c \
 	shim/report/groups.c shim/report/groups.h \
 	shim/report/html.c \

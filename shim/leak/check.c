@@ -427,7 +427,8 @@ long check_in_background(enum check_trigger trigger, unsigned *number) {
     struct times times = times_now();
     long blocks = -1;
     lock_take(&check.lock);
-    if (!check.forbidden && prepare()) {
+    bool wanted = trigger != CHECK_GROWTH || pace_due();
+    if (wanted && !check.forbidden && prepare()) {
         if (await_cycle(cycle_request()))
             blocks = finish(trigger, &times);
         end();

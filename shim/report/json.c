@@ -1,5 +1,6 @@
 /* The report for programs; see render.h and doc/leaks.schema.json. */
 #include "report/chain.h"
+#include "report/dangling.h"
 #include "report/render.h"
 
 #include <inttypes.h>
@@ -87,6 +88,15 @@ static void write_frame(const struct symbol_frame *frame, FILE *out) {
     fprintf(out, ",\"inline\":%s}", frame->inlined ? "true" : "false");
 }
 
+static void write_frames(const char *name, const struct group *group, FILE *out) {
+    fprintf(out, "\"%s\":[", name);
+    for (size_t i = group->first; i < group->frame_count; i++) {
+        fputs(i > group->first ? "," : "", out);
+        write_frame(&group->frames[i], out);
+    }
+    fputc(']', out);
+}
+
 struct chain_writer {
     FILE *out;
     const char *separator;
@@ -143,15 +153,39 @@ static void write_group(const struct groups *groups, const struct group *group, 
             (uptime - group->sums.first) / 1000.0, (uptime - group->sums.last) / 1000.0,
             group->sums.grew, group->sums.sample);
     write_sizes(group->sums.sizes, out);
-    fputs(",\"frames\":[", out);
-    for (size_t i = group->first; i < group->frame_count; i++) {
-        fputs(i > group->first ? "," : "", out);
-        write_frame(&group->frames[i], out);
-    }
-    fputs("],\"held_by\":[", out);
+    fputc(',', out);
+    write_frames("frames", group, out);
+    fputs(",\"held_by\":[", out);
     if (group->chain)
         chain_each(groups->check, group->chain, write_step, &writer);
     fputs("]}", out);
+}
+
+static void write_dangling(const struct check *check, const struct dangling *dangling, FILE *out) {
+    struct chain_writer writer = {out, ""};
+    fprintf(out, "{\"blocks\":%zu,\"bytes\":%zu,\"sample\":\"0x%" PRIx64 "\",", dangling->blocks,
+            dangling->bytes, dangling->sample);
+    write_frames("allocated", &dangling->allocated, out);
+    fputc(',', out);
+    write_frames("freed", &dangling->freed, out);
+    fputs(",\"held_by\":[", out);
+    chain_each(check, dangling->steps, write_step, &writer);
+    fputs("]}", out);
+}
+
+/* Only where freed blocks are in quarantine. */
+static void write_danglings(const struct check *check, FILE *out) {
+    if (!check->has_quarantine)
+        return;
+    struct danglings *danglings = danglings_make(check);
+    fprintf(out, "\"quarantine\":{\"blocks\":%zu,\"bytes\":%zu},\"dangling\":[",
+            check->quarantine_blocks, check->quarantine_bytes);
+    for (size_t i = 0; i < danglings->count; i++) {
+        fputs(i ? ",\n" : "", out);
+        write_dangling(check, &danglings->list[i], out);
+    }
+    fputs("],", out);
+    danglings_free(danglings);
 }
 
 static void write_suppressed(const struct groups *groups, FILE *out) {
@@ -243,6 +277,7 @@ void render_json(const struct groups *groups, const struct report_options *optio
     write_head(groups, out);
     write_warnings(groups->check, out);
     write_suppressed(groups, out);
+    write_danglings(groups->check, out);
     fputs("\"groups\":[", out);
     for (size_t i = 0; i < groups->count; i++) {
         if (groups->groups[i].suppressed_by || group_bytes(&groups->groups[i]) < options->least)

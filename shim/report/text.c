@@ -1,5 +1,6 @@
 /* The report for people; see render.h. */
 #include "report/chain.h"
+#include "report/dangling.h"
 #include "report/render.h"
 
 #include <inttypes.h>
@@ -238,9 +239,9 @@ static void write_step(const struct chain_step *step, void *context) {
                 step->thread);
 }
 
-static void write_chain(const struct check *check, const struct group *group, FILE *out) {
+static void write_chain(const struct check *check, const char *steps, FILE *out) {
     struct chain_writer writer = {.out = out};
-    chain_each(check, group->chain, write_step, &writer);
+    chain_each(check, steps, write_step, &writer);
     end_repetition(&writer);
     if (writer.begun)
         fputs(" -> here\n", out);
@@ -302,7 +303,51 @@ static void write_group(const struct groups *groups, const struct group *group, 
     fputc('\n', out);
     write_frames(group, options, style, out);
     if (group->chain)
-        write_chain(groups->check, group, out);
+        write_chain(groups->check, group->chain, out);
+}
+
+static void write_dangling(const struct check *check, const struct dangling *dangling, size_t rank,
+                           const struct report_options *options, const struct style *style,
+                           FILE *out) {
+    char bytes[32], blocks[32];
+    fprintf(out, "\n%s#%zu DANGLING%s  %s in %s block%s, freed and still pointed to; one is 0x%" PRIx64
+                 "\n   freed by\n",
+            style->bad, rank, style->plain, size_text(dangling->bytes, bytes),
+            count_text(dangling->blocks, blocks), dangling->blocks == 1 ? "" : "s",
+            dangling->sample);
+    write_frames(&dangling->freed, options, style, out);
+    fputs("   allocated by\n", out);
+    write_frames(&dangling->allocated, options, style, out);
+    write_chain(check, dangling->steps, out);
+}
+
+/* Returns how many were left out. */
+static size_t write_danglings(const struct check *check, const struct danglings *danglings,
+                              size_t *shown, const struct report_options *options,
+                              const struct style *style, FILE *out) {
+    size_t left_out = 0;
+    for (size_t i = 0; i < danglings->count; i++) {
+        const struct dangling *dangling = &danglings->list[i];
+        if (dangling->bytes < options->least)
+            continue;
+        if (i < options->top)
+            write_dangling(check, dangling, ++*shown, options, style, out);
+        else
+            left_out++;
+    }
+    return left_out;
+}
+
+static void write_quarantine(const struct check *check, const struct danglings *danglings,
+                             FILE *out) {
+    char held[32], held_blocks[32], bytes[32], blocks[32];
+    fprintf(out,
+            "  freed and still pointed to: %s in %s block%s; held back in quarantine: %s in %s "
+            "block%s\n",
+            size_text(danglings->bytes, bytes), count_text(danglings->blocks, blocks),
+            danglings->blocks == 1 ? "" : "s", size_text(check->quarantine_bytes, held),
+            count_text(check->quarantine_blocks, held_blocks),
+            check->quarantine_blocks == 1 ? "" : "s");
 }
 
 static void suggest(const struct groups *groups, FILE *out) {
@@ -313,29 +358,44 @@ static void suggest(const struct groups *groups, FILE *out) {
     }
 }
 
-void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
-    struct style style = style_for(options);
+/* Returns how many were left out. */
+static size_t write_groups(const struct groups *groups, size_t *rank,
+                           const struct report_options *options, const struct style *style,
+                           FILE *out) {
     size_t shown = 0, left_out = 0;
-    if (options->suggest) {
-        suggest(groups, out);
-        return;
-    }
-    write_head(groups, &style, out);
-    write_totals(groups, &style, out);
-    for (size_t i = 0; i < groups->check->warning_count; i++)
-        write_warning(groups->check->warnings[i], out);
-    symbols_each_warning(write_warning, out);
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
         bool wanted = group->kind != GROUP_LIVE || options->what == REPORT_LIVE;
         if (!wanted || group->suppressed_by || group_bytes(group) < options->least)
             continue;
-        if (shown < options->top)
-            write_group(groups, group, ++shown, options, &style, out);
+        if (shown++ < options->top)
+            write_group(groups, group, ++*rank, options, style, out);
         else
             left_out++;
     }
+    return left_out;
+}
+
+void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
+    struct style style = style_for(options);
+    const struct check *check = groups->check;
+    size_t rank = 0;
+    if (options->suggest) {
+        suggest(groups, out);
+        return;
+    }
+    struct danglings *danglings = danglings_make(check);
+    write_head(groups, &style, out);
+    write_totals(groups, &style, out);
+    if (check->has_quarantine)
+        write_quarantine(check, danglings, out);
+    for (size_t i = 0; i < check->warning_count; i++)
+        write_warning(check->warnings[i], out);
+    symbols_each_warning(write_warning, out);
+    size_t left_out = write_danglings(check, danglings, &rank, options, &style, out) +
+                      write_groups(groups, &rank, options, &style, out);
     if (left_out)
         fprintf(out, "\n%zu more group%s: --top=%zu\n", left_out, left_out == 1 ? "" : "s",
-                shown + left_out);
+                options->top + left_out);
+    danglings_free(danglings);
 }
