@@ -215,6 +215,9 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
 void groups_free(struct groups *groups) {
     for (size_t i = 0; i < groups->count; i++)
         free(groups->groups[i].frames);
+    for (size_t i = 0; i < groups->unused_count; i++)
+        free(groups->unused[i]);
+    free(groups->unused);
     free(groups->groups);
     free(groups);
 }

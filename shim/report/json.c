@@ -277,6 +277,8 @@ void render_json(const struct groups *groups, const struct report_options *optio
     write_head(groups, out);
     write_warnings(groups->check, out);
     write_suppressed(groups, out);
+    write_strings("unused_suppressions", groups->unused, groups->unused_count, out);
+    fputc(',', out);
     write_danglings(groups->check, out);
     fputs("\"groups\":[", out);
     for (size_t i = 0; i < groups->count; i++) {

@@ -6,6 +6,8 @@
 #include <inttypes.h>
 #include <string.h>
 
+enum { SUGGESTED = 4 }; /* frames beside a suppression */
+
 struct style {
     const char *strong, *bad, *faint, *plain;
 };
@@ -353,8 +355,13 @@ static void write_quarantine(const struct check *check, const struct danglings *
 static void suggest(const struct groups *groups, FILE *out) {
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
-        if (group->kind == GROUP_LOST && !group->suppressed_by)
-            fprintf(out, "leak:%08x\n", group->id);
+        if (group->kind != GROUP_LOST || group->suppressed_by)
+            continue;
+        fprintf(out, "# %zu B in %zu block%s:", group_bytes(group), group_blocks(group),
+                group_blocks(group) == 1 ? "" : "s");
+        for (size_t k = group->first; k < group->frame_count && k < group->first + SUGGESTED; k++)
+            fprintf(out, " %s", group->frames[k].function ? group->frames[k].function : "??");
+        fprintf(out, "\nleak:%08x\n", group->id);
     }
 }
 
@@ -392,6 +399,8 @@ void render_text(const struct groups *groups, const struct report_options *optio
     for (size_t i = 0; i < check->warning_count; i++)
         write_warning(check->warnings[i], out);
     symbols_each_warning(write_warning, out);
+    for (size_t i = 0; i < groups->unused_count; i++)
+        fprintf(out, "  unused suppression: %s\n", groups->unused[i]);
     size_t left_out = write_danglings(check, danglings, &rank, options, &style, out) +
                       write_groups(groups, &rank, options, &style, out);
     if (left_out)
