@@ -48,6 +48,11 @@ test_leaks_corpus_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 check_PROGRAMS += test/leaks/report
 test_leaks_report_SOURCES = test/leaks/report.c
 test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
+check_PROGRAMS += test/leaks/server test/leaks/dangling
+test_leaks_server_SOURCES = test/leaks/server.c
+test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
+test_leaks_dangling_SOURCES = test/leaks/dangling.c
+test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
 	test/leaks/report.py test/leaks_page.sh test/leaks/page.py doc/leaks.schema.json doc/leaks-page.png
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
