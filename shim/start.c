@@ -129,6 +129,12 @@ TITHE_EXPORT void _Exit(int status) { _exit(status); }
 
 int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
 
+long tithe_check_leaks(void) {
+    return record_is_on() ? check_in_program(CHECK_CALL, NULL, 0) : -1;
+}
+
+int tithe_ignore_leak(const void *address) { return record_is_on() && record_ignore(address); }
+
 size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) {
     struct cycle_totals totals = cycle_totals();
     struct tithe_statistics now = {

@@ -50,6 +50,7 @@ test_leaks_report_SOURCES = test/leaks/report.c
 test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
 check_PROGRAMS += test/leaks/server test/leaks/dangling
 test_leaks_server_SOURCES = test/leaks/server.c
+test_leaks_server_LDADD = -lpthread
 test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 test_leaks_dangling_SOURCES = test/leaks/dangling.c
 test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls

@@ -63,10 +63,10 @@ void pace_time_spent(long long nanoseconds, bool assisting);
  */
 void pace_end(size_t live, size_t reached, size_t roots);
 
-/* So much of what the last mark has kept was freed right after it that goal and trigger should be
- * what they would be if the mark had found it dead. Any thread; racy: the next mark sets them anew.
+/* So many bytes of what the mark that is ending has kept are about to be freed: goal and trigger are
+ * to be what they would be if it had found them dead. By the conductor, in the stop.
  */
-void pace_settle_again(void);
+void pace_expect_freed(size_t bytes);
 
 /* A cycle was given up; the next one is tried after some more growth. */
 void pace_cancel(void);

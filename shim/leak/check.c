@@ -36,7 +36,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 256 << 10, NAP = 1000000, PATIENCE_SECONDS = 20 };
+enum { STACK_BYTES = 256 << 10, NAP = 1000000, LONG_NAP = 5000000, PATIENCE_SECONDS = 20 };
 
 static struct {
     struct lock lock;
@@ -61,7 +61,7 @@ static long check_locked(enum check_trigger trigger, const void *beyond, size_t 
  * listener makes it. If the program is faster than that, so does a thread of the program's itself,
  * and others are slowed down meanwhile. */
 static void check_growth(void) {
-    const struct timespec nap = {0, NAP};
+    const struct timespec nap = {0, LONG_NAP};
     if (listener_ask_for_growth() && !pace_overdue())
         return;
     if (!can_check_here() || !lock_try(&check.lock)) {
@@ -96,9 +96,11 @@ static void spare_ignored(struct object object, struct note *note, void *marker)
 }
 
 static void list_lost(struct object object, struct note *note, void *context) {
-    (void)context;
-    if (is_white(object) && record_is_block(note))
-        lost_add(object, note);
+    size_t *bytes = context;
+    if (!is_white(object) || !record_is_block(note))
+        return;
+    lost_add(object, note);
+    *bytes += object.span->object_bytes;
 }
 
 static void spare(struct object object, struct note *note, void *marker) {
@@ -114,11 +116,14 @@ static void list_dangling(struct object object, struct note *note, void *context
 
 /* All lost blocks are listed before the first of them is kept, because that keeps others. */
 static void marked(struct marker *marker) {
+    size_t lost_bytes = 0;
     if (record_has_ignored())
         notes_each_stopped(spare_ignored, marker);
     drain_stopped(marker);
     if (check.listing)
-        notes_each_stopped(list_lost, NULL);
+        notes_each_stopped(list_lost, &lost_bytes);
+    if (options.check_collects)
+        pace_expect_freed(lost_bytes);
     notes_each_stopped(spare, marker);
     drain_stopped(marker);
     if (check.listing && quarantine_is_on())

@@ -4,8 +4,6 @@
 #include "leak/lost.h"
 #include "leak/record.h"
 
-#include "cycle/pace.h"
-
 /* Pages that the program has closed are never collected: then they are not to be told again. */
 static void collect_one(const struct lost *lost) {
     struct object object;
@@ -23,6 +21,4 @@ static void collect_one(const struct lost *lost) {
 void collect_lost(void) {
     for (size_t i = 0; i < lost_count(); i++)
         collect_one(lost_get(i));
-    if (lost_count() > 0)
-        pace_settle_again();
 }

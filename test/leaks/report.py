@@ -216,9 +216,10 @@ class Collecting(unittest.TestCase):
     """With --collect a server leaks on and on, and stays small."""
 
     def test_a_leaking_server_stays_small_and_each_block_is_told_once(self):
-        for sample in ((), ("--sample=64K",)):
+        for sample, threads in (((), "1"), ((), "4"), (("--sample=64K",), "1")):
             with tempfile.TemporaryDirectory() as kept:
-                ran = tithe("leaks", "--collect", "--every=1", "--keep=" + kept, *sample, OPTIONS.server, "1024")
+                ran = tithe("leaks", "--collect", "--every=1", "--keep=" + kept, *sample, OPTIONS.server,
+                            str(1024 // int(threads)), "0", threads)
                 self.assertEqual(ran.returncode, 23, ran.stderr)
                 blocks, size, most = map(int, ran.stdout.split())
                 self.assertLess(most, 100 << 10)
