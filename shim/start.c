@@ -80,15 +80,18 @@ static const char *human(size_t bytes, char text[16]) {
 }
 
 static void say_quarantine(void) {
-    char held[16], most[16], taken[16], reached[16];
-    log_line("%s[%d]: quarantine: %s in %zu blocks held back now, most %s, of %s in %zu blocks freed; "
-             "dangling pointers to %s in %zu blocks at the last of %zu marks",
+    char held[16], most[16], taken[16], reached[16], marks[96] = "no mark yet";
+    if (AO_load(&quarantine.marks) > 0)
+        snprintf(marks, sizeof marks, "the last of %zu marks found pointers to %s in %zu blocks",
+                 AO_load(&quarantine.marks), human(AO_load(&quarantine.reached_bytes), reached),
+                 AO_load(&quarantine.reached_blocks));
+    log_line("%s[%d]: quarantine: %s in %zu blocks held back now, most %s, of %s in %zu blocks "
+             "freed; %s",
              program_invocation_short_name, tasks_process(),
              human(AO_load(&quarantine.bytes), held), AO_load(&quarantine.blocks),
              human(AO_load(&quarantine.most_bytes), most),
              human(AO_load(&quarantine.taken_bytes), taken), AO_load(&quarantine.taken_blocks),
-             human(AO_load(&quarantine.reached_bytes), reached),
-             AO_load(&quarantine.reached_blocks), AO_load(&quarantine.marks));
+             marks);
 }
 
 /* What the program has not freed. */
