@@ -37,6 +37,9 @@ void roots_limit(void);
 bool roots_add(uintptr_t start, uintptr_t end);
 bool roots_exclude(uintptr_t start, uintptr_t end);
 
+/* True if the whole range is excluded. */
+bool roots_are_excluded(uintptr_t start, uintptr_t end);
+
 /* Removes what was added and lies wholly inside the range. */
 void roots_remove(uintptr_t start, uintptr_t end);
 void roots_clear_excluded(void);

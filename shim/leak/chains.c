@@ -9,6 +9,7 @@
 #include "leak/record.h"
 #include "leak/writer.h"
 
+#include "mark/roots.h"
 #include "os/maps.h"
 #include "os/tasks.h"
 #include "os/vm.h"
@@ -114,7 +115,7 @@ static bool is_ours(uintptr_t start, uintptr_t end) {
     uintptr_t part[2] = {start, end};
     is_own = false;
     heap_each_region(compare_region, part);
-    return is_own || dangling_owns(start, end) ||
+    return is_own || dangling_owns(start, end) || roots_are_excluded(start, end) ||
            overlaps(start, end, search.region.start, search.region.reserved) ||
            overlaps(start, end, (uintptr_t)lost_get(0), lost_count() * sizeof(struct lost)) ||
            overlaps(start, end, (uintptr_t)search.sums->lost,
