@@ -65,7 +65,8 @@ static void record_clear(struct thread *thread) {
     thread->context = NULL;
     thread->suspended = 0;
     thread->handle = 0;
-    thread->call_broken = thread->call_cut = thread->deaf = false;
+    thread->call_broken = thread->call_cut = false;
+    thread->deaf = thread->unblocked = false;
     AO_int_store(&thread->stack_due, 0);
     thread->assist_bytes = 0;
     thread->assist_nanoseconds = 0;
