@@ -19,6 +19,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <threads.h>
 
 enum { WIPED_BYTES = 16384 };
 
@@ -69,7 +70,8 @@ void threads_start(void) {
 }
 
 struct start {
-    void *(*function)(void *);
+    void *(*function)(void *); /* or NULL */
+    thrd_start_t c_function;
     void *argument;
     bool stack_from_libc;
 };
@@ -87,11 +89,25 @@ static void tell_stack(bool from_libc) {
     pthread_attr_destroy(&attributes);
 }
 
+void threads_return(void) {
+    if (thread_self != &thread_left)
+        return;
+    thread_return();
+    tell_stack(false);
+}
+
 static void *thread_main(void *argument) {
     struct start start = *(struct start *)argument;
     free_fast(argument);
     tell_stack(start.stack_from_libc);
     return start.function(start.argument);
+}
+
+static int c_thread_main(void *argument) {
+    struct start start = *(struct start *)argument;
+    free_fast(argument);
+    tell_stack(start.stack_from_libc);
+    return start.c_function(start.argument);
 }
 
 /* Without a stack of the program's, its end is told as the end of all memory. */
@@ -107,11 +123,25 @@ TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribu
     struct start *start = alloc_fast(sizeof *start);
     if (start == NULL)
         return EAGAIN;
-    *start = (struct start){function, argument, is_stack_from_libc(attributes)};
+    *start = (struct start){function, NULL, argument, is_stack_from_libc(attributes)};
     dead_stacks_before_create();
     int failure = REAL(pthread_create)(thread, attributes, thread_main, start);
     dead_stacks_after_create();
     if (failure)
         free_fast(start);
     return failure;
+}
+
+/* C's own threads, which libc makes without our pthread_create. */
+TITHE_EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argument) {
+    struct start *start = alloc_fast(sizeof *start);
+    if (start == NULL)
+        return thrd_nomem;
+    *start = (struct start){NULL, function, argument, true};
+    dead_stacks_before_create();
+    int result = REAL(thrd_create)(thread, c_thread_main, start);
+    dead_stacks_after_create();
+    if (result != thrd_success)
+        free_fast(start);
+    return result;
 }

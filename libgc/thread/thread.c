@@ -157,6 +157,11 @@ void thread_leave(void) {
     lock_give(&thread_registry_lock);
 }
 
+void thread_return(void) {
+    thread_self = &thread_absent;
+    thread_current();
+}
+
 void thread_set_stack(uintptr_t low, uintptr_t high) {
     struct thread *thread = thread_current();
     if (thread == &thread_left)

@@ -80,6 +80,9 @@ struct thread *thread_current(void);
 /* Ends the calling thread's registration: its cache goes back to the heap. */
 void thread_leave(void);
 
+/* Registers a thread that has left once more. */
+void thread_return(void);
+
 /* Tells the bounds of the calling thread's own stack. */
 void thread_set_stack(uintptr_t low, uintptr_t high);
 
