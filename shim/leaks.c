@@ -15,13 +15,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { EXIT_LEAKS = 23, ANSWER_SECONDS = 60 };
+enum {
+    EXIT_LEAKS = 23,
+    ANSWER_SECONDS = 60,
+    NAP_MILLISECONDS = 20,
+    TELL_MILLISECONDS = 2000,
+    CHILDREN_MILLISECONDS = 10000 /* for children that outlive the program */
+};
 
 static const char usage[] =
     "usage: tithe leaks [options] PROGRAM [ARGUMENT...]\n"
@@ -214,6 +222,57 @@ static int await_program(void) {
     }
 }
 
+static volatile sig_atomic_t impatient;
+
+static void end_waiting(int number) {
+    (void)number;
+    impatient = 1;
+}
+
+static bool has_check(const struct leaks *leaks, pid_t process) {
+    char prefix[32];
+    bool found = false;
+    DIR *directory = opendir(leaks->directory);
+    int length = snprintf(prefix, sizeof prefix, "%d.", (int)process);
+    for (struct dirent *entry; !found && directory && (entry = readdir(directory));)
+        found = strncmp(entry->d_name, prefix, length) == 0 &&
+                strstr(entry->d_name + length, ".check") != NULL;
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+/* What the program has left running became our child when its parent ended. True when none is left
+ * or patience is. */
+static bool await_one_more(long long *milliseconds, long long patience) {
+    const struct timespec nap = {0, NAP_MILLISECONDS * 1000000};
+    pid_t found = waitpid(-1, NULL, WNOHANG);
+    if (found < 0 && errno == ECHILD)
+        return true;
+    if (found > 0)
+        return false;
+    nanosleep(&nap, NULL);
+    *milliseconds += NAP_MILLISECONDS;
+    if (*milliseconds == TELL_MILLISECONDS)
+        fprintf(stderr, "tithe: waiting for what the program has left running; ^C ends the waiting\n");
+    return impatient || *milliseconds >= patience;
+}
+
+/* A program that has become a daemon ended without a check, and goes on as another process: then
+ * that is the one to be reported, whenever it ends. */
+static void await_rest(struct leaks *leaks, int status) {
+    struct sigaction action = {.sa_handler = end_waiting};
+    bool is_daemon = WIFEXITED(status) && !has_check(leaks, child);
+    long long waited = 0;
+    if (!leaks->children && !is_daemon)
+        return;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    while (!await_one_more(&waited, is_daemon ? LLONG_MAX : CHILDREN_MILLISECONDS))
+        continue;
+    leaks->children |= is_daemon;
+}
+
 static int run(struct leaks *leaks, char **arguments) {
     char path[PATH_MAX];
     sigset_t all, before;
@@ -223,12 +282,14 @@ static int run(struct leaks *leaks, char **arguments) {
     set_option("leaks", leaks->directory);
     if (leaks->report.what == REPORT_LIVE)
         set_option("chains", "1");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     start_program(path, arguments, &before);
     arrange_signals();
     sigprocmask(SIG_SETMASK, &before, NULL);
     int status = await_program();
+    await_rest(leaks, status);
     leaks->report.process = leaks->children ? 0 : child;
     int failed = report_directory(&leaks->report, leaks->directory, &result);
     if (leaks->keep == NULL)
