@@ -12,6 +12,7 @@
 #include "real.h"
 
 #include "alloc/alloc.h"
+#include "heap/shape.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -76,6 +77,17 @@ struct start {
     bool stack_from_libc;
 };
 
+/* libc remembers the thread's argument for as long as the thread lives, and longer: its address must
+ * not become that of a block of the program's, which nobody could lose then. So it is of another kind
+ * than those. */
+static struct start *start_make(void) {
+    struct object object;
+    struct start *start = alloc_slow(sizeof *start, OBJECT_SHAPED);
+    if (start && object_find((uintptr_t)start, &object))
+        object_set_shape(object, SHAPE_CAUTIOUS);
+    return start;
+}
+
 static void tell_stack(bool from_libc) {
     pthread_attr_t attributes;
     void *low;
@@ -120,7 +132,7 @@ static bool is_stack_from_libc(const pthread_attr_t *attributes) {
 
 TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                                 void *(*function)(void *), void *argument) {
-    struct start *start = alloc_fast(sizeof *start);
+    struct start *start = start_make();
     if (start == NULL)
         return EAGAIN;
     *start = (struct start){function, NULL, argument, is_stack_from_libc(attributes)};
@@ -134,7 +146,7 @@ TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attribu
 
 /* C's own threads, which libc makes without our pthread_create. */
 TITHE_EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argument) {
-    struct start *start = alloc_fast(sizeof *start);
+    struct start *start = start_make();
     if (start == NULL)
         return thrd_nomem;
     *start = (struct start){NULL, function, argument, true};

@@ -155,6 +155,8 @@ extern const char *__lsan_default_suppressions(void) __attribute__((weak, visibi
 void check_start(void) {
     if (__lsan_default_suppressions)
         check.suppressions = __lsan_default_suppressions();
+    if (!options.check_collects)
+        scan_distances_to_others();
     cycle_watcher = (struct cycle_watcher){cycle_is_allowed, push_roots, marked};
     learn_program();
     writer_start(options.leaks);
