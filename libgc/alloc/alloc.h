@@ -20,6 +20,10 @@
 void *alloc_slow(size_t bytes, enum object_kind kind);
 void free_slow(void *object);
 
+/* Frees an object of the heap, past the cache and the quarantine: by threads of the collector's,
+ * which have no cache, for what nothing leads to. */
+void free_uncached(void *object);
+
 /* Cleared. */
 void *alloc_cleared(size_t bytes, enum object_kind kind);
 

@@ -11,6 +11,7 @@
 #include "heap/layout.h"
 #include "heap/object.h"
 #include "heap/pages.h"
+#include "heap/quarantine.h"
 #include "heap/sweep.h"
 #include "mark/drain.h"
 #include "mark/jobs.h"
@@ -91,6 +92,7 @@ static void sweep_until_locked(void) {
 static void swap_colours(void) {
     object_swap_colours();
     AO_store(&heap.marked, 0);
+    quarantine_mark_begins();
     AO_char_store_release(&heap.marking, 1);
     current.live_before = AO_load(&heap.live);
 }
@@ -276,13 +278,14 @@ static bool mark_stopped(struct marker *marker) {
     return shaped_resume() && known;
 }
 
-/* The live bytes are what was marked; what the sweep will find was subtracted by this. */
+/* The live bytes are what was marked; what the sweep will find was subtracted by this. What comes
+ * out of the quarantine was freed, not collected. */
 static void settle(void) {
     size_t live = AO_load(&heap.live), marked = AO_load(&heap.marked);
     current.live_most = live;
     current.live_after = marked;
     AO_store(&heap.live, marked);
-    AO_fetch_and_add(&heap.collected, live - marked);
+    AO_fetch_and_add(&heap.collected, live - marked - quarantine_mark_ended());
     AO_char_store(&heap.marking, 0);
     sweep_begin(false);
 }

@@ -12,6 +12,7 @@
 #include "heap/layout.h"
 #include "heap/metadata.h"
 #include "heap/pages.h"
+#include "heap/quarantine.h"
 #include "heap/shape.h"
 #include "heap/sweep.h"
 #include "mark/drain.h"
@@ -20,6 +21,7 @@
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/limits.h"
+#include "os/log.h"
 #include "os/maps.h"
 #include "os/options.h"
 #include "os/syscall.h"
@@ -28,6 +30,7 @@
 #include "thread/world.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 enum {
@@ -50,6 +53,12 @@ void cycle_enable(void) {
     thread_own_process();
     world_asked_hook = assist_asked;
     enabled = options.collect;
+    if (strcmp(options.quarantine, "off") == 0)
+        return;
+    if (enabled)
+        quarantine_start(strcmp(options.quarantine, "fill") == 0);
+    else
+        log_line("TITHE_OPTIONS: quarantine needs collections; ignored");
 }
 
 static bool is_possible(void) {

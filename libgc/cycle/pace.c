@@ -42,6 +42,7 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
+static size_t doomed; /* kept by the mark that ends, and about to be freed */
 static bool limited; /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
@@ -202,9 +203,14 @@ static void set_trigger(size_t live) {
     AO_store(&forced, AO_load(&heap.allocated));
 }
 
+void pace_expect_freed(size_t bytes) { doomed = bytes; }
+
 void pace_end(size_t live, size_t reached, size_t roots) {
     last_scanned = AO_load(&scanned);
     last_roots = roots;
+    live = live > doomed ? live - doomed : 0;
+    reached = reached > doomed ? reached - doomed : 0;
+    doomed = 0;
     set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
 }

@@ -97,6 +97,13 @@ void roots_clear_excluded(void) { excluded.count = 0; }
 bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
 void roots_disregard_none(void) { disregarded.count = 0; }
 
+bool roots_are_excluded(uintptr_t start, uintptr_t end) {
+    for (size_t i = 0; i < excluded.count; i++)
+        if (ranges_of(&excluded)[i].start <= start && end <= ranges_of(&excluded)[i].end)
+            return true;
+    return false;
+}
+
 void roots_include(uintptr_t start, uintptr_t end) {
     struct range *ranges = ranges_of(&excluded);
     for (size_t i = 0; i < excluded.count; i++)
@@ -134,6 +141,12 @@ bool roots_prepare(unsigned threads) {
     return plan.ranges && plan.tracked;
 }
 
+/* Where the live part of a stack begins. Only a thread that was interrupted may have something below
+ * its stack pointer; one that froze by itself is in the middle of a call. */
+static uintptr_t live_start(const struct thread *thread) {
+    return thread->stack_pointer - (thread->context ? RED_ZONE : 0);
+}
+
 static void plan_add(uintptr_t start, uintptr_t end, bool skipped) {
     if (start < end && plan.count < plan.room)
         plan.ranges[plan.count++] = (struct range){start, end, skipped};
@@ -155,7 +168,7 @@ static void plan_add_stack(const struct thread *thread) {
     }
     if (pointer < thread->stack_low || pointer >= thread->stack_high)
         return;
-    uintptr_t live = pointer - RED_ZONE;
+    uintptr_t live = live_start(thread);
     if (live < thread->stack_low)
         live = thread->stack_low;
     plan_add(thread->stack_low, live, true);
@@ -311,9 +324,9 @@ static bool is_root(const struct map *map) {
 static uintptr_t main_stack_start(const struct map *map) {
     int process = tasks_process();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid == process && thread->stack_pointer - RED_ZONE >= map->start &&
+        if (thread->tid == process && live_start(thread) >= map->start &&
             thread->stack_pointer < map->end)
-            return thread->stack_pointer - RED_ZONE;
+            return live_start(thread);
     return map->start;
 }
 
@@ -442,6 +455,6 @@ void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
         return;
     if (thread->context)
         signal_registers((const void *)thread->context, scan_registers, marker);
-    uintptr_t live = thread->stack_pointer - RED_ZONE;
+    uintptr_t live = live_start(thread);
     scan_range(marker, live > low ? live : low, high, SCAN_STACK);
 }

@@ -40,6 +40,9 @@ bool roots_exclude(uintptr_t start, uintptr_t end);
 /* Whether an address lies in what was added. */
 bool roots_are_added(uintptr_t address);
 
+/* True if the whole range is excluded. */
+bool roots_are_excluded(uintptr_t start, uintptr_t end);
+
 /* Removes what was added and lies wholly inside the range. */
 void roots_remove(uintptr_t start, uintptr_t end);
 void roots_clear_excluded(void);

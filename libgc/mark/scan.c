@@ -1,6 +1,7 @@
 /* The marking loop's inside; see scan.h. */
 #include "mark/scan.h"
 
+#include "heap/quarantine.h"
 #include "mark/queue.h"
 #include "mark/shaped.h"
 #include "os/maps.h"
@@ -76,13 +77,23 @@ static void unread_add(struct marker *marker, struct object object) {
     ring_add(&marker->unread, object);
 }
 
+/* Its bytes count as marked, and its contents are not read. */
+static void reach_quarantined(struct marker *marker, struct object object) {
+    if (quarantine_reach(object_state(object), object.span->object_bytes))
+        marker->marked_bytes += object.span->object_bytes;
+}
+
 /* Small scanned objects turn black and wait in the ring, others wait grey in their span. The last
  * place of the ring is for scan_small. */
 static void object_mark(struct marker *marker, struct object object) {
     unsigned char white = object_white(), colour = object_live_colour();
     volatile unsigned char *state = object_state(object);
-    if (AO_char_load(state) != white)
+    unsigned char seen = AO_char_load(state);
+    if (seen != white) {
+        if (__builtin_expect(seen == (white | OBJECT_QUARANTINED), 0))
+            reach_quarantined(marker, object);
         return;
+    }
     bool atomic = object.span->kind == OBJECT_ATOMIC;
     bool waits = !atomic && (span_is_large(object.span) || marker->unread.count >= SCAN_RING - 1);
     if (waits && span_is_large(object.span))
@@ -258,9 +269,18 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         scan_ends(marker, start, end);
 }
 
-static bool distances;
+static bool distances, only_to_others;
 
 void scan_distances(void) { distances = true; }
+void scan_distances_to_others(void) { only_to_others = distances = true; }
+
+bool scan_counts_distance(const struct span *from, uintptr_t to) {
+    const struct span *span;
+    if (!heap_contains(to))
+        return false;
+    return !only_to_others ||
+           ((span = heap_span_of(to)) != NULL && span->span_class != from->span_class);
+}
 
 /* A word that may be a distance to another object: not zero, a multiple of what objects are aligned
  * to, less than four gigabytes. */
@@ -269,10 +289,11 @@ static bool is_distance(uint64_t word) {
     return (upper == 0 || upper == UINT32_MAX) && lower != 0 && lower % SIZES_GRANULE == 0;
 }
 
-static void consider_distance(struct marker *marker, uintptr_t base, uintptr_t at) {
+static void consider_distance(struct marker *marker, struct object object, uintptr_t at) {
+    uintptr_t base = object_address(object);
     uint64_t word;
     memcpy(&word, (const void *)at, sizeof word);
-    if (is_distance(word) && heap_contains(base + word))
+    if (is_distance(word) && scan_counts_distance(object.span, base + word))
         address_add(marker, base + word);
 }
 
@@ -293,17 +314,17 @@ static bool may_have_distance(uintptr_t at) {
 }
 #endif
 
-static void scan_for_distances(struct marker *marker, uintptr_t base, uintptr_t start,
+static void scan_for_distances(struct marker *marker, struct object object, uintptr_t start,
                                uintptr_t end) {
     marker->restriction = SCAN_START_ONLY;
     for (start = (start + 7) & ~(uintptr_t)7; start + 16 <= end; start += 16) {
         if (!may_have_distance(start))
             continue;
-        consider_distance(marker, base, start);
-        consider_distance(marker, base, start + 8);
+        consider_distance(marker, object, start);
+        consider_distance(marker, object, start + 8);
     }
     if (start + 8 <= end)
-        consider_distance(marker, base, start);
+        consider_distance(marker, object, start);
     marker->restriction = 0;
 }
 
@@ -311,7 +332,7 @@ static void scan_contiguous(struct marker *marker, struct object object, uintptr
                             uintptr_t end) {
     scan_range(marker, start, end, SCAN_WORDS);
     if (distances)
-        scan_for_distances(marker, object_address(object), start, end);
+        scan_for_distances(marker, object, start, end);
 }
 
 void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end) {

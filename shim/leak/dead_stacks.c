@@ -11,6 +11,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <threads.h>
+#include <time.h>
 
 enum { MOST_STACKS = 256, MOST_DEAD = 64 };
 
@@ -100,18 +102,48 @@ static void bury_stack(const struct stack *stack) {
 }
 
 /* Where a thread was made meanwhile, it may have got the stack. */
-TITHE_EXPORT int pthread_join(pthread_t thread, void **result) {
+static void end(pthread_t thread, unsigned creations_before) {
     struct stack *stack;
-    unsigned before = creations;
-    int failure = REAL(pthread_join)(thread, result);
-    if (failure || !record_is_on())
-        return failure;
+    if (!record_is_on())
+        return;
     lock_take(&thread_registry_lock);
     if ((stack = find(thread))) {
-        if (creations == before && in_creation == 0)
+        if (creations == creations_before && in_creation == 0)
             bury_stack(stack);
         stack->high = 0;
     }
     lock_give(&thread_registry_lock);
-    return 0;
+}
+
+/* Joins a thread in one of libc's ways. */
+#define JOIN(thread, call)                                                                         \
+    do {                                                                                           \
+        unsigned before = creations;                                                               \
+        int failure = call;                                                                        \
+        if (failure == 0)                                                                          \
+            end(thread, before);                                                                   \
+        return failure;                                                                            \
+    } while (0)
+
+TITHE_EXPORT int pthread_join(pthread_t thread, void **result) {
+    JOIN(thread, REAL(pthread_join)(thread, result));
+}
+
+TITHE_EXPORT int pthread_tryjoin_np(pthread_t thread, void **result) {
+    JOIN(thread, REAL(pthread_tryjoin_np)(thread, result));
+}
+
+TITHE_EXPORT int pthread_timedjoin_np(pthread_t thread, void **result,
+                                      const struct timespec *until) {
+    JOIN(thread, REAL(pthread_timedjoin_np)(thread, result, until));
+}
+
+TITHE_EXPORT int pthread_clockjoin_np(pthread_t thread, void **result, clockid_t clock,
+                                      const struct timespec *until) {
+    JOIN(thread, REAL(pthread_clockjoin_np)(thread, result, clock, until));
+}
+
+/* A thrd_t is a pthread_t, and success is 0. */
+TITHE_EXPORT int thrd_join(thrd_t thread, int *result) {
+    JOIN(thread, REAL(thrd_join)(thread, result));
 }

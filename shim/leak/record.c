@@ -9,6 +9,7 @@
 #include "start.h"
 
 #include "alloc/alloc.h"
+#include "heap/quarantine.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/options.h"
@@ -183,6 +184,11 @@ static struct note *note_at(const void *object) {
     return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
 }
 
+static void clear_freed(struct object object) {
+    if (!record_is_sampled() && !span_is_large(object.span))
+        memset((void *)object_address(object), 0, object.span->object_bytes);
+}
+
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
  * it: what it leads to in turn must not count. A large block is gone at once. */
 static void forget(void *address) {
@@ -191,16 +197,32 @@ static void forget(void *address) {
     if (!object_find((uintptr_t)address, &object) || (note = note_of(object)) == NULL)
         return;
     AO_int_store(&note->stack, NOTE_NOBODY);
-    if (!record_is_sampled() && !span_is_large(object.span) &&
-        object_address(object) == (uintptr_t)address)
-        memset(address, 0, object.span->object_bytes);
+    if (object_address(object) == (uintptr_t)address)
+        clear_freed(object);
 }
 
-void record_free(void *object) {
+/* What goes to quarantine is never read by marks, and stays known: pointers to it may dangle. */
+static void retire(const void *address, const void *frame) {
+    struct note *note = note_at(address);
+    if (note == NULL || note->stack == NOTE_NOBODY || (note->stack & NOTE_FREED))
+        return;
+    note->time = take_stack(frame);
+    AO_int_store_release(&note->stack, note->stack | NOTE_FREED);
+}
+
+__attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
-    if (span && span->notes)
+    if (span && span->notes && quarantine_is_on())
+        retire(object, __builtin_frame_address(0));
+    else if (span && span->notes)
         forget(object);
     free_fast(object);
+}
+
+void record_collect(struct object object, struct note *note) {
+    AO_int_store(&note->stack, NOTE_NOBODY);
+    clear_freed(object);
+    free_uncached((void *)object_address(object));
 }
 
 static void clear_rest(void *object, size_t before) {
@@ -278,6 +300,8 @@ void record_after_fork(void) {
 static bool is_inherited(const struct note *note) { return note->time <= forked_at; }
 
 bool record_is_block(const struct note *note) {
+    if (note->stack & NOTE_FREED)
+        return false;
     if (note->stack != NOTE_NOBODY)
         return !is_inherited(note);
     return record_is_sampled() && forked_at == 0 && !GC_is_init_called();
