@@ -14,6 +14,7 @@
 #include "gc/javaxfc.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -292,6 +293,34 @@ START_TEST(threads_are_suspended_and_stopped) {
 }
 END_TEST
 
+/* What guile's thread for signals does, by the C library's function. */
+static void *spin_deaf(void *argument) {
+    struct GC_stack_base base;
+    sigset_t set;
+    sigfillset(&set);
+    sigdelset(&set, GC_get_suspend_signal());
+    ck_assert_int_eq(GC_get_stack_base(&base), GC_SUCCESS);
+    ck_assert_int_eq(GC_register_my_thread(&base), GC_SUCCESS);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &set, NULL), 0);
+    while (!enough)
+        spins++;
+    ck_assert_int_eq(GC_unregister_my_thread(), GC_SUCCESS);
+    return argument;
+}
+
+START_TEST(threads_may_block_all_signals_but_the_one_that_stops) {
+    pthread_t thread;
+    GC_INIT();
+    GC_allow_register_threads();
+    pthread_create(&thread, NULL, spin_deaf, NULL);
+    while (spins == 0)
+        usleep(100);
+    ck_assert_int_eq(GC_try_to_collect(GC_get_stop_func()), 1);
+    enough = true;
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 START_TEST(a_forked_child_collects) {
     GC_INIT();
     GC_gcollect();
@@ -363,6 +392,7 @@ int main(void) {
         finalized_objects_run_their_closure,
         events_come_in_order,
         threads_are_suspended_and_stopped,
+        threads_may_block_all_signals_but_the_one_that_stops,
         a_forked_child_collects,
         objects_are_found_and_resized,
         debugging_objects_have_a_header,
