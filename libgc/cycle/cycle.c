@@ -91,7 +91,8 @@ static bool helper_mark(struct marker *marker) {
     size_t done = drain(marker, WORKER_QUOTA);
     assist_count_marked(marker);
     pace_work_done(done);
-    phase_leave();
+    if (phase_leave())
+        queue_stir();
     return done > 0;
 }
 

@@ -80,7 +80,7 @@ static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
     AO_fetch_and_add(&written, end - start);
     while (start < end) {
         start = rescan_span(marker, start, end);
-        scan_drain_rings(marker);
+        scan_in_hand(marker);
     }
 }
 
