@@ -1,6 +1,7 @@
 /* Making, running and ending workers; see worker.h. */
 #include "cycle/worker.h"
 
+#include "cycle/phase.h"
 #include "heap/metadata.h"
 #include "mark/jobs.h"
 #include "mark/queue.h"
@@ -60,7 +61,8 @@ static void run_worker(void *context) {
  * until the stop ends. */
 static void wait_for_more(unsigned stop) {
     unsigned announcement = queue_announce();
-    if (AO_int_load_acquire(&stop_word) != stop || !queue_is_empty() || jobs_are_left())
+    bool more = phase_now() == PHASE_MARKING && (!queue_is_empty() || jobs_are_left());
+    if (AO_int_load_acquire(&stop_word) != stop || more)
         queue_withdraw();
     else
         queue_sleep(announcement, -1);

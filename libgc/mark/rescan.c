@@ -107,6 +107,9 @@ void rescan_run(struct marker *marker, const struct job *job) {
     case JOB_ROOTS:
         scan_roots(marker, job->start, job->end, job->mode);
         break;
+    case JOB_SAFE_ROOTS:
+        scan_range(marker, job->start, job->end, job->mode);
+        break;
     case JOB_WRITTEN_ROOTS:
         told = dirty_take(job->start, job->end, visit_roots, &foreign);
         break;
