@@ -36,6 +36,7 @@
 enum {
     WORKER_QUOTA = 256 << 10, /* bytes scanned between two flushes of credit */
     HELP_QUOTA = 4 << 20, /* by a thread that waits for a cycle, between two looks for signals */
+    CYCLES_A_LOOK = 8,    /* between two looks at how much memory the process has */
     HELP_NAP = 200000,    /* nanoseconds, when only others have work */
     STOP_TRIES = 100,
     STOP_NAP = 5000000, /* nanoseconds between two tries */
@@ -105,7 +106,8 @@ static bool helper_mark(struct marker *marker) {
     size_t done = drain(marker, WORKER_QUOTA);
     assist_count_marked(marker);
     pace_work_done(done);
-    phase_leave();
+    if (phase_leave())
+        queue_stir();
     return done > 0;
 }
 
@@ -163,7 +165,7 @@ static void prepare(struct thread *thread) {
     }
     lock_give(&cycle_lock);
     limits_memory();
-    if (pace_is_small())
+    if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_resident(limits_resident());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});

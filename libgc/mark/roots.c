@@ -34,6 +34,7 @@ struct part {
     uintptr_t start, end;
     enum scan_mode mode;
     bool private_only;
+    bool safe; /* its resident pages, while the world is stopped */
 };
 
 static struct {
@@ -41,7 +42,7 @@ static struct {
     size_t room, count, next;
     enum roots_scope scope;
     bool complete;
-    bool cached; /* what the map that is being visited is */
+    bool cached, safe; /* what the map that is being visited is */
     size_t bytes;
     size_t untracked; /* bytes of small parts */
     struct part *tracked;
@@ -141,8 +142,8 @@ bool roots_prepare(unsigned threads) {
     return plan.ranges && plan.tracked;
 }
 
-/* Where the live part of a stack begins. Only a thread that was interrupted may have something below
- * its stack pointer; one that froze by itself is in the middle of a call. */
+/* Where the live part of a stack begins. Only a thread that was interrupted may have something
+ * below its stack pointer; one that froze by itself is in the middle of a call. */
 static uintptr_t live_start(const struct thread *thread) {
     return thread->stack_pointer - (thread->context ? RED_ZONE : 0);
 }
@@ -211,7 +212,8 @@ static void add_pages(uintptr_t start, uintptr_t end, void *context) {
     if (start >= end)
         return;
     plan.bytes += end - start;
-    plan.complete &= jobs_add((struct job){start, end, JOB_ROOTS, part->mode});
+    enum job_kind kind = part->safe ? JOB_SAFE_ROOTS : JOB_ROOTS;
+    plan.complete &= jobs_add((struct job){start, end, kind, part->mode});
 }
 
 static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
@@ -234,7 +236,7 @@ static void track_part(const struct part *part) {
 }
 
 static void plan_whole(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
-    struct part part = {start, end, mode, private_only};
+    struct part part = {start, end, mode, private_only, plan.safe};
     if (start < end)
         maps_resident(start, end, private_only, add_pages, &part);
 }
@@ -249,7 +251,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
         if (tracked->start >= end)
             break;
         struct part part = {tracked->start > start ? tracked->start : start,
-                            tracked->end < end ? tracked->end : end, mode, private_only};
+                            tracked->end < end ? tracked->end : end, mode, private_only, plan.safe};
         plan_whole(start, part.start, private_only, mode);
         if (tracked->mode != mode || tracked->private_only != private_only ||
             !dirty_peek_any(part.start, part.end, private_only, add_pages, &part))
@@ -262,7 +264,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
 /* What is kept beside the page table may have been written through another map, or have lost its
  * entries and with them what they say of writing: it is read whole, every time. */
 static void plan_cached(uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    struct part part = {start, end, mode, false};
+    struct part part = {start, end, mode, false, false};
     maps_resident_cached(start, end, add_pages, &part);
 }
 
@@ -279,7 +281,7 @@ static void plan_part(uintptr_t start, uintptr_t end, bool private_only, enum sc
         return;
     }
     if (plan.scope == ROOTS_TRACKED)
-        track_part(&(struct part){start, end, mode, private_only});
+        track_part(&(struct part){start, end, mode, private_only, false});
     plan_whole(start, end, private_only, mode);
 }
 
@@ -346,6 +348,12 @@ static uintptr_t map_start(const struct map *map) {
     return main_stack_start(map);
 }
 
+/* Stacks, and what the program wrote to its data, with nobody there to take it away; libgc reads
+ * them, too. Others' memory may be behind a protection key. */
+static bool is_safe(const struct map *map) {
+    return limited && plan.scope != ROOTS_TRACKED && !map->shared && !map->cached;
+}
+
 static void visit_map(const struct map *map, void *context) {
     (void)context;
     if (!is_root(map))
@@ -353,6 +361,7 @@ static void visit_map(const struct map *map, void *context) {
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
     plan.cached = map->cached;
+    plan.safe = is_safe(map);
     uintptr_t at = map_start(map);
     while (plan.next < plan.count && plan.ranges[plan.next].end <= at)
         plan.next++;
@@ -386,6 +395,7 @@ static const struct range *next_excluded(uintptr_t at, uintptr_t end) {
 
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
+    plan.safe = false;
     for (size_t i = 0; i < added.count; i++) {
         uintptr_t at = ranges_of(&added)[i].start & ~(uintptr_t)7, end = ranges_of(&added)[i].end;
         for (const struct range *hole; (hole = next_excluded(at, end)) != NULL; at = hole->end)
