@@ -110,6 +110,13 @@ static void object_mark(struct marker *marker, struct object object) {
 
 void scan_mark(struct marker *marker, struct object object) { object_mark(marker, object); }
 
+void scan_keep_unread(struct marker *marker, struct object object) {
+    if (!AO_char_compare_and_swap_full(object_state(object), object_white(), object_live_colour()))
+        return;
+    marker->marked_objects++;
+    marker->marked_bytes += object.span->object_bytes;
+}
+
 static void found_add(struct marker *marker, struct object object) {
     __builtin_prefetch((const void *)object_state(object), 1);
     if (marker->found.count == SCAN_RING)
