@@ -291,9 +291,9 @@ static void plan_stack(uintptr_t start, uintptr_t end, bool private_only) {
         plan_whole(start & ~(uintptr_t)7, end, private_only, SCAN_STACK);
 }
 
-static bool holds_a_stack_pointer(const struct map *map) {
+static bool holds_a_stack_pointer(uintptr_t start, uintptr_t end) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (is_present(thread) && thread->stack_pointer - map->start < map->end - map->start)
+        if (is_present(thread) && thread->stack_pointer - start < end - start)
             return true;
     return false;
 }
@@ -302,7 +302,7 @@ static bool holds_a_stack(const struct map *map) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
         if (is_present(thread) && thread->stack_low < map->end && map->start < thread->stack_high)
             return true;
-    return holds_a_stack_pointer(map);
+    return holds_a_stack_pointer(map->start, map->end);
 }
 
 /* A data segment that was made read-only may still be a program's. */
@@ -335,7 +335,9 @@ static uintptr_t main_stack_start(const struct map *map) {
 static enum scan_mode mode_of(const struct map *map) {
     if (map->executable && map->kind == MAP_KIND_MEMORY)
         return SCAN_CODE;
-    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map) ? SCAN_STACK : SCAN_WORDS;
+    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map->start, map->end)
+               ? SCAN_STACK
+               : SCAN_WORDS;
 }
 
 /* Where the map's memory begins that is no dead stack; the stack proper, if any, comes first. */
@@ -404,9 +406,15 @@ static void plan_added(void) {
     }
 }
 
-static void plan_add_all(const struct range_list *list) {
-    for (size_t i = 0; i < list->count; i++)
-        plan_add(ranges_of(list)[i].start, ranges_of(list)[i].end, true);
+/* A range that was told as dead may be somebody's stack again. */
+static void plan_excluded(void) {
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct range *range = &ranges_of(&excluded)[i];
+        if (!holds_a_stack_pointer(range->start, range->end))
+            plan_add(range->start, range->end, true);
+    }
+    for (size_t i = 0; i < disregarded.count; i++)
+        plan_add(ranges_of(&disregarded)[i].start, ranges_of(&disregarded)[i].end, true);
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
@@ -417,8 +425,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
         plan.tracked_count = 0;
     data_end = 0;
     heap_each_region(plan_add_region, NULL);
-    plan_add_all(&excluded);
-    plan_add_all(&disregarded);
+    plan_excluded();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;

@@ -33,7 +33,8 @@ enum roots_scope {
 void roots_limit(void);
 
 /* Adds or excludes a range of memory for all later marks. start and end are kept as they are.
- * False when there are too many. Under the lock of whoever calls. */
+ * What is excluded counts all the same while a thread's stack pointer lies there. False when there
+ * are too many. Under the lock of whoever calls. */
 bool roots_add(uintptr_t start, uintptr_t end);
 bool roots_exclude(uintptr_t start, uintptr_t end);
 

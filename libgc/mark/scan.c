@@ -120,6 +120,13 @@ static inline void object_mark(struct marker *marker, struct object object) {
 
 void scan_mark(struct marker *marker, struct object object) { object_mark(marker, object); }
 
+void scan_keep_unread(struct marker *marker, struct object object) {
+    if (!AO_char_compare_and_swap_full(object_state(object), object_white(), object_live_colour()))
+        return;
+    marker->marked_objects++;
+    marker->marked_bytes += object.span->object_bytes;
+}
+
 #define RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
 
 static bool meets(struct object object, uintptr_t address) {

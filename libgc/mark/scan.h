@@ -95,6 +95,9 @@ void scan_word(struct marker *marker, uintptr_t word);
 /* Makes a white object grey. */
 void scan_mark(struct marker *marker, struct object object);
 
+/* Makes a white object black without reading it. The world is stopped. */
+void scan_keep_unread(struct marker *marker, struct object object);
+
 /* Considers the words of an object, which itself stays as it is; with ignore_self, those that lead
  * into it do not count. The world is stopped and nobody else marks. */
 void scan_contents(struct marker *marker, struct object object, bool ignore_self);

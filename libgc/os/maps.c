@@ -83,10 +83,25 @@ static bool is_open(void) {
 
 bool maps_are_open(void) { return list.fd >= 0 && is_open(); }
 
-bool maps_open(void) {
-    if (maps_are_open())
+static bool list_can_be_read(void) {
+    char byte;
+    return system_call(SYS_pread64, list.fd, &byte, 1, 0) == 1;
+}
+
+/* The list goes by the task it was opened for, and ends with that: the process's first one, which
+ * stays in the kernel as long as the process, or the calling thread if the first has ended before. */
+static bool open_list(void) {
+    if (descriptor_open(&list, "/proc/self/maps") && list_can_be_read())
         return true;
-    if (!choose_reading() || !descriptor_open(&list, "/proc/thread-self/maps"))
+    descriptor_close(&list);
+    return descriptor_open(&list, "/proc/thread-self/maps");
+}
+
+bool maps_open(void) {
+    if (maps_are_open() && list_can_be_read())
+        return true;
+    descriptor_close(&list);
+    if (!choose_reading() || !open_list())
         return false;
     if (pagemap_open())
         residency = pagemap_can_scan() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
@@ -197,7 +212,7 @@ bool maps_each(void (*visit)(const struct map *map, void *context), void *contex
         if (filled > LONGEST_LINE)
             break;
     }
-    return got == 0 && filled == 0 && descriptor_is_open(&list);
+    return got == 0 && at > 0 && filled == 0 && descriptor_is_open(&list);
 }
 
 struct visit {

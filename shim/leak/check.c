@@ -5,6 +5,7 @@
 #include "leak/chains.h"
 #include "leak/collect.h"
 #include "leak/dangling.h"
+#include "leak/dead_stacks.h"
 #include "leak/depot.h"
 #include "leak/listener.h"
 #include "leak/lost.h"
@@ -84,6 +85,7 @@ static bool cycle_is_allowed(void) {
 static void push_roots(struct marker *marker) {
     for (int i = 0; check.registers && i < UNWIND_SAVED; i++)
         scan_word(marker, check.registers[i]);
+    dead_stacks_keep_tables(marker);
 }
 
 static bool is_white(struct object object) {
@@ -330,6 +332,7 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
 static bool prepare(void) {
     if (!lost_prepare())
         return false;
+    dead_stacks_bury();
     if (record_is_sampled())
         notes_fill();
     dangling_prepare();
