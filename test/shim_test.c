@@ -20,6 +20,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
@@ -27,9 +28,9 @@
 #include <sys/select.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -253,6 +254,29 @@ static void *collect_always(void *argument) {
     }
     return argument;
 }
+
+/* As small as programs make them: Rust's are, with a guard beneath. */
+static void *work_on_small_signal_stack(void *argument) {
+    enum { GUARD = 65536 };
+    size_t bytes = (getauxval(AT_MINSIGSTKSZ) + 2048 + 15) & ~(size_t)15;
+    char *map = mmap(NULL, 2 * GUARD, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    stack_t stack = {.ss_sp = map + GUARD, .ss_size = bytes};
+    ck_assert_int_eq(mprotect(map, GUARD, PROT_NONE), 0);
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+    for (int i = 0; i < 3000000; i++)
+        free(malloc(i % 2000));
+    return argument;
+}
+
+START_TEST(signal_stacks_may_be_small) {
+    pthread_t worker, collector;
+    ck_assert_int_eq(pthread_create(&collector, NULL, collect_always, NULL), 0);
+    ck_assert_int_eq(pthread_create(&worker, NULL, work_on_small_signal_stack, NULL), 0);
+    pthread_join(worker, NULL);
+    finish = true;
+    pthread_join(collector, NULL);
+}
+END_TEST
 
 /* A thread that waits in vfork cannot be stopped, which cancels the collection. */
 static void *try_to_collect_always(void *argument) {
@@ -630,6 +654,7 @@ int main(void) {
         a_signal_taken_early_is_not_ours,
         handlers_run_on_the_stack_that_the_kernel_tells,
         signal_stacks_are_the_programs,
+        signal_stacks_may_be_small,
         collections_do_not_break_blocking_calls,
         the_programs_own_signals_still_break_them,
         memory_from_before_main_is_whole,
