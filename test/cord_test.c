@@ -24,6 +24,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -222,6 +223,34 @@ START_TEST(a_cord_may_be_as_long_as_a_size_t_can_tell) {
     CORD_next(p);
     ck_assert(!CORD_pos_valid(p));
     ck_assert(aborts(join_longest));
+}
+END_TEST
+
+/* A C string of this many characters, in little memory. */
+static const char *long_string(size_t length) {
+    size_t piece = (size_t)16 << 20;
+    int file = memfd_create("x", 0);
+    ck_assert_int_eq(ftruncate(file, (off_t)piece), 0);
+    memset(mmap(NULL, piece, PROT_WRITE, MAP_SHARED, file, 0), 'x', piece);
+    char *string = mmap(NULL, length + piece, PROT_READ | PROT_WRITE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    ck_assert(string != MAP_FAILED);
+    size_t at = 0;
+    for (; at + piece <= length; at += piece)
+        ck_assert(mmap(string + at, piece, PROT_READ, MAP_SHARED | MAP_FIXED, file, 0) !=
+                  MAP_FAILED);
+    memset(string + at, 'x', length - at);
+    close(file);
+    return string;
+}
+
+START_TEST(c_strings_may_be_longer_than_four_gigabytes) {
+    size_t length = ((size_t)4 << 30) + 5;
+    CORD x = CORD_cat(long_string(length), "the end");
+    ck_assert_uint_eq(CORD_len(x), length + 7);
+    ck_assert_text(CORD_substr(x, length - 2, 20), "xxthe end");
+    ck_assert_int_eq(CORD_fetch(x, length - 1), 'x');
+    ck_assert_int_eq(CORD_fetch(x, length), 't');
 }
 END_TEST
 
@@ -533,7 +562,7 @@ START_TEST(cords_are_found) {
     ck_assert_uint_eq(CORD_str(x, CORD_len(x) + 1, CORD_EMPTY), CORD_NOT_FOUND);
     ck_assert_uint_eq(CORD_str("ab", 0, "abc"), CORD_NOT_FOUND);
     ck_assert_uint_eq(CORD_str(x, 0, x), 0);
-    /* Quadratic searching would take hours. */
+    /* Searching that is quadratic does not end in the time a test has. */
     CORD pattern = CORD_cat(CORD_chars('a', MANY), "b");
     CORD text = CORD_catn(3, CORD_chars('a', 2 * MANY), "b", CORD_chars('c', 100));
     ck_assert_uint_eq(CORD_str(text, 0, pattern), MANY);
@@ -640,6 +669,9 @@ START_TEST(parts_of_lazy_files_are_read_in_both_directions) {
         REQUIRE(CORD_pos_fetch(p) == bytes[START + --i]);
     ck_assert_uint_eq(i, 0);
     ck_assert_int_eq(CORD_pos_fetch(p), ' ');
+    x = CORD_substr(CORD_from_file_lazy(file_of(bytes, LENGTH)), START, PART);
+    for (CORD_set_pos(p, x, i = PART - 1); CORD_pos_valid(p); CORD_prev(p))
+        REQUIRE(CORD_pos_fetch(p) == bytes[START + i--]);
     for (i = 0; i < 2000; i++)
         REQUIRE(CORD_fetch(part, i * 7919 % PART) == bytes[START + i * 7919 % PART]);
     free(bytes);
@@ -826,6 +858,19 @@ START_TEST(conversions_are_those_of_stdio) {
     check_as_native("%*d|%-*d|%*d|%.*d|%.*d|%*.*f", 5, 1, 5, 2, -5, 3, 3, 4, -1, 5, 8, 2, 1.5);
     check_as_native("%2$s %1$d %2$s %4$.*3$f", 5, "twice", 2, 1.23456);
     check_as_native("%300d|%.300d|%s", 1, 2, CORD_to_char_star(CORD_chars('s', 900)));
+}
+END_TEST
+
+static char fail_and_tell(size_t i, void *text) {
+    errno = EBADF;
+    return ((const char *)text)[i];
+}
+
+START_TEST(errno_is_printed_as_it_was_before) {
+    CORD out;
+    errno = ENOENT;
+    CORD_sprintf(&out, CORD_from_fn(fail_and_tell, "%m", 2));
+    ck_assert_text(out, strerror(ENOENT));
 }
 END_TEST
 
@@ -1159,6 +1204,7 @@ int main(void) {
         a_million_leaves_that_cannot_be_copied_together_make_a_low_tree,
         sharing_does_not_multiply,
         a_cord_may_be_as_long_as_a_size_t_can_tell,
+        c_strings_may_be_longer_than_four_gigabytes,
         parts_are_taken,
         functions_tell_characters_when_they_are_looked_at,
         nul_is_a_character,
@@ -1182,6 +1228,7 @@ int main(void) {
         representations_are_dumped,
         extensible_cords_grow,
         conversions_are_those_of_stdio,
+        errno_is_printed_as_it_was_before,
         cords_are_printed,
         wrong_formats_are_errors,
         cords_are_printed_to_files,

@@ -17,7 +17,7 @@ test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
 test_libgc_hidden_preload_LDADD = libgc.la
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc
+EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
 TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
