@@ -62,7 +62,9 @@ suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
 test_libgc_test_CFLAGS = $(suite_cflags)
 test_libgc_test_LDADD = libgc.la $(CHECK_LIBS) -lpthread
-test_cord_test_CFLAGS = $(suite_cflags)
+test_cord_test_SOURCES = test/cord_test.c test/cord/texts.h test/cord/files.c test/cord/printing.c \
+	test/cord/random.c
+test_cord_test_CFLAGS = $(suite_cflags) -I$(srcdir)/test
 test_cord_test_LDADD = libcord.la libgc.la $(CHECK_LIBS) -lpthread -lm
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)
