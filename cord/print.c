@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdint.h>
 #include <string.h>
 
 struct output {
@@ -83,8 +82,10 @@ static bool settle(const struct output *output, struct conversion *conversion) {
         return true;
     if (!strchr(conversion->flags, '-'))
         strcat(conversion->flags, "-");
-    width->value = -(width->value + 1);
-    return width->value++ < INT_MAX;
+    if (width->value == INT_MIN)
+        return false;
+    width->value = -width->value;
+    return true;
 }
 
 static struct single single_of(const struct conversion *conversion) {

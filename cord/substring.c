@@ -3,8 +3,6 @@
  * locks. */
 #include "cord/join.h"
 
-#include <string.h>
-
 static struct cord_part leaf_part(CORD leaf, size_t start, size_t length) {
     const char *bytes = cord_leaf_bytes(leaf);
     if (bytes)

@@ -18,7 +18,7 @@ test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
 test_libgc_hidden_preload_LDADD = libgc.la
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc
+EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
 TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
@@ -68,7 +68,9 @@ TESTS += $(room_suites) $(preload_suites)
 
 suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
-test_cord_test_CFLAGS = $(suite_cflags)
+test_cord_test_SOURCES = test/cord_test.c test/cord/texts.h test/cord/files.c test/cord/printing.c \
+	test/cord/random.c
+test_cord_test_CFLAGS = $(suite_cflags) -I$(srcdir)/test
 test_cord_test_LDADD = libcord.la libgc.la $(CHECK_LIBS) -lpthread -lm
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)

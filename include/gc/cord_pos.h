@@ -1,8 +1,8 @@
 /* gc/cord_pos.h: positions in cords, by which characters are read one after the other. Part of
  * cord.h, which includes it; does nothing by itself.
  *
- * A position is a cord and an index, and the way through the tree to that character. It takes about
- * 850 bytes, must lie where the collector looks for pointers, and must not be copied or moved. Use
+ * A position is a cord and an index, and the way through the tree to that character. It takes 832
+ * bytes, must lie where the collector looks for pointers, and must not be copied or moved. Use
  * the functions; what is in the structure and how large it is, is fixed for those inlined below.
  */
 #if !defined(CORD_POSITION_H) && defined(CORD_H)
