@@ -263,8 +263,10 @@ static void *work_on_small_signal_stack(void *argument) {
     stack_t stack = {.ss_sp = map + GUARD, .ss_size = bytes};
     ck_assert_int_eq(mprotect(map, GUARD, PROT_NONE), 0);
     ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
-    for (int i = 0; i < 3000000; i++)
-        free(malloc(i % 2000));
+    for (int i = 0; i < 3000000; i++) {
+        void *volatile object = malloc(i % 2000);
+        free(object);
+    }
     return argument;
 }
 
