@@ -15,13 +15,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-enum { EXIT_LEAKS = 23, ANSWER_SECONDS = 60 };
+enum {
+    EXIT_LEAKS = 23,
+    ANSWER_SECONDS = 60,
+    NAP_MILLISECONDS = 20,
+    TELL_MILLISECONDS = 2000,
+    CHILDREN_MILLISECONDS = 10000 /* for children that outlive the program */
+};
 
 static const char usage[] =
     "usage: tithe leaks [options] PROGRAM [ARGUMENT...]\n"
@@ -32,9 +40,12 @@ static const char usage[] =
     "The exit status is the program's, or 23 if that is 0 and something was lost.\n"
     "  -o, --option KEY=VAL   set an option of the collector (doc/options.md); repeatable\n"
     "      --children         report the programs that PROGRAM starts, too\n"
+    "      --collect          free what a check has told, so that the program can go on\n"
+    "      --dangling[=fill]  tell of pointers to freed blocks, too, which are reused only when\n"
+    "                         nothing leads to them; fill: with 0xdf\n"
     "      --depth=N          frames of an allocation stack that are kept (32)\n"
     "      --every=SECONDS    check now and then while it runs, too\n"
-    "      --exit-code=N      the exit status for leaks (23; 0: always the program's)\n"
+    "      --exitcode=N       the exit status for leaks (23; 0: always the program's)\n"
     "      --keep=DIRECTORY   keep the check files there, for tithe report\n"
     "      --on-signal=N      check when the program gets this signal, unless it handles that "
     "itself\n"
@@ -81,10 +92,15 @@ static bool is_passed_on(const char *argument) {
                                            {"--every", "check_every"},
                                            {"--on-signal", "check_signal"},
                                            {"--sample", "sample"}};
-    if (strcmp(argument, "--on-term") == 0) {
-        set_option("check_at_term", "1");
-        return true;
-    }
+    static const char *const switches[][3] = {{"--collect", "check_collects", "1"},
+                                              {"--dangling", "quarantine", "on"},
+                                              {"--dangling=fill", "quarantine", "fill"},
+                                              {"--on-term", "check_at_term", "1"}};
+    for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
+        if (strcmp(argument, switches[i][0]) == 0) {
+            set_option(switches[i][1], switches[i][2]);
+            return true;
+        }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = value_of(argument, names[i][0]);
         if (value)
@@ -105,7 +121,8 @@ static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
         program_prepend("TITHE_OPTIONS", arguments[++*at]);
     } else if (strcmp(argument, "--children") == 0) {
         leaks->children = true;
-    } else if ((value = value_of(argument, "--exit-code"))) {
+    } else if ((value = value_of(argument, "--exitcode")) ||
+               (value = value_of(argument, "--exit-code"))) {
         leaks->exit_status = number_of(argument, value, 255);
     } else if ((value = value_of(argument, "--pid"))) {
         leaks->process = number_of(argument, value, INT_MAX);
@@ -205,6 +222,57 @@ static int await_program(void) {
     }
 }
 
+static volatile sig_atomic_t impatient;
+
+static void end_waiting(int number) {
+    (void)number;
+    impatient = 1;
+}
+
+static bool has_check(const struct leaks *leaks, pid_t process) {
+    char prefix[32];
+    bool found = false;
+    DIR *directory = opendir(leaks->directory);
+    int length = snprintf(prefix, sizeof prefix, "%d.", (int)process);
+    for (struct dirent *entry; !found && directory && (entry = readdir(directory));)
+        found = strncmp(entry->d_name, prefix, length) == 0 &&
+                strstr(entry->d_name + length, ".check") != NULL;
+    if (directory)
+        closedir(directory);
+    return found;
+}
+
+/* What the program has left running became our child when its parent ended. True when none is left
+ * or patience is. */
+static bool await_one_more(long long *milliseconds, long long patience) {
+    const struct timespec nap = {0, NAP_MILLISECONDS * 1000000};
+    pid_t found = waitpid(-1, NULL, WNOHANG);
+    if (found < 0 && errno == ECHILD)
+        return true;
+    if (found > 0)
+        return false;
+    nanosleep(&nap, NULL);
+    *milliseconds += NAP_MILLISECONDS;
+    if (*milliseconds == TELL_MILLISECONDS)
+        fprintf(stderr, "tithe: waiting for what the program has left running; ^C ends the waiting\n");
+    return impatient || *milliseconds >= patience;
+}
+
+/* A program that has become a daemon ended without a check, and goes on as another process: then
+ * that is the one to be reported, whenever it ends. */
+static void await_rest(struct leaks *leaks, int status) {
+    struct sigaction action = {.sa_handler = end_waiting};
+    bool is_daemon = WIFEXITED(status) && !has_check(leaks, child);
+    long long waited = 0;
+    if (!leaks->children && !is_daemon)
+        return;
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+    while (!await_one_more(&waited, is_daemon ? LLONG_MAX : CHILDREN_MILLISECONDS))
+        continue;
+    leaks->children |= is_daemon;
+}
+
 static int run(struct leaks *leaks, char **arguments) {
     char path[PATH_MAX];
     sigset_t all, before;
@@ -214,12 +282,14 @@ static int run(struct leaks *leaks, char **arguments) {
     set_option("leaks", leaks->directory);
     if (leaks->report.what == REPORT_LIVE)
         set_option("chains", "1");
+    prctl(PR_SET_CHILD_SUBREAPER, 1);
     sigfillset(&all);
     sigprocmask(SIG_BLOCK, &all, &before);
     start_program(path, arguments, &before);
     arrange_signals();
     sigprocmask(SIG_SETMASK, &before, NULL);
     int status = await_program();
+    await_rest(leaks, status);
     leaks->report.process = leaks->children ? 0 : child;
     int failed = report_directory(&leaks->report, leaks->directory, &result);
     if (leaks->keep == NULL)

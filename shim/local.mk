@@ -6,7 +6,7 @@ libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -W
 libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/aio.c \
-	shim/altstack.c shim/altstack.h \
+	shim/altstack.c \
 	shim/api.c \
 	shim/blocking.c \
 	shim/connect.c \
@@ -17,6 +17,8 @@ libtithe_la_SOURCES = \
 	shim/leak/chains.c shim/leak/chains.h \
 	shim/leak/check.c shim/leak/check.h \
 	shim/leak/dead_stacks.c shim/leak/dead_stacks.h \
+	shim/leak/collect.c shim/leak/collect.h \
+	shim/leak/dangling.c shim/leak/dangling.h \
 	shim/leak/depot.c shim/leak/depot.h \
 	shim/leak/edges.c shim/leak/edges.h \
 	shim/leak/exit.c shim/leak/exit.h \
@@ -30,6 +32,7 @@ libtithe_la_SOURCES = \
 	shim/leak/sums.c shim/leak/sums.h \
 	shim/leak/unwind.c shim/leak/unwind.h \
 	shim/leak/writer.c shim/leak/writer.h \
+	shim/libc_names.c shim/libc_names.h \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/namespaces.c \
@@ -51,6 +54,7 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/chain.c shim/report/chain.h \
 	shim/report/check_file.c shim/report/check_file.h \
 	shim/report/command.c \
+	shim/report/dangling.c shim/report/dangling.h \
 	shim/report/folded.c \
 	shim/report/groups.c shim/report/groups.h \
 	shim/report/html.c \

@@ -11,6 +11,7 @@
 #include "leak/exit.h"
 #include "leak/listener.h"
 #include "leak/record.h"
+#include "libc_names.h"
 #include "real.h"
 #include "signals.h"
 #include "start.h"
@@ -18,6 +19,7 @@
 
 #include "cycle/cycle.h"
 #include "heap/layout.h"
+#include "heap/quarantine.h"
 #include "mark/scan.h"
 #include "os/log.h"
 #include "os/options.h"
@@ -49,6 +51,7 @@ void start_read_options(void) {
 
 __attribute__((constructor)) static void start(void) {
     real_find_all();
+    libc_names_replace();
     start_read_options();
     record_decide();
     if (options.log[0])
@@ -78,6 +81,24 @@ static const char *human(size_t bytes, char text[16]) {
     return text;
 }
 
+static void say_quarantine(void) {
+    char held[16], most[16], taken[16], reached[16], marks[96] = "no mark yet";
+    if (AO_load(&quarantine.marks) > 0)
+        snprintf(marks, sizeof marks, "the last of %zu marks found pointers to %s in %zu blocks",
+                 AO_load(&quarantine.marks), human(AO_load(&quarantine.reached_bytes), reached),
+                 AO_load(&quarantine.reached_blocks));
+    log_line("%s[%d]: quarantine: %s in %zu blocks held back now, most %s, of %s in %zu blocks "
+             "freed; %s",
+             program_invocation_short_name, tasks_process(),
+             human(AO_load(&quarantine.bytes), held), AO_load(&quarantine.blocks),
+             human(AO_load(&quarantine.most_bytes), most),
+             human(AO_load(&quarantine.taken_bytes), taken), AO_load(&quarantine.taken_blocks),
+             marks);
+}
+
+/* What the program has not freed. */
+static size_t live_bytes(void) { return AO_load(&heap.live) - AO_load(&quarantine.bytes); }
+
 /* Not in a child of vfork, which runs in our memory but is another process. */
 static void say_summary(void) {
     char live[16], most[16], allocated[16], freed[16], collected[16];
@@ -90,8 +111,10 @@ static void say_summary(void) {
              program_invocation_short_name, tasks_process(),
              human(AO_load(&heap.allocated), allocated), human(AO_load(&heap.freed), freed),
              human(AO_load(&heap.collected), collected), totals.cycles, totals.cancelled,
-             human(AO_load(&heap.live), live), human(AO_load(&heap.peak), most),
+             human(live_bytes(), live), human(AO_load(&heap.peak), most),
              totals.stop_longest / 1e6);
+    if (quarantine_is_on())
+        say_quarantine();
 }
 
 __attribute__((destructor)) static void finish(void) {
@@ -111,10 +134,16 @@ TITHE_EXPORT void _Exit(int status) { _exit(status); }
 
 int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
 
+long tithe_check_leaks(void) {
+    return record_is_on() ? check_in_program(CHECK_CALL, NULL, 0) : -1;
+}
+
+int tithe_ignore_leak(const void *address) { return record_is_on() && record_ignore(address); }
+
 size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) {
     struct cycle_totals totals = cycle_totals();
     struct tithe_statistics now = {
-        .live = AO_load(&heap.live),
+        .live = live_bytes(),
         .live_most = AO_load(&heap.peak),
         .allocated = AO_load(&heap.allocated),
         .freed = AO_load(&heap.freed),

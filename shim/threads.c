@@ -12,6 +12,7 @@
 #include "real.h"
 
 #include "alloc/alloc.h"
+#include "heap/shape.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -19,6 +20,7 @@
 #include <limits.h>
 #include <pthread.h>
 #include <stdbool.h>
+#include <threads.h>
 
 enum { WIPED_BYTES = 16384 };
 
@@ -69,10 +71,22 @@ void threads_start(void) {
 }
 
 struct start {
-    void *(*function)(void *);
+    void *(*function)(void *); /* or NULL */
+    thrd_start_t c_function;
     void *argument;
     bool stack_from_libc;
 };
+
+/* libc remembers the thread's argument for as long as the thread lives, and longer: its address must
+ * not become that of a block of the program's, which nobody could lose then. So it is of another kind
+ * than those. */
+static struct start *start_make(void) {
+    struct object object;
+    struct start *start = alloc_slow(sizeof *start, OBJECT_SHAPED);
+    if (start && object_find((uintptr_t)start, &object))
+        object_set_shape(object, SHAPE_CAUTIOUS);
+    return start;
+}
 
 static void tell_stack(bool from_libc) {
     pthread_attr_t attributes;
@@ -87,11 +101,25 @@ static void tell_stack(bool from_libc) {
     pthread_attr_destroy(&attributes);
 }
 
+void threads_return(void) {
+    if (thread_self != &thread_left)
+        return;
+    thread_return();
+    tell_stack(false);
+}
+
 static void *thread_main(void *argument) {
     struct start start = *(struct start *)argument;
     free_fast(argument);
     tell_stack(start.stack_from_libc);
     return start.function(start.argument);
+}
+
+static int c_thread_main(void *argument) {
+    struct start start = *(struct start *)argument;
+    free_fast(argument);
+    tell_stack(start.stack_from_libc);
+    return start.c_function(start.argument);
 }
 
 /* Without a stack of the program's, its end is told as the end of all memory. */
@@ -104,14 +132,28 @@ static bool is_stack_from_libc(const pthread_attr_t *attributes) {
 
 TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                                 void *(*function)(void *), void *argument) {
-    struct start *start = alloc_fast(sizeof *start);
+    struct start *start = start_make();
     if (start == NULL)
         return EAGAIN;
-    *start = (struct start){function, argument, is_stack_from_libc(attributes)};
+    *start = (struct start){function, NULL, argument, is_stack_from_libc(attributes)};
     dead_stacks_before_create();
     int failure = REAL(pthread_create)(thread, attributes, thread_main, start);
     dead_stacks_after_create();
     if (failure)
         free_fast(start);
     return failure;
+}
+
+/* C's own threads, which libc makes without our pthread_create. */
+TITHE_EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argument) {
+    struct start *start = start_make();
+    if (start == NULL)
+        return thrd_nomem;
+    *start = (struct start){NULL, function, argument, true};
+    dead_stacks_before_create();
+    int result = REAL(thrd_create)(thread, c_thread_main, start);
+    dead_stacks_after_create();
+    if (result != thrd_success)
+        free_fast(start);
+    return result;
 }

@@ -5,4 +5,8 @@
 /* Once, from the constructor. */
 void threads_start(void);
 
+/* The calling thread ends the process. If it is the last one of a program whose main has left by
+ * pthread_exit, it has left already, and is registered once more. */
+void threads_return(void);
+
 #endif

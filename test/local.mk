@@ -49,18 +49,27 @@ test_leaks_corpus_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 check_PROGRAMS += test/leaks/report
 test_leaks_report_SOURCES = test/leaks/report.c
 test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
+check_PROGRAMS += test/leaks/server test/leaks/dangling
+test_leaks_server_SOURCES = test/leaks/server.c
+test_leaks_server_LDADD = -lpthread
+test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
+test_leaks_dangling_SOURCES = test/leaks/dangling.c
+test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
 	test/leaks/report.py test/leaks_page.sh test/leaks/page.py doc/leaks.schema.json doc/leaks-page.png
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
 
 if HAVE_CHECK
-room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
+	test/cord_test test/quarantine_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
 suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
+test_cord_test_CFLAGS = $(suite_cflags)
+test_cord_test_LDADD = libcord.la libgc.la $(CHECK_LIBS) -lpthread -lm
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)
 test_sizes_test_CFLAGS = $(suite_cflags)
@@ -73,6 +82,8 @@ test_cycle_test_CFLAGS = $(suite_cflags)
 test_cycle_test_LDADD = $(suite_libs)
 test_assist_test_CFLAGS = $(suite_cflags)
 test_assist_test_LDADD = $(suite_libs)
+test_quarantine_test_CFLAGS = $(suite_cflags)
+test_quarantine_test_LDADD = $(suite_libs)
 
 test_roots_preload_SOURCES = test/roots.c test/witness.c
 test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address

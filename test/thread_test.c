@@ -155,12 +155,37 @@ START_TEST(a_thread_made_by_raw_clone_is_found) {
 }
 END_TEST
 
+/* Also libc's own two signals, which pthread_sigmask leaves out. */
 static void *count_deaf(void *argument) {
+    unsigned long all = ~0ul;
+    syscall(SYS_rt_sigprocmask, SIG_SETMASK, &all, NULL, sizeof all);
+    return count_up(argument);
+}
+
+static void *count_with_signals_blocked(void *argument) {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, NULL);
     return count_up(argument);
 }
+
+START_TEST(a_thread_that_blocks_what_it_can_is_stopped) {
+    pthread_t blocking;
+    ck_assert(heap_start());
+    pthread_create(&blocking, NULL, count_with_signals_blocked, (void *)&counters[0]);
+    wait_until_counting(1);
+    for (int i = 0; i < 3; i++) {
+        ck_assert(stop_world());
+        size_t before = counters[0];
+        usleep(5000);
+        ck_assert_uint_eq(counters[0], before);
+        start_world();
+        wait_until_counting(1);
+    }
+    finish = true;
+    pthread_join(blocking, NULL);
+}
+END_TEST
 
 START_TEST(a_deaf_thread_cancels_the_stop) {
     pthread_t deaf, other;
@@ -265,6 +290,7 @@ int main(void) {
     const TTest *const tests[] = {
         every_thread_is_held_still_and_goes_on, threads_may_come_and_go,
         a_thread_made_by_raw_clone_is_found,    a_deaf_thread_cancels_the_stop,
+        a_thread_that_blocks_what_it_can_is_stopped,
         a_dead_main_thread_does_not_count,      a_leaving_thread_gives_its_cache_back,
         the_stop_signal_moves_out_of_the_way,   the_signal_stack_is_made_on_demand_only,
     };

@@ -105,7 +105,7 @@ void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
 size_t alloc_usable_bytes(const void *address) {
     struct object object;
     if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
-        object_is_free(*object_state(object)))
+        !object_is_allocated(*object_state(object)))
         return 0;
     return object.span->object_bytes;
 }

@@ -14,10 +14,15 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* NULL when memory is exhausted even after a collection. Contents are not cleared. */
 void *alloc_slow(size_t bytes, enum object_kind kind);
 void free_slow(void *object);
+
+/* Frees an object of the heap, past the cache and the quarantine: by threads of the collector's,
+ * which have no cache, for what nothing leads to. */
+void free_uncached(void *object);
 
 /* Cleared. */
 void *alloc_cleared(size_t bytes, enum object_kind kind);
@@ -39,6 +44,12 @@ bool alloc_resize_in_place(void *object, size_t bytes);
 
 /* The usable size of an allocated object given by its start; 0 for anything else. */
 size_t alloc_usable_bytes(const void *object);
+
+/* What to ask for so that an address one past the end still leads into the object, wherever it is
+ * kept. What malloc makes needs that: a program may keep nothing but a pointer behind a header that
+ * nothing follows, as PHP does in its tables of functions. It costs no more than the header that
+ * glibc's blocks have. */
+static inline size_t alloc_with_end(size_t bytes) { return bytes + (bytes != SIZE_MAX); }
 
 static inline void *alloc_fast(size_t bytes) {
     if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {

@@ -3,6 +3,7 @@
 
 #include "heap/large.h"
 #include "heap/object.h"
+#include "heap/quarantine.h"
 #include "os/log.h"
 #include "os/maps.h"
 
@@ -29,10 +30,20 @@ void free_slow(void *object) {
     struct span *span = heap_span_of((uintptr_t)object);
     if (span == NULL || span->object_count == 0)
         log_fatal("free of %p, which is not allocated", object);
-    if (span_is_large(span))
+    if (quarantine_is_on())
+        quarantine_take(span, object);
+    else if (span_is_large(span))
         large_give(span, object);
     else
         free_small(span->span_class, object);
+}
+
+void free_uncached(void *object) {
+    struct span *span = heap_span_of((uintptr_t)object);
+    if (span_is_large(span))
+        large_give(span, object);
+    else
+        cache_give_uncached(span->span_class, object);
 }
 
 /* How much another allocator's block holds is unknown, so everything readable comes along. */
@@ -52,14 +63,17 @@ static bool fits_in_place(size_t old_bytes, size_t bytes) {
 static struct object object_at(void *address) {
     struct object object;
     if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
-        object_is_free(*object_state(object)))
+        !object_is_allocated(*object_state(object)))
         log_fatal("realloc of %p, which is not the start of an allocated block", address);
     return object;
 }
 
+/* With the quarantine, nothing is cut off: somebody may have a pointer to it. */
 static bool resize_in_place(struct object object, size_t bytes) {
     if (fits_in_place(object.span->object_bytes, bytes))
         return true;
+    if (bytes < object.span->object_bytes && quarantine_is_on())
+        return false;
     return span_is_large(object.span) && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
            large_resize(object.span, bytes);
 }

@@ -30,7 +30,7 @@ struct census {
 static void count_span(const struct span *span, struct census *census) {
     census->spans++;
     for (size_t i = 0; i < span->object_count; i++)
-        if (!object_is_free(span->states[i])) {
+        if (object_is_allocated(span->states[i])) {
             census->objects++;
             census->bytes += span->object_bytes;
         }

@@ -16,7 +16,7 @@ enum { LARGEST_DISPLACEMENT = 4096, CLEARED_STACK_BYTES = 4096 };
 static unsigned char displacements[LARGEST_DISPLACEMENT]; /* 1: registered */
 
 bool api_find(const void *address, struct object *object) {
-    return object_find((uintptr_t)address, object) && !object_is_free(*object_state(*object));
+    return object_find((uintptr_t)address, object) && object_is_allocated(*object_state(*object));
 }
 
 void *GC_base(void *address) {

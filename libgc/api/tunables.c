@@ -28,7 +28,7 @@ static int rate = 10, prior_attempts = 1, pages_executable;
 static GC_word bytes_per_finalizer = 10000;
 static size_t least_bytes = 1;
 static unsigned long time_limit_nanoseconds;
-static int suspend_signal = SIGPWR, restart_signal = SIGXCPU;
+static int suspend_signal, restart_signal = SIGXCPU;
 
 #define SETTING(type, name, variable)                                                              \
     void GC_set_##name(type value) { variable = value; }                                           \
@@ -89,6 +89,8 @@ void GC_set_suspend_signal(int number) {
         options.signal = number;
 }
 
-int GC_get_suspend_signal(void) { return suspend_signal; }
+/* Programs leave the one that they are told here unblocked in threads that block all others. */
+int GC_get_suspend_signal(void) { return suspend_signal ? suspend_signal : world_signal(); }
+
 void GC_set_thr_restart_signal(int number) { restart_signal = number; }
 int GC_get_thr_restart_signal(void) { return restart_signal; }

@@ -12,6 +12,7 @@
 #include "heap/layout.h"
 #include "heap/metadata.h"
 #include "heap/pages.h"
+#include "heap/quarantine.h"
 #include "heap/shape.h"
 #include "heap/sweep.h"
 #include "mark/drain.h"
@@ -20,6 +21,7 @@
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/limits.h"
+#include "os/log.h"
 #include "os/maps.h"
 #include "os/options.h"
 #include "os/syscall.h"
@@ -28,11 +30,13 @@
 #include "thread/world.h"
 
 #include <signal.h>
+#include <string.h>
 #include <time.h>
 
 enum {
     WORKER_QUOTA = 256 << 10, /* bytes scanned between two flushes of credit */
     HELP_QUOTA = 4 << 20, /* by a thread that waits for a cycle, between two looks for signals */
+    CYCLES_A_LOOK = 8,    /* between two looks at how much memory the process has */
     HELP_NAP = 200000,    /* nanoseconds, when only others have work */
     STOP_TRIES = 100,
     STOP_NAP = 5000000, /* nanoseconds between two tries */
@@ -50,6 +54,12 @@ void cycle_enable(void) {
     thread_own_process();
     world_asked_hook = assist_asked;
     enabled = options.collect;
+    if (strcmp(options.quarantine, "off") == 0)
+        return;
+    if (enabled)
+        quarantine_start(strcmp(options.quarantine, "fill") == 0);
+    else
+        log_line("TITHE_OPTIONS: quarantine needs collections; ignored");
 }
 
 static bool is_possible(void) {
@@ -96,7 +106,8 @@ static bool helper_mark(struct marker *marker) {
     size_t done = drain(marker, WORKER_QUOTA);
     assist_count_marked(marker);
     pace_work_done(done);
-    phase_leave();
+    if (phase_leave())
+        queue_stir();
     return done > 0;
 }
 
@@ -154,7 +165,7 @@ static void prepare(struct thread *thread) {
     }
     lock_give(&cycle_lock);
     limits_memory();
-    if (pace_is_small())
+    if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_resident(limits_resident());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});

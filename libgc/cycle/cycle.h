@@ -28,7 +28,8 @@ struct cycle_totals {
     size_t completed_by_assist;           /* rounds that an assist found complete */
 };
 
-/* Cycles are possible from now on: the library's constructor calls this. */
+/* Cycles are possible from now on: the library's constructor calls this. The quarantine begins, if
+ * the options say so. */
 void cycle_enable(void);
 
 /* No cycle is possible any more in this process; one that goes on is ended first. */

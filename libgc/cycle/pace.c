@@ -17,11 +17,12 @@ enum {
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
-        8 << 20, /* bytes, roots included, that two threads scan in about three milliseconds */
-    TINY_SCANNED = 1 << 20,
-    RESIDENT_SHARE = 8,
-    SMALL_LIVE = 16 << 20,     /* bytes live, should none of them be garbage this time */
-    WORK_PER_BYTE = 12,        /* bytes scanned for an allocated one, when all goes as expected */
+        16 << 20,           /* bytes, roots included, that two threads scan in a few milliseconds */
+    TINY_SCANNED = 1 << 20, /* and that one scans in half of one */
+    SMALL_LIVE = 64 << 20,  /* bytes live, should none of them be garbage this time */
+    RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by */
+    GOAL_KEPT_SHARE = 32,   /* of its goal that a small heap loses in a cycle */
+    WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
@@ -42,6 +43,7 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
+static size_t doomed; /* kept by the mark that ends, and about to be freed */
 static bool limited; /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
@@ -110,15 +112,17 @@ static void revise(void) {
 
 static bool stops_for_small;
 
+static bool is_small(size_t live) {
+    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
+           live <= SMALL_LIVE;
+}
+
 void pace_note_resident(size_t bytes) { AO_store(&resident, bytes); }
 
 void pace_stop_for_small_marks(void) { stops_for_small = true; }
 
 /* With gc_every, cycles are wanted that are like others. */
-bool pace_is_small(void) {
-    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
-           AO_load(&heap.live) <= SMALL_LIVE;
-}
+bool pace_is_small(void) { return is_small(AO_load(&heap.live)); }
 
 bool pace_wants_workers(void) { return !pace_is_small() || last_scanned > TINY_SCANNED; }
 
@@ -177,11 +181,18 @@ static size_t limit_left(size_t roots) {
     return limit > others ? limit - others : 0;
 }
 
+/* A small heap that has shrunk is likely to grow again, and had the memory before. */
+static size_t kept_goal(void) {
+    size_t before = AO_load(&goal);
+    return stops_for_small && is_small(before) ? before - before / GOAL_KEPT_SHARE : 0;
+}
+
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
     least = least > grown ? least : grown;
+    least = least > kept_goal() ? least : kept_goal();
     size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
     wanted = wanted > least ? wanted : least;
     allowed = allowed > floor ? allowed : floor;
@@ -191,20 +202,25 @@ static void set_goal(size_t live, size_t roots) {
 
 /* So far below the goal that the work of a mark like the last one costs WORK_PER_BYTE. More would
  * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
- * rescanned. */
+ * rescanned. Nothing is allocated in a mark that is one stop. */
 static void set_trigger(size_t live) {
     size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
     size_t runway = last_scanned / WORK_PER_BYTE, earliest = live + share(growth, EARLIEST_PERCENT);
-    runway = runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
+    runway = is_small(end) ? 0 : runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
     size_t bytes = end > runway ? end - runway : 0;
     bytes = bytes > earliest ? bytes : earliest;
     AO_store(&trigger, bytes > options.min_heap || limited ? bytes : options.min_heap);
     AO_store(&forced, AO_load(&heap.allocated));
 }
 
+void pace_expect_freed(size_t bytes) { doomed = bytes; }
+
 void pace_end(size_t live, size_t reached, size_t roots) {
     last_scanned = AO_load(&scanned);
     last_roots = roots;
+    live = live > doomed ? live - doomed : 0;
+    reached = reached > doomed ? reached - doomed : 0;
+    doomed = 0;
     set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
 }

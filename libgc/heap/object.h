@@ -5,6 +5,9 @@
  * mark begins, so nothing is cleared: yesterday's black is today's white. Between collections every
  * allocated object of a swept span has the live colour, which is the black of the last mark.
  *
+ * With the quarantine on (quarantine.h), an object that was freed keeps its colour, with a bit that
+ * tells of it: it is neither allocated nor free.
+ *
  * A free object that was collected is stale: it still holds the pointers it died with. It is
  * cleared before it is handed out, or else an object that its owner fills only in part would keep
  * alive whatever now lies where those pointers lead, and that, in turn, more, without end.
@@ -21,6 +24,7 @@ enum object_state {
     OBJECT_COLOUR_LOW = 2,
     OBJECT_COLOUR_HIGH = 3,
     OBJECT_STALE = 4,
+    OBJECT_QUARANTINED = 8,   /* beside a colour */
     OBJECT_ALLOCATED_MASK = 3 /* no bit of it is set in the two free states */
 };
 
@@ -43,6 +47,11 @@ struct object {
 
 static inline bool object_is_free(unsigned char state) {
     return (state & OBJECT_ALLOCATED_MASK) == 0;
+}
+
+/* Neither free nor quarantined. */
+static inline bool object_is_allocated(unsigned char state) {
+    return state >= OBJECT_GREY && state <= OBJECT_COLOUR_HIGH;
 }
 
 /* Markers and owners change an object's state at the same time: markers by compare-and-swap, and

@@ -3,6 +3,7 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "heap/quarantine.h"
 #include "os/clock.h"
 
 #include <limits.h>
@@ -221,8 +222,8 @@ static struct span run_carve(struct run *run, uintptr_t base, size_t count, stru
     bin_remove(run);
     page_table_clear_ends(run);
     metadata_give(run, sizeof *run);
-    bool large = sizes_size_class(span->span_class) == 0;
-    page_table_set(base, count, span, large ? 0 : span->span_class);
+    bool cached = sizes_size_class(span->span_class) != 0 && !quarantine_is_on();
+    page_table_set(base, count, span, cached ? span->span_class : 0);
     run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     return whole;

@@ -19,12 +19,12 @@ void sweep_begin(bool spare) {
 
 enum { LANES = 16 };
 
-/* Turns white objects stale and counts them: a block of states at a time, in a loop whose length is
+/* Turns white objects stale, quarantined ones, too, and counts them: a block of states at a time, in a loop whose length is
  * known, because compilers make vector code of that. */
 static unsigned free_dead_block(unsigned char *states, unsigned char white) {
     unsigned char dead = 0;
     for (int i = 0; i < LANES; i++) {
-        unsigned char is_dead = states[i] == white;
+        unsigned char is_dead = (states[i] & ~OBJECT_QUARANTINED) == white;
         states[i] = is_dead ? OBJECT_STALE : states[i];
         dead += is_dead;
     }
@@ -37,7 +37,7 @@ static unsigned free_dead(struct span *span) {
     for (; i + LANES <= count; i += LANES)
         dead += free_dead_block(span->states + i, white);
     for (; i < count; i++) {
-        if (span->states[i] != white)
+        if ((span->states[i] & ~OBJECT_QUARANTINED) != white)
             continue;
         span->states[i] = OBJECT_STALE;
         dead++;
@@ -52,7 +52,8 @@ static void spare_all(struct span *span) {
     AO_char_store(&span->queued, 0);
     for (unsigned i = 0; i < span->object_count; i++)
         if (!object_is_free(span->states[i]))
-            AO_char_store(&span->states[i], object_live_colour());
+            AO_char_store(&span->states[i],
+                          object_live_colour() | (span->states[i] & OBJECT_QUARANTINED));
 }
 
 void sweep_span(struct span *span) {

@@ -34,6 +34,7 @@ struct part {
     uintptr_t start, end;
     enum scan_mode mode;
     bool private_only;
+    bool safe; /* its resident pages, while the world is stopped */
 };
 
 static struct {
@@ -41,7 +42,7 @@ static struct {
     size_t room, count, next;
     enum roots_scope scope;
     bool complete;
-    bool cached; /* what the map that is being visited is */
+    bool cached, safe; /* what the map that is being visited is */
     size_t bytes;
     size_t untracked; /* bytes of small parts */
     struct part *tracked;
@@ -97,6 +98,13 @@ void roots_clear_excluded(void) { excluded.count = 0; }
 bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
 void roots_disregard_none(void) { disregarded.count = 0; }
 
+bool roots_are_excluded(uintptr_t start, uintptr_t end) {
+    for (size_t i = 0; i < excluded.count; i++)
+        if (ranges_of(&excluded)[i].start <= start && end <= ranges_of(&excluded)[i].end)
+            return true;
+    return false;
+}
+
 void roots_include(uintptr_t start, uintptr_t end) {
     struct range *ranges = ranges_of(&excluded);
     for (size_t i = 0; i < excluded.count; i++)
@@ -134,6 +142,12 @@ bool roots_prepare(unsigned threads) {
     return plan.ranges && plan.tracked;
 }
 
+/* Where the live part of a stack begins. Only a thread that was interrupted may have something
+ * below its stack pointer; one that froze by itself is in the middle of a call. */
+static uintptr_t live_start(const struct thread *thread) {
+    return thread->stack_pointer - (thread->context ? RED_ZONE : 0);
+}
+
 static void plan_add(uintptr_t start, uintptr_t end, bool skipped) {
     if (start < end && plan.count < plan.room)
         plan.ranges[plan.count++] = (struct range){start, end, skipped};
@@ -155,7 +169,7 @@ static void plan_add_stack(const struct thread *thread) {
     }
     if (pointer < thread->stack_low || pointer >= thread->stack_high)
         return;
-    uintptr_t live = pointer - RED_ZONE;
+    uintptr_t live = live_start(thread);
     if (live < thread->stack_low)
         live = thread->stack_low;
     plan_add(thread->stack_low, live, true);
@@ -198,7 +212,8 @@ static void add_pages(uintptr_t start, uintptr_t end, void *context) {
     if (start >= end)
         return;
     plan.bytes += end - start;
-    plan.complete &= jobs_add((struct job){start, end, JOB_ROOTS, part->mode});
+    enum job_kind kind = part->safe ? JOB_SAFE_ROOTS : JOB_ROOTS;
+    plan.complete &= jobs_add((struct job){start, end, kind, part->mode});
 }
 
 static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
@@ -221,7 +236,7 @@ static void track_part(const struct part *part) {
 }
 
 static void plan_whole(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
-    struct part part = {start, end, mode, private_only};
+    struct part part = {start, end, mode, private_only, plan.safe};
     if (start < end)
         maps_resident(start, end, private_only, add_pages, &part);
 }
@@ -236,7 +251,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
         if (tracked->start >= end)
             break;
         struct part part = {tracked->start > start ? tracked->start : start,
-                            tracked->end < end ? tracked->end : end, mode, private_only};
+                            tracked->end < end ? tracked->end : end, mode, private_only, plan.safe};
         plan_whole(start, part.start, private_only, mode);
         if (tracked->mode != mode || tracked->private_only != private_only ||
             !dirty_peek_any(part.start, part.end, private_only, add_pages, &part))
@@ -249,7 +264,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
 /* What is kept beside the page table may have been written through another map, or have lost its
  * entries and with them what they say of writing: it is read whole, every time. */
 static void plan_cached(uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    struct part part = {start, end, mode, false};
+    struct part part = {start, end, mode, false, false};
     maps_resident_cached(start, end, add_pages, &part);
 }
 
@@ -266,7 +281,7 @@ static void plan_part(uintptr_t start, uintptr_t end, bool private_only, enum sc
         return;
     }
     if (plan.scope == ROOTS_TRACKED)
-        track_part(&(struct part){start, end, mode, private_only});
+        track_part(&(struct part){start, end, mode, private_only, false});
     plan_whole(start, end, private_only, mode);
 }
 
@@ -276,9 +291,9 @@ static void plan_stack(uintptr_t start, uintptr_t end, bool private_only) {
         plan_whole(start & ~(uintptr_t)7, end, private_only, SCAN_STACK);
 }
 
-static bool holds_a_stack_pointer(const struct map *map) {
+static bool holds_a_stack_pointer(uintptr_t start, uintptr_t end) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (is_present(thread) && thread->stack_pointer - map->start < map->end - map->start)
+        if (is_present(thread) && thread->stack_pointer - start < end - start)
             return true;
     return false;
 }
@@ -287,7 +302,7 @@ static bool holds_a_stack(const struct map *map) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
         if (is_present(thread) && thread->stack_low < map->end && map->start < thread->stack_high)
             return true;
-    return holds_a_stack_pointer(map);
+    return holds_a_stack_pointer(map->start, map->end);
 }
 
 /* A data segment that was made read-only may still be a program's. */
@@ -311,16 +326,18 @@ static bool is_root(const struct map *map) {
 static uintptr_t main_stack_start(const struct map *map) {
     int process = tasks_process();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid == process && thread->stack_pointer - RED_ZONE >= map->start &&
+        if (thread->tid == process && live_start(thread) >= map->start &&
             thread->stack_pointer < map->end)
-            return thread->stack_pointer - RED_ZONE;
+            return live_start(thread);
     return map->start;
 }
 
 static enum scan_mode mode_of(const struct map *map) {
     if (map->executable && map->kind == MAP_KIND_MEMORY)
         return SCAN_CODE;
-    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map) ? SCAN_STACK : SCAN_WORDS;
+    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map->start, map->end)
+               ? SCAN_STACK
+               : SCAN_WORDS;
 }
 
 /* Where the map's memory begins that is no dead stack; the stack proper, if any, comes first. */
@@ -333,6 +350,12 @@ static uintptr_t map_start(const struct map *map) {
     return main_stack_start(map);
 }
 
+/* Stacks, and what the program wrote to its data, with nobody there to take it away; libgc reads
+ * them, too. Others' memory may be behind a protection key. */
+static bool is_safe(const struct map *map) {
+    return limited && plan.scope != ROOTS_TRACKED && !map->shared && !map->cached;
+}
+
 static void visit_map(const struct map *map, void *context) {
     (void)context;
     if (!is_root(map))
@@ -340,6 +363,7 @@ static void visit_map(const struct map *map, void *context) {
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
     plan.cached = map->cached;
+    plan.safe = is_safe(map);
     uintptr_t at = map_start(map);
     while (plan.next < plan.count && plan.ranges[plan.next].end <= at)
         plan.next++;
@@ -373,6 +397,7 @@ static const struct range *next_excluded(uintptr_t at, uintptr_t end) {
 
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
+    plan.safe = false;
     for (size_t i = 0; i < added.count; i++) {
         uintptr_t at = ranges_of(&added)[i].start & ~(uintptr_t)7, end = ranges_of(&added)[i].end;
         for (const struct range *hole; (hole = next_excluded(at, end)) != NULL; at = hole->end)
@@ -381,9 +406,15 @@ static void plan_added(void) {
     }
 }
 
-static void plan_add_all(const struct range_list *list) {
-    for (size_t i = 0; i < list->count; i++)
-        plan_add(ranges_of(list)[i].start, ranges_of(list)[i].end, true);
+/* A range that was told as dead may be somebody's stack again. */
+static void plan_excluded(void) {
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct range *range = &ranges_of(&excluded)[i];
+        if (!holds_a_stack_pointer(range->start, range->end))
+            plan_add(range->start, range->end, true);
+    }
+    for (size_t i = 0; i < disregarded.count; i++)
+        plan_add(ranges_of(&disregarded)[i].start, ranges_of(&disregarded)[i].end, true);
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
@@ -394,8 +425,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
         plan.tracked_count = 0;
     data_end = 0;
     heap_each_region(plan_add_region, NULL);
-    plan_add_all(&excluded);
-    plan_add_all(&disregarded);
+    plan_excluded();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;
@@ -442,6 +472,6 @@ void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
         return;
     if (thread->context)
         signal_registers((const void *)thread->context, scan_registers, marker);
-    uintptr_t live = thread->stack_pointer - RED_ZONE;
+    uintptr_t live = live_start(thread);
     scan_range(marker, live > low ? live : low, high, SCAN_STACK);
 }

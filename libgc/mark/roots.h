@@ -33,12 +33,16 @@ enum roots_scope {
 void roots_limit(void);
 
 /* Adds or excludes a range of memory for all later marks. start and end are kept as they are.
- * False when there are too many. Under the lock of whoever calls. */
+ * What is excluded counts all the same while a thread's stack pointer lies there. False when there
+ * are too many. Under the lock of whoever calls. */
 bool roots_add(uintptr_t start, uintptr_t end);
 bool roots_exclude(uintptr_t start, uintptr_t end);
 
 /* Whether an address lies in what was added. */
 bool roots_are_added(uintptr_t address);
+
+/* True if the whole range is excluded. */
+bool roots_are_excluded(uintptr_t start, uintptr_t end);
 
 /* Removes what was added and lies wholly inside the range. */
 void roots_remove(uintptr_t start, uintptr_t end);

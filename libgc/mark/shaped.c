@@ -217,7 +217,7 @@ static void run_if_black(struct object object, void *marker) {
 static void each_in(struct span *span, void (*visit)(struct object object, void *context),
                     void *context) {
     for (size_t i = 0; i < span->object_count; i++)
-        if (!object_is_free(span->states[i]))
+        if (object_is_allocated(span->states[i]))
             visit((struct object){span, i}, context);
 }
 

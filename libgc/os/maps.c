@@ -39,7 +39,7 @@ const char *maps_method(void) {
 
 static bool has_swapped_pages(void) {
     char text[4096];
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/status", O_RDONLY | O_CLOEXEC, 0);
+    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return true;
     long length = system_call(SYS_read, fd, text, sizeof text - 1);
@@ -49,10 +49,11 @@ static bool has_swapped_pages(void) {
     return field == NULL || strtoul(field + strlen("VmSwap:"), NULL, 10) != 0;
 }
 
-/* Our own process id, asked for each time: after a fork it is another. */
+/* By the calling thread's id: the process's is unknown to the kernel once its first thread has
+ * ended, as are the files in /proc that go by it. */
 static size_t copy_by_call(void *to, uintptr_t from, size_t bytes) {
     struct iovec local = {to, bytes}, remote = {(void *)from, bytes};
-    long got = system_call(SYS_process_vm_readv, system_call(SYS_getpid), &local, 1, &remote, 1, 0);
+    long got = system_call(SYS_process_vm_readv, system_call(SYS_gettid), &local, 1, &remote, 1, 0);
     if (got < 0 && got != -EFAULT)
         refused = true;
     return got < 0 ? 0 : (size_t)got;
@@ -72,7 +73,7 @@ static bool choose_reading(void) {
         chosen = true;
     }
     return !uses_memory_file || descriptor_is_open(&memory) ||
-           descriptor_open(&memory, "/proc/self/mem");
+           descriptor_open(&memory, "/proc/thread-self/mem");
 }
 
 static bool is_open(void) {
@@ -82,10 +83,25 @@ static bool is_open(void) {
 
 bool maps_are_open(void) { return list.fd >= 0 && is_open(); }
 
-bool maps_open(void) {
-    if (maps_are_open())
+static bool list_can_be_read(void) {
+    char byte;
+    return system_call(SYS_pread64, list.fd, &byte, 1, 0) == 1;
+}
+
+/* The list goes by the task it was opened for, and ends with that: the process's first one, which
+ * stays in the kernel as long as the process, or the calling thread if the first has ended before. */
+static bool open_list(void) {
+    if (descriptor_open(&list, "/proc/self/maps") && list_can_be_read())
         return true;
-    if (!choose_reading() || !descriptor_open(&list, "/proc/self/maps"))
+    descriptor_close(&list);
+    return descriptor_open(&list, "/proc/thread-self/maps");
+}
+
+bool maps_open(void) {
+    if (maps_are_open() && list_can_be_read())
+        return true;
+    descriptor_close(&list);
+    if (!choose_reading() || !open_list())
         return false;
     if (pagemap_open())
         residency = pagemap_can_scan() ? RESIDENCY_SCAN : RESIDENCY_PAGEMAP;
@@ -196,7 +212,7 @@ bool maps_each(void (*visit)(const struct map *map, void *context), void *contex
         if (filled > LONGEST_LINE)
             break;
     }
-    return got == 0 && filled == 0 && descriptor_is_open(&list);
+    return got == 0 && at > 0 && filled == 0 && descriptor_is_open(&list);
 }
 
 struct visit {

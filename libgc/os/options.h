@@ -28,11 +28,13 @@ struct options {
     char dirty[8];   /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
     char assist[8];  /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
     bool collect;    /* collect: off never collects; free still works */
+    char quarantine[8]; /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
     char leaks[256]; /* leaks: the directory check files are written to; hunts leaks */
     size_t depth;    /* depth: how many frames of an allocation stack are kept */
     size_t sample;   /* sample: mean bytes between blocks whose stack is taken; 0 for all */
     size_t check_signal; /* check_signal: this signal asks for a check; 0 none */
     size_t check_every;  /* check_every: seconds between checks; 0 none */
+    bool check_collects; /* check_collects: what a check has told is freed */
     bool chains;         /* chains: find out at the exit, too, why live blocks are reachable */
     bool check_at_term;  /* check_at_term: SIGTERM, if it would kill, is an exit, too */
     char log[256];       /* log: file the lines are appended to instead of standard error */

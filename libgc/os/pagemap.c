@@ -23,7 +23,7 @@ static struct descriptor file = DESCRIPTOR_CLOSED;
 bool pagemap_is_open(void) { return descriptor_is_open(&file); }
 
 bool pagemap_open(void) {
-    return pagemap_is_open() || descriptor_open(&file, "/proc/self/pagemap");
+    return pagemap_is_open() || descriptor_open(&file, "/proc/thread-self/pagemap");
 }
 
 void pagemap_after_fork(void) { descriptor_close(&file); }

@@ -77,6 +77,41 @@ void *signal_word(const siginfo_t *info) {
     return info->si_value.sival_ptr;
 }
 
+/* What glibc sends to all threads when one of them changes its user; the program cannot block it. */
+enum { BORROWED_SIGNAL = 33 };
+
+static struct kernel_action lender;
+static volatile int wanted_signal;
+
+static void on_borrowed(int number, siginfo_t *info, void *context) {
+    ucontext_t *interrupted = context;
+    kernel_set mask;
+    if (signal_word(info) == &wanted_signal) {
+        memcpy(&mask, &interrupted->uc_sigmask, sizeof mask);
+        mask &= ~((kernel_set)1 << (wanted_signal - 1));
+        memcpy(&interrupted->uc_sigmask, &mask, sizeof mask);
+    } else if ((uintptr_t)lender.handler > (uintptr_t)SIG_IGN) {
+        lender.handler(number, info, context);
+    }
+}
+
+/* glibc sets its own handler when the first thread is made, and does not look at it again. */
+static bool borrow(void) {
+    struct kernel_action now;
+    if (system_call(SYS_rt_sigaction, BORROWED_SIGNAL, 0, &now, sizeof now.mask) != 0)
+        return false;
+    if (now.handler == on_borrowed)
+        return true;
+    lender = now;
+    return signal_install(BORROWED_SIGNAL, on_borrowed);
+}
+
+void signal_unblock_in(int tid, int number) {
+    wanted_signal = number;
+    if (borrow())
+        signal_send(tid, BORROWED_SIGNAL, (void *)&wanted_signal);
+}
+
 /* Signals that nobody handles are dropped when they arrive, unless they are blocked, as all are
  * while a handler of ours runs. */
 static bool is_ignored(int number) {

@@ -27,6 +27,11 @@ bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 /* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
 int signal_send(int tid, int number, void *word);
 
+/* Has a thread that blocks the signal unblock it, if it is one that libc made for itself (timers,
+ * asynchronous files): those block all signals but libc's own two, and one of these is borrowed.
+ * Returns at once; the thread may take a while. */
+void signal_unblock_in(int tid, int number);
+
 /* The word sent by signal_send of this process, or NULL when somebody else sent the signal. */
 void *signal_word(const siginfo_t *info);
 

@@ -65,7 +65,8 @@ static void record_clear(struct thread *thread) {
     thread->context = NULL;
     thread->suspended = 0;
     thread->handle = thread->stack_bottom = 0;
-    thread->call_broken = thread->call_cut = thread->deaf = false;
+    thread->call_broken = thread->call_cut = false;
+    thread->deaf = thread->unblocked = false;
     AO_int_store(&thread->stack_due, 0);
     thread->assist_bytes = 0;
     thread->assist_nanoseconds = 0;
@@ -161,6 +162,11 @@ void thread_leave(void) {
     lock_take(&thread_registry_lock);
     record_unlink(thread);
     lock_give(&thread_registry_lock);
+}
+
+void thread_return(void) {
+    thread_self = &thread_absent;
+    thread_current();
 }
 
 void thread_set_stack(uintptr_t low, uintptr_t high) {

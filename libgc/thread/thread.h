@@ -43,6 +43,7 @@ struct thread {
     uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
     uintptr_t stack_bottom;      /* what libgc's programs said it is; 0: they did not */
     bool deaf;                   /* blocks the stop signal, as was last found; the stopper */
+    bool unblocked;              /* and was once made to unblock it; the stopper */
 
     /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */
@@ -79,6 +80,9 @@ struct thread *thread_current(void);
 
 /* Ends the calling thread's registration: its cache goes back to the heap. */
 void thread_leave(void);
+
+/* Registers a thread that has left once more. */
+void thread_return(void);
 
 /* Tells the bounds of the calling thread's own stack. */
 void thread_set_stack(uintptr_t low, uintptr_t high);

@@ -174,9 +174,20 @@ static bool is_deaf(struct thread *thread) {
     return thread->deaf = tasks_block(thread->tid, installed_signal);
 }
 
+/* Once is enough, and what does not help once never does. */
+static bool is_deaf_for_good(struct thread *thread) {
+    if (!is_deaf(thread))
+        return false;
+    if (thread->unblocked)
+        return true;
+    thread->unblocked = true;
+    signal_unblock_in(thread->tid, installed_signal);
+    return false;
+}
+
 static bool nobody_is_deaf(void) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->deaf && thread_state(thread) == THREAD_RUNNING && is_deaf(thread))
+        if (thread->deaf && thread_state(thread) == THREAD_RUNNING && is_deaf_for_good(thread))
             return false;
     return true;
 }
@@ -188,7 +199,7 @@ static bool check_late(struct thread *thread) {
     char state = tasks_state(thread->tid);
     if (word % THREAD_STATES == THREAD_STOPPING && (state == 0 || state == 'Z' || state == 'X'))
         exchange_state(thread, word, THREAD_GONE);
-    return state != 'D' && !is_deaf(thread);
+    return state != 'D' && !is_deaf_for_good(thread);
 }
 
 static bool wait_for(struct thread *thread, long long limit) {

@@ -175,7 +175,7 @@ static bool push_ordered(struct weak_entry *entry, void *marker) {
 static bool find_ready(struct weak_entry *entry, void *marker) {
     struct object object;
     if (!object_find(weak_hide(entry->hidden_key), &object) ||
-        object_is_free(*object_state(object)))
+        !object_is_allocated(*object_state(object)))
         return false;
     if (*object_state(object) != object_white())
         return true;

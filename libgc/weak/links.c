@@ -63,7 +63,7 @@ static bool is_dead(uintptr_t address) {
     if (!object_find(address, &object))
         return false;
     unsigned char state = *object_state(object);
-    return state == object_white() || object_is_free(state);
+    return state == object_white() || !object_is_allocated(state);
 }
 
 static bool clear_if_dead(struct weak_entry *entry, void *context) {

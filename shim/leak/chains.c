@@ -2,12 +2,14 @@
 #include "leak/chains.h"
 
 #include "leak/check.h"
+#include "leak/dangling.h"
 #include "leak/edges.h"
 #include "leak/lost.h"
 #include "leak/modules.h"
 #include "leak/record.h"
 #include "leak/writer.h"
 
+#include "mark/roots.h"
 #include "os/maps.h"
 #include "os/tasks.h"
 #include "os/vm.h"
@@ -60,12 +62,14 @@ static bool is_reached(uintptr_t address, const struct note *note) {
 
 /* The first block of a stack that is reached is the one with the shortest chain. */
 static void note_first(const struct note *note, size_t number) {
-    unsigned stack = note->stack == NOTE_NOBODY ? UINT32_MAX : note_stack(note);
+    bool counts = note->stack != NOTE_NOBODY && !(note->stack & NOTE_FREED);
+    unsigned stack = counts ? note_stack(note) : UINT32_MAX;
     if (stack < search.sums->stacks && search.first[stack] == 0)
         search.first[stack] = number;
 }
 
-/* Lost blocks are left alone: their link is the list's. */
+/* Lost blocks are left alone: their link is the list's. What is in quarantine is reached and leads
+ * nowhere. */
 static bool reach(struct object target, size_t parent) {
     struct note *note = note_of(target);
     uintptr_t address = object_address(target);
@@ -111,7 +115,8 @@ static bool is_ours(uintptr_t start, uintptr_t end) {
     uintptr_t part[2] = {start, end};
     is_own = false;
     heap_each_region(compare_region, part);
-    return is_own || overlaps(start, end, search.region.start, search.region.reserved) ||
+    return is_own || dangling_owns(start, end) || roots_are_excluded(start, end) ||
+           overlaps(start, end, search.region.start, search.region.reserved) ||
            overlaps(start, end, (uintptr_t)lost_get(0), lost_count() * sizeof(struct lost)) ||
            overlaps(start, end, (uintptr_t)search.sums->lost,
                     2 * search.sums->stacks * sizeof(struct sum));
@@ -160,7 +165,8 @@ static void visit_map(const struct map *map, void *context) {
 static void follow_all(void) {
     for (size_t i = 0; i < search.count; i++) {
         struct object object;
-        if (!is_root(i) && object_find(entry_address(i), &object))
+        if (!is_root(i) && object_find(entry_address(i), &object) &&
+            object_is_allocated(*object_state(object)))
             edges_each_in(object, visit_edge, &i);
     }
 }
@@ -209,7 +215,7 @@ static bool make_room(void) {
 void chains_find(const struct sums *sums) {
     search.sums = sums;
     choose_groups(sums);
-    if (search.group_count == 0 || !make_room())
+    if ((search.group_count == 0 && dangling_count() == 0) || !make_room())
         return;
     for (int kind = ROOT_DATA; kind < ROOT_KINDS; kind++) {
         search.wanted = kind;
@@ -254,9 +260,16 @@ static void write_root(uintptr_t address) {
         writer_add(" map:0x%lx:-", address);
 }
 
+static void write_step(size_t number, uintptr_t target) {
+    if (is_root(number))
+        write_root(*entry(number) & ~ENTRY_IS_ROOT);
+    else
+        write_block(number, target);
+}
+
 /* From the block back to the root, and written the other way round; of a long chain the middle is
  * left out. */
-static void write_chain(unsigned stack, size_t last) {
+static void write_steps(size_t last) {
     size_t steps[MOST_STEPS], count = 0, number = last;
     uintptr_t targets[MOST_STEPS];
     while (!is_root(number)) {
@@ -267,13 +280,24 @@ static void write_chain(unsigned stack, size_t last) {
         count = slot + 1;
         number = parent;
     }
-    writer_add("chain %u", stack);
     while (count-- > 0)
-        if (is_root(steps[count]))
-            write_root(*entry(steps[count]) & ~ENTRY_IS_ROOT);
-        else
-            write_block(steps[count], targets[count]);
+        write_step(steps[count], targets[count]);
+}
+
+static void write_chain(unsigned stack, size_t last) {
+    writer_add("chain %u", stack);
+    write_steps(last);
     writer_add("\n");
+}
+
+bool chains_has(uintptr_t address, const struct note *note) { return is_reached(address, note); }
+
+void chains_write_steps(const struct note *note, bool whole) {
+    size_t number = note->link - 1;
+    if (whole)
+        write_steps(number);
+    else
+        write_step(*entry(number) & parent_mask, entry_address(number));
 }
 
 void chains_write(void) {

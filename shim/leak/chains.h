@@ -1,5 +1,5 @@
 /* Why blocks are still reachable: for the groups of live blocks that matter most, a chain of
- * pointers from a root to one of their blocks.
+ * pointers from a root to one of their blocks; and for freed blocks what still leads to them.
  *
  * One breadth-first search from all root memory through all blocks, which remembers who led to
  * whom, so that chains are short. The program runs meanwhile: a chain tells what was so at some
@@ -11,11 +11,20 @@
 
 #include "leak/sums.h"
 
+#include "heap/notes.h"
+
+#include <stdint.h>
+
 /* Searches, if there is anything to search for. */
 void chains_find(const struct sums *sums);
 
 /* Adds the lines to the check file. */
 void chains_write(void);
+
+/* Whether the search has found a chain to the block with this note, and its steps, or only the last
+ * one, for a line of the check file. */
+bool chains_has(uintptr_t address, const struct note *note);
+void chains_write_steps(const struct note *note, bool whole);
 
 void chains_end(void);
 

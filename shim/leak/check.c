@@ -3,7 +3,11 @@
 
 #include "kernel_held.h"
 #include "leak/chains.h"
+#include "leak/collect.h"
+#include "leak/dangling.h"
+#include "leak/dead_stacks.h"
 #include "leak/depot.h"
+#include "leak/listener.h"
 #include "leak/lost.h"
 #include "leak/modules.h"
 #include "leak/record.h"
@@ -12,6 +16,8 @@
 #include "leak/writer.h"
 
 #include "cycle/cycle.h"
+#include "cycle/pace.h"
+#include "heap/quarantine.h"
 #include "mark/drain.h"
 #include "mark/roots.h"
 #include "mark/scan.h"
@@ -31,7 +37,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 256 << 10, NAP = 1000000, PATIENCE_SECONDS = 20 };
+enum { STACK_BYTES = 256 << 10, NAP = 1000000, LONG_NAP = 5000000, PATIENCE_SECONDS = 20 };
 
 static struct {
     struct lock lock;
@@ -39,18 +45,47 @@ static struct {
     const uintptr_t *registers;  /* roots of a thread whose frames are passed over, or NULL */
     volatile unsigned count;     /* checks made */
     volatile unsigned forbidden; /* the program ends: no other check */
+    unsigned collected;          /* checks after which lost blocks were freed */
     const char *suppressions;    /* the program's own, or NULL */
     struct vm_region stack;
 } check = {.lock = LOCK_INITIALIZER};
 
 unsigned check_count(void) { return AO_int_load(&check.count); }
 
+static bool can_check_here(void) {
+    return record_is_on() && thread_current() != &thread_left && thread_in_own_process();
+}
+
+static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes);
+
+/* A check is due because the heap has grown, and lost blocks are what it may have grown by: the
+ * listener makes it. If the program is faster than that, so does a thread of the program's itself,
+ * and others are slowed down meanwhile. */
+static void check_growth(void) {
+    const struct timespec nap = {0, LONG_NAP};
+    if (listener_ask_for_growth() && !pace_overdue())
+        return;
+    if (!can_check_here() || !lock_try(&check.lock)) {
+        system_call(SYS_nanosleep, &nap, 0);
+        return;
+    }
+    if (pace_due())
+        check_locked(CHECK_GROWTH, NULL, 0);
+    lock_give(&check.lock);
+}
+
 /* Only programs with objects of libgc's have garbage of their own. */
-static bool cycle_is_allowed(void) { return GC_is_init_called(); }
+static bool cycle_is_allowed(void) {
+    if (!options.check_collects)
+        return GC_is_init_called() || quarantine_is_on();
+    check_growth();
+    return false;
+}
 
 static void push_roots(struct marker *marker) {
     for (int i = 0; check.registers && i < UNWIND_SAVED; i++)
         scan_word(marker, check.registers[i]);
+    dead_stacks_keep_tables(marker);
 }
 
 static bool is_white(struct object object) {
@@ -63,9 +98,11 @@ static void spare_ignored(struct object object, struct note *note, void *marker)
 }
 
 static void list_lost(struct object object, struct note *note, void *context) {
-    (void)context;
-    if (is_white(object) && record_is_block(note))
-        lost_add(object, note);
+    size_t *bytes = context;
+    if (!is_white(object) || !record_is_block(note))
+        return;
+    lost_add(object, note);
+    *bytes += object.span->object_bytes;
 }
 
 static void spare(struct object object, struct note *note, void *marker) {
@@ -74,16 +111,26 @@ static void spare(struct object object, struct note *note, void *marker) {
         scan_mark(marker, object);
 }
 
+static void list_dangling(struct object object, struct note *note, void *context) {
+    (void)context;
+    dangling_add(object, note);
+}
+
 /* All lost blocks are listed before the first of them is kept, because that keeps others. */
 static void marked(struct marker *marker) {
+    size_t lost_bytes = 0;
     if (record_has_ignored())
         notes_each_stopped(spare_ignored, marker);
     drain_stopped(marker);
     if (check.listing)
-        notes_each_stopped(list_lost, NULL);
-    check.listing = false;
+        notes_each_stopped(list_lost, &lost_bytes);
+    if (options.check_collects)
+        pace_expect_freed(lost_bytes);
     notes_each_stopped(spare, marker);
     drain_stopped(marker);
+    if (check.listing && quarantine_is_on())
+        notes_each_stopped(list_dangling, NULL);
+    check.listing = false;
 }
 
 /* Read at the start: later, the program may have left for another root directory. */
@@ -110,10 +157,17 @@ extern const char *__lsan_default_suppressions(void) __attribute__((weak, visibi
 void check_start(void) {
     if (__lsan_default_suppressions)
         check.suppressions = __lsan_default_suppressions();
+    if (!options.check_collects)
+        scan_distances_to_others();
     cycle_watcher = (struct cycle_watcher){cycle_is_allowed, push_roots, marked};
     learn_program();
     writer_start(options.leaks);
     cycle_prepare();
+}
+
+/* At the end there is nobody to go on. */
+static bool check_collects(enum check_trigger trigger) {
+    return options.check_collects && trigger != CHECK_EXIT;
 }
 
 struct times {
@@ -125,7 +179,7 @@ static struct times times_now(void) {
 }
 
 static const char *trigger_name(enum check_trigger trigger) {
-    static const char *const names[] = {"exit", "signal", "timer", "request", "call"};
+    static const char *const names[] = {"exit", "signal", "timer", "request", "call", "growth"};
     return names[trigger];
 }
 
@@ -153,6 +207,8 @@ static void write_head(enum check_trigger trigger, const struct sums *sums,
     writer_add("paused %lld\n", cycle_totals().stop_total - times->stopped_before);
     writer_add("took %lld\n", clock_nanoseconds() - times->begun);
     writer_add("heap %zu %zu\nsampled %zu\n", sums->blocks, sums->bytes, options.sample);
+    if (options.check_collects)
+        writer_add("collects %d %u\n", check_collects(trigger), check.collected);
     writer_add("roots threads %u modules %zu\n", thread_count(), modules_count());
 }
 
@@ -173,11 +229,17 @@ static void write_modules(void) {
     }
 }
 
+/* Of a freed block, neither stack need be any other's. */
+static bool is_told(const struct sums *sums, unsigned number) {
+    const struct sum *lost = &sums->lost[number];
+    return lost->blocks + lost->held_blocks + sums->live[number].blocks > 0 ||
+           sums_collected(number)->blocks > 0 || dangling_count() > 0;
+}
+
 static void write_stacks(const struct sums *sums) {
     for (unsigned number = 1; number < sums->stacks; number++) {
         const struct stack *stack = depot_stack(number);
-        const struct sum *lost = &sums->lost[number];
-        if (stack == NULL || lost->blocks + lost->held_blocks + sums->live[number].blocks == 0)
+        if (stack == NULL || !is_told(sums, number))
             continue;
         writer_add("stack %u %u", number, stack->generation);
         for (unsigned i = 0; i < stack->count; i++)
@@ -198,6 +260,15 @@ static void write_lost(const struct sums *sums) {
         if (sum->other_sizes)
             writer_add(",*x%zu", sum->other_sizes);
         writer_add("\n");
+    }
+}
+
+static void write_collected(const struct sums *sums) {
+    for (unsigned number = 0; options.check_collects && number < sums->stacks; number++) {
+        const struct sum *sum = sums_collected(number);
+        if (sum->blocks)
+            writer_add("collected %u %zu %zu %zu %zu %u %u\n", number, sum->blocks, sum->bytes,
+                       sum->held_blocks, sum->held_bytes, sum->first, sum->last);
     }
 }
 
@@ -236,7 +307,7 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
     int error = ENOMEM;
     if (!writer_begin())
         return false;
-    if (trigger != CHECK_EXIT || check.count > 1 || options.chains)
+    if (trigger != CHECK_EXIT || check.count > 1 || options.chains || dangling_count() > 0)
         chains_find(sums);
     write_head(trigger, sums, times);
     if (options.sample)
@@ -245,8 +316,10 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
     write_modules();
     write_stacks(sums);
     write_lost(sums);
+    write_collected(sums);
     write_live(sums);
     chains_write();
+    dangling_write();
     chains_end();
     writer_add("end\n");
     if (writer_end(tasks_process(), check.count, &error))
@@ -255,13 +328,14 @@ static bool write_check(enum check_trigger trigger, const struct sums *sums,
     return false;
 }
 
-/* After the mark. Returns how many blocks are lost, -1 if nobody could be told. */
 /* Where blocks are sampled, all have notes only while they are being checked. */
 static bool prepare(void) {
     if (!lost_prepare())
         return false;
+    dead_stacks_bury();
     if (record_is_sampled())
         notes_fill();
+    dangling_prepare();
     check.listing = true;
     return true;
 }
@@ -269,10 +343,19 @@ static bool prepare(void) {
 static void end(void) {
     check.listing = false;
     lost_end();
+    dangling_end();
     if (record_is_sampled())
         notes_thin();
 }
 
+/* Found again by the next check if nobody could be told. */
+static void collect(const struct sums *sums) {
+    sums_note_collected(sums);
+    check.collected += lost_count() > 0;
+    collect_lost();
+}
+
+/* After the mark. Returns how many blocks are lost, -1 if nobody could be told. */
 static long finish(enum check_trigger trigger, const struct times *times) {
     modules_notice_gone();
     lost_settle();
@@ -283,6 +366,8 @@ static long finish(enum check_trigger trigger, const struct times *times) {
         sums_note_growth(sums);
         if (!write_check(trigger, sums, times))
             blocks = -1;
+        else if (check_collects(trigger))
+            collect(sums);
         sums_end();
     }
     return blocks;
@@ -316,21 +401,26 @@ static bool mark_in_program(const void *beyond, size_t beyond_bytes) {
     return done;
 }
 
-long check_in_program(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
     struct times times = times_now();
     long blocks = -1;
-    if (!record_is_on() || thread_current() == &thread_left || !thread_in_own_process())
+    if (check.forbidden || !prepare())
+        return -1;
+    check.forbidden = trigger == CHECK_EXIT;
+    if (mark_in_program(beyond, beyond_bytes))
+        blocks = finish(trigger, &times);
+    else
+        log_line("no leak check was possible: not all threads or roots could be seen");
+    end();
+    return blocks;
+}
+
+long check_in_program(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+    if (!can_check_here())
         return -1;
     kernel_held_drop_closed();
     lock_take(&check.lock);
-    if (!check.forbidden && prepare()) {
-        check.forbidden = trigger == CHECK_EXIT;
-        if (mark_in_program(beyond, beyond_bytes))
-            blocks = finish(trigger, &times);
-        else
-            log_line("no leak check was possible: not all threads or roots could be seen");
-        end();
-    }
+    long blocks = check_locked(trigger, beyond, beyond_bytes);
     lock_give(&check.lock);
     return blocks;
 }
@@ -347,7 +437,8 @@ long check_in_background(enum check_trigger trigger, unsigned *number) {
     struct times times = times_now();
     long blocks = -1;
     lock_take(&check.lock);
-    if (!check.forbidden && prepare()) {
+    bool wanted = trigger != CHECK_GROWTH || pace_due();
+    if (wanted && !check.forbidden && prepare()) {
         if (await_cycle(cycle_request()))
             blocks = finish(trigger, &times);
         end();
@@ -362,7 +453,9 @@ void check_after_fork(void) {
     check.listing = false;
     check.count = 0;
     check.forbidden = 0;
+    check.collected = 0;
     lost_end();
-    sums_end();
+    dangling_end();
+    sums_after_fork();
     chains_end();
 }

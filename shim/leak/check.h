@@ -12,7 +12,15 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum check_trigger { CHECK_EXIT, CHECK_SIGNAL, CHECK_TIMER, CHECK_REQUEST, CHECK_CALL };
+/* Growth: the heap has become so large that a collection is due, and checks collect. */
+enum check_trigger {
+    CHECK_EXIT,
+    CHECK_SIGNAL,
+    CHECK_TIMER,
+    CHECK_REQUEST,
+    CHECK_CALL,
+    CHECK_GROWTH
+};
 
 /* Prepares for checks; by the constructor. */
 void check_start(void);

@@ -1,32 +1,35 @@
 /* Which stacks are whose, and when they die; see dead_stacks.h. All of it is under the registry's
  * lock, as the list of what is excluded from the roots.
+ *
+ * libc's record of a thread lies at its handle, at the upper end of the stack. The kernel clears the
+ * thread's id there when it has ended, and a join makes it negative; where that is, and by what a record is recognised, is looked
+ * up in the records themselves.
  */
 #include "leak/dead_stacks.h"
 
 #include "leak/record.h"
-#include "real.h"
 
 #include "mark/roots.h"
+#include "mark/scan.h"
+#include "os/maps.h"
+#include "os/tasks.h"
 #include "thread/thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MOST_STACKS = 256, MOST_DEAD = 64 };
-
-struct range {
-    uintptr_t start, end;
-};
+enum { MOST_STACKS = 1024, RECORD_MOST = 2048, TABLE_WORD = 8 };
 
 struct stack {
     pthread_t thread;
     uintptr_t low, high; /* 0: free */
+    bool dead;           /* excluded */
 };
 
 static struct stack stacks[MOST_STACKS];
-static struct range dead[MOST_DEAD];
-static size_t dead_count;
-static unsigned creations, in_creation;
+static unsigned in_creation;
+static size_t id_offset, own_offset; /* of the thread's id, of a word that holds its own address or
+                                        the record's; 0 and SIZE_MAX while not known */
 
 static struct stack *find(pthread_t thread) {
     for (size_t i = 0; i < MOST_STACKS; i++)
@@ -42,22 +45,50 @@ static struct stack *find_free(void) {
     return NULL;
 }
 
+/* By the thread itself. */
+static void learn_offsets(uintptr_t record, uintptr_t high) {
+    size_t bytes = high - record < RECORD_MOST ? high - record : RECORD_MOST;
+    int id = tasks_self();
+    own_offset = SIZE_MAX;
+    for (size_t at = 0; at + sizeof record <= bytes && own_offset == SIZE_MAX; at += sizeof record) {
+        uintptr_t word = *(const volatile uintptr_t *)(record + at);
+        if (word == record || word == record + at)
+            own_offset = at;
+    }
+    for (size_t at = 0; at + sizeof id <= bytes && id_offset == 0; at += sizeof id)
+        if (*(const volatile int *)(record + at) == id)
+            id_offset = at;
+}
+
 void dead_stacks_begin(pthread_t thread, uintptr_t low, uintptr_t high) {
     if (!record_is_on() || thread - low >= high - low)
         return;
     lock_take(&thread_registry_lock);
+    if (id_offset == 0)
+        learn_offsets(thread, high);
     struct stack *stack = find(thread);
     if (stack == NULL)
         stack = find_free();
     if (stack)
-        *stack = (struct stack){thread, low, high};
+        *stack = (struct stack){thread, low, high, false};
     lock_give(&thread_registry_lock);
 }
 
+/* Only on x86-64 is it known where in its record a thread has its table, so elsewhere all of the
+ * record stays a root. */
+static uintptr_t dead_end(const struct stack *stack) {
+#if defined(__x86_64__)
+    return stack->high;
+#else
+    return stack->thread;
+#endif
+}
+
 static void revive(void) {
-    while (dead_count > 0) {
-        dead_count--;
-        roots_include(dead[dead_count].start, dead[dead_count].end);
+    for (size_t i = 0; i < MOST_STACKS; i++) {
+        if (stacks[i].dead)
+            roots_include(stacks[i].low, dead_end(&stacks[i]));
+        stacks[i].dead = false;
     }
 }
 
@@ -65,7 +96,6 @@ void dead_stacks_before_create(void) {
     if (!record_is_on())
         return;
     lock_take(&thread_registry_lock);
-    creations++;
     in_creation++;
     revive();
     lock_give(&thread_registry_lock);
@@ -84,34 +114,59 @@ void dead_stacks_after_fork(void) {
     revive();
 }
 
-static void bury(uintptr_t start, uintptr_t end) {
-    if (dead_count < MOST_DEAD && roots_exclude(start, end))
-        dead[dead_count++] = (struct range){start, end};
+enum life { LIVES, ENDED, UNMAPPED };
+
+/* libc may have given the memory back, and somebody else may have it. */
+static enum life life_of(const struct stack *stack) {
+    uintptr_t own;
+    int id;
+    if (maps_read(&own, stack->thread + own_offset, sizeof own) != sizeof own ||
+        (own != stack->thread && own != stack->thread + own_offset) ||
+        maps_read(&id, stack->thread + id_offset, sizeof id) != sizeof id)
+        return UNMAPPED;
+    return id <= 0 ? ENDED : LIVES;
 }
 
-/* Of libc's record of the thread, which begins at its handle, only the second word still counts: it
- * leads to a table that the next thread will use. Elsewhere than on x86-64 the whole record does.
- */
-static void bury_stack(const struct stack *stack) {
-    bury(stack->low, stack->thread);
-#if defined(__x86_64__)
-    bury(stack->thread + 2 * sizeof(void *), stack->high);
-#endif
-}
-
-/* Where a thread was made meanwhile, it may have got the stack. */
-TITHE_EXPORT int pthread_join(pthread_t thread, void **result) {
-    struct stack *stack;
-    unsigned before = creations;
-    int failure = REAL(pthread_join)(thread, result);
-    if (failure || !record_is_on())
-        return failure;
+void dead_stacks_bury(void) {
     lock_take(&thread_registry_lock);
-    if ((stack = find(thread))) {
-        if (creations == before && in_creation == 0)
-            bury_stack(stack);
-        stack->high = 0;
+    bool known = in_creation == 0 && id_offset > 0 && own_offset != SIZE_MAX;
+    for (size_t i = 0; i < MOST_STACKS && known; i++) {
+        struct stack *stack = &stacks[i];
+        enum life life = stack->high ? life_of(stack) : LIVES;
+        if (stack->dead && life != ENDED) {
+            roots_include(stack->low, dead_end(stack));
+            stack->dead = false;
+        }
+        if (life == UNMAPPED)
+            stack->high = 0;
+        else if (life == ENDED && !stack->dead)
+            stack->dead = roots_exclude(stack->low, dead_end(stack));
     }
     lock_give(&thread_registry_lock);
-    return 0;
+}
+
+static void keep(uintptr_t address, struct marker *marker) {
+    struct object object;
+    if (object_find(address, &object))
+        scan_keep_unread(marker, object);
+}
+
+/* The table, and what each of its words leads to. */
+static void keep_table(uintptr_t table, struct marker *marker) {
+    struct object object;
+    if (!object_find(table, &object))
+        return;
+    uintptr_t start = object_address(object), end = start + object.span->object_bytes;
+    scan_keep_unread(marker, object);
+    for (uintptr_t at = start; at < end; at += sizeof(uintptr_t))
+        keep(*(const uintptr_t *)at, marker);
+}
+
+void dead_stacks_keep_tables(struct marker *marker) {
+    for (size_t i = 0; i < MOST_STACKS; i++) {
+        uintptr_t table;
+        if (stacks[i].dead && dead_end(&stacks[i]) == stacks[i].high &&
+            maps_read(&table, stacks[i].thread + TABLE_WORD, sizeof table) == sizeof table)
+            keep_table(table, marker);
+    }
 }

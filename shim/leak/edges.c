@@ -1,6 +1,7 @@
 /* The same rules as mark/scan.h; see edges.h. Slower, and for one thread. */
 #include "leak/edges.h"
 
+#include "mark/scan.h"
 #include "os/maps.h"
 #include "os/options.h"
 
@@ -28,22 +29,23 @@ void edges_each(const void *start, size_t bytes, edge_visit *visit, void *contex
 }
 
 /* A word that tells how far it is from the object's start to the start of another. */
-static void look_at_distance(uintptr_t base, uint64_t word, size_t offset, edge_visit *visit,
+static void look_at_distance(struct object from, uint64_t word, size_t offset, edge_visit *visit,
                              void *context) {
     uint32_t upper = word >> 32;
+    uintptr_t base = object_address(from);
     struct object target;
     if ((upper == 0 || upper == UINT32_MAX) && (uint32_t)word != 0 && word % SIZES_GRANULE == 0 &&
-        heap_contains(base + word) && object_find(base + word, &target) &&
+        scan_counts_distance(from.span, base + word) && object_find(base + word, &target) &&
         object_address(target) == base + word)
         visit(target, offset, context);
 }
 
-static void each_distance(uintptr_t base, const unsigned char *words, size_t offset, size_t bytes,
+static void each_distance(struct object from, const unsigned char *words, size_t offset, size_t bytes,
                           edge_visit *visit, void *context) {
     for (size_t at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) {
         uint64_t word;
         memcpy(&word, words + at, sizeof word);
-        look_at_distance(base, word, offset + at, visit, context);
+        look_at_distance(from, word, offset + at, visit, context);
     }
 }
 
@@ -59,14 +61,15 @@ static void visit_in_part(struct object target, size_t offset, void *context) {
 }
 
 /* Of an object that the program may have closed to reading. */
-static void each_in_copy(uintptr_t base, size_t bytes, edge_visit *visit, void *context) {
+static void each_in_copy(struct object object, size_t bytes, edge_visit *visit, void *context) {
+    uintptr_t base = object_address(object);
     _Alignas(16) unsigned char copy[COPY_BYTES + WORD_BYTES];
     for (size_t from = 0; from < bytes; from += COPY_BYTES) {
         size_t want = bytes - from < sizeof copy ? bytes - from : sizeof copy;
         size_t got = maps_read(copy, base + from, want);
         struct part part = {from, visit, context};
         edges_each(copy, got, visit_in_part, &part);
-        each_distance(base, copy, from, got < COPY_BYTES ? got : COPY_BYTES, visit, context);
+        each_distance(object, copy, from, got < COPY_BYTES ? got : COPY_BYTES, visit, context);
     }
 }
 
@@ -77,9 +80,9 @@ void edges_each_in(struct object object, edge_visit *visit, void *context) {
         !heap_contains(base + bytes - 1))
         return;
     if (object.span->closed || span_is_large(object.span)) {
-        each_in_copy(base, bytes, visit, context);
+        each_in_copy(object, bytes, visit, context);
         return;
     }
     edges_each((const void *)base, bytes, visit, context);
-    each_distance(base, (const unsigned char *)base, 0, bytes, visit, context);
+    each_distance(object, (const unsigned char *)base, 0, bytes, visit, context);
 }

@@ -4,6 +4,7 @@
 #include "leak/check.h"
 #include "leak/record.h"
 #include "start.h"
+#include "threads.h"
 
 #include <dlfcn.h>
 #include <elf.h>
@@ -26,9 +27,12 @@ static struct function find(const void *start) {
     return (struct function){information.dli_saddr, symbol->st_size};
 }
 
+/* After main has left by pthread_exit, the last thread ends the process when it has itself left. */
 static void leave(const struct function *function) {
-    if (record_is_on())
-        check_in_program(CHECK_EXIT, function->start, function->bytes);
+    if (!record_is_on())
+        return;
+    threads_return();
+    check_in_program(CHECK_EXIT, function->start, function->bytes);
 }
 
 static void leave_by_quick_exit(void) { leave(&by_quick_exit); }

@@ -10,6 +10,7 @@
 #include "leak/writer.h"
 #include "real.h"
 
+#include "cycle/pace.h"
 #include "heap/metadata.h"
 #include "os/clock.h"
 #include "os/limits.h"
@@ -48,6 +49,7 @@ static struct {
     volatile bool ending;
     volatile bool due;                    /* in a forked child, after a while */
     volatile unsigned due_at;             /* milliseconds of record_time */
+    volatile bool grown;                  /* a check is wanted because of that */
     volatile sig_atomic_t asked, killing; /* by signal: a check; and then the end by SIGTERM */
     volatile AO_TS_t starting;
 } listener = {.starting = AO_TS_INITIALIZER};
@@ -124,6 +126,10 @@ static void look_around(long long *next_check) {
         listener.asked = 0;
         check_in_background(CHECK_SIGNAL, &number);
     }
+    if (listener.grown && pace_due()) {
+        check_in_background(CHECK_GROWTH, &number);
+    }
+    listener.grown = false;
     if (options.check_every > 0 && clock_coarse_milliseconds() >= *next_check) {
         check_in_background(CHECK_TIMER, &number);
         *next_check = clock_coarse_milliseconds() + options.check_every * 1000;
@@ -235,6 +241,13 @@ void listener_wake_in_program(void) {
 
 bool listener_is_there(void) { return listener.thread && listener.process == tasks_process(); }
 
+bool listener_ask_for_growth(void) {
+    if (!listener_is_there())
+        return false;
+    listener.grown = true;
+    return true;
+}
+
 void listener_dismiss(void) {
     struct sockaddr_un address = {0};
     if (!listener_is_there())
@@ -261,6 +274,7 @@ void listener_after_fork(void) {
     listener.thread = NULL;
     AO_CLEAR(&listener.starting);
     listener.asked = listener.killing = 0;
+    listener.grown = false;
     listener.due_at = record_time() + CHILD_PATIENCE;
     listener.due = true;
 }

@@ -17,6 +17,10 @@ void listener_wake_in_program(void);
 
 bool listener_is_there(void);
 
+/* By any thread of the program's: a check is wanted because the heap has grown. False when there is
+ * no listener to make it. */
+bool listener_ask_for_growth(void);
+
 /* Ends the thread and waits until the kernel has forgotten it; a new one is made later. */
 void listener_dismiss(void);
 

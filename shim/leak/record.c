@@ -9,6 +9,7 @@
 #include "start.h"
 
 #include "alloc/alloc.h"
+#include "heap/quarantine.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/options.h"
@@ -153,7 +154,7 @@ static void note(void *object, size_t bytes, const void *frame) {
 
 /* What was freed is cleared, so only memory that lay in another span before may hold anything. */
 static void *take_clear(size_t bytes) {
-    void *object = alloc_fast(bytes);
+    void *object = alloc_fast(alloc_with_end(bytes));
     const struct span *span = heap_span_of((uintptr_t)object);
     if (span && !span->zeroed)
         memset(object, 0, span->object_bytes);
@@ -161,19 +162,19 @@ static void *take_clear(size_t bytes) {
 }
 
 __attribute__((noinline)) void *record_malloc(size_t bytes) {
-    void *object = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
+    void *object = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
     NOTE(object, bytes);
     return object;
 }
 
 __attribute__((noinline)) void *record_calloc(size_t bytes) {
-    void *object = alloc_cleared(bytes, OBJECT_SCANNED);
+    void *object = alloc_cleared(alloc_with_end(bytes), OBJECT_SCANNED);
     NOTE(object, bytes);
     return object;
 }
 
 __attribute__((noinline)) void *record_aligned(size_t alignment, size_t bytes) {
-    void *object = alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+    void *object = alloc_aligned(alignment, alloc_with_end(bytes), OBJECT_SCANNED);
     NOTE(object, bytes);
     return object;
 }
@@ -181,6 +182,11 @@ __attribute__((noinline)) void *record_aligned(size_t alignment, size_t bytes) {
 static struct note *note_at(const void *object) {
     struct object found;
     return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
+}
+
+static void clear_freed(struct object object) {
+    if (!record_is_sampled() && !span_is_large(object.span))
+        memset((void *)object_address(object), 0, object.span->object_bytes);
 }
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
@@ -191,16 +197,32 @@ static void forget(void *address) {
     if (!object_find((uintptr_t)address, &object) || (note = note_of(object)) == NULL)
         return;
     AO_int_store(&note->stack, NOTE_NOBODY);
-    if (!record_is_sampled() && !span_is_large(object.span) &&
-        object_address(object) == (uintptr_t)address)
-        memset(address, 0, object.span->object_bytes);
+    if (object_address(object) == (uintptr_t)address)
+        clear_freed(object);
 }
 
-void record_free(void *object) {
+/* What goes to quarantine is never read by marks, and stays known: pointers to it may dangle. */
+static void retire(const void *address, const void *frame) {
+    struct note *note = note_at(address);
+    if (note == NULL || note->stack == NOTE_NOBODY || (note->stack & NOTE_FREED))
+        return;
+    note->time = take_stack(frame);
+    AO_int_store_release(&note->stack, note->stack | NOTE_FREED);
+}
+
+__attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
-    if (span && span->notes)
+    if (span && span->notes && quarantine_is_on())
+        retire(object, __builtin_frame_address(0));
+    else if (span && span->notes)
         forget(object);
     free_fast(object);
+}
+
+void record_collect(struct object object, struct note *note) {
+    AO_int_store(&note->stack, NOTE_NOBODY);
+    clear_freed(object);
+    free_uncached((void *)object_address(object));
 }
 
 static void clear_rest(void *object, size_t before) {
@@ -210,7 +232,7 @@ static void clear_rest(void *object, size_t before) {
 }
 
 static void *move(void *object, size_t before, size_t bytes) {
-    void *moved = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
+    void *moved = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
     if (moved == NULL)
         return NULL;
     memcpy(moved, object, before < bytes ? before : bytes);
@@ -224,8 +246,8 @@ __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
     size_t before = alloc_usable_bytes(object);
     void *resized;
     if (!heap_contains((uintptr_t)object)) {
-        resized = alloc_resize(object, bytes);
-    } else if (!alloc_resize_in_place(object, bytes)) {
+        resized = alloc_resize(object, alloc_with_end(bytes));
+    } else if (!alloc_resize_in_place(object, alloc_with_end(bytes))) {
         resized = move(object, before, bytes);
     } else {
         resized = object;
@@ -278,6 +300,8 @@ void record_after_fork(void) {
 static bool is_inherited(const struct note *note) { return note->time <= forked_at; }
 
 bool record_is_block(const struct note *note) {
+    if (note->stack & NOTE_FREED)
+        return false;
     if (note->stack != NOTE_NOBODY)
         return !is_inherited(note);
     return record_is_sampled() && forked_at == 0 && !GC_is_init_called();

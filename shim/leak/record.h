@@ -29,13 +29,21 @@ static inline bool record_is_sampled(void) { return AO_char_load(&record_state) 
 
 /* What note.stack holds: 0 for what is no block of the program's, else a stack's number plus these.
  */
-enum { NOTE_NOBODY = 0, NOTE_FIRST_STACK = 1, NOTE_IGNORED = 1u << 31 };
+enum {
+    NOTE_NOBODY = 0,
+    NOTE_FIRST_STACK = 1,
+    NOTE_FREED = 1u << 30, /* it was, and is or was in quarantine; the time is the stack of that */
+    NOTE_IGNORED = 1u << 31
+};
 
 /* 0 where the stack is not known. */
 static inline unsigned note_stack(const struct note *note) {
-    unsigned stack = note->stack & ~NOTE_IGNORED;
+    unsigned stack = note->stack & ~(NOTE_IGNORED | NOTE_FREED);
     return stack ? stack - NOTE_FIRST_STACK : 0;
 }
+
+/* Where a block in quarantine was freed. */
+static inline unsigned record_freed_stack(const struct note *note) { return note->time; }
 
 /* Takes the options into account; called by the constructor in case that nothing was allocated. */
 void record_decide(void);
@@ -47,6 +55,9 @@ void *record_calloc(size_t bytes);
 void *record_aligned(size_t alignment, size_t bytes);
 void *record_realloc(void *object, size_t bytes);
 void record_free(void *object);
+
+/* Frees a lost block, which nothing leads to. Also by a thread of the collector's. */
+void record_collect(struct object object, struct note *note);
 
 /* Milliseconds since recording began. */
 unsigned record_time(void);

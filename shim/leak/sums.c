@@ -8,7 +8,7 @@
 #include "heap/notes.h"
 #include "os/vm.h"
 
-static struct vm_region region, growth_region;
+static struct vm_region region, growth_region, collected_region;
 static struct sums sums;
 static bool has_growth; /* a check was made before */
 
@@ -68,8 +68,10 @@ static void sum_lost(void) {
 
 /* What is inherited is live, too. */
 static bool is_counted(struct object object, const struct note *note) {
+    if (note->stack & NOTE_FREED)
+        return false;
     return note->stack != NOTE_NOBODY ||
-           (record_is_block(note) && !object_is_free(*object_state(object)));
+           (record_is_block(note) && object_is_allocated(*object_state(object)));
 }
 
 static void add_live(struct object object, struct note *note, void *context) {
@@ -96,19 +98,56 @@ struct sums *sums_make(void) {
 
 void sums_end(void) { vm_region_end(&region); }
 
+/* The record of a stack in a table that lives as long as the process; NULL when out of memory. */
+static void *record_of(struct vm_region *table, unsigned stack, size_t bytes) {
+    enum { MOST_STACKS = 1 << 22, STEP = 1 << 16 };
+    if (table->reserved == 0)
+        vm_region_reserve(table, MOST_STACKS * bytes);
+    if (!vm_region_commit(table, (stack + 1) * bytes, STEP))
+        return NULL;
+    return (char *)table->start + stack * bytes;
+}
+
 static struct growth *growth_of(unsigned stack) {
-    enum { MOST_STACKS = 1 << 22 };
-    size_t bytes = MOST_STACKS * sizeof(struct growth),
-           needed = (stack + 1) * sizeof(struct growth);
     static struct growth none;
-    if (growth_region.reserved == 0)
-        vm_region_reserve(&growth_region, bytes);
-    if (!vm_region_commit(&growth_region, needed, 1 << 16))
-        return &none;
-    return (struct growth *)growth_region.start + stack;
+    struct growth *growth = record_of(&growth_region, stack, sizeof *growth);
+    return growth ? growth : &none;
 }
 
 const struct growth *sums_growth(unsigned stack) { return growth_of(stack); }
+
+const struct sum *sums_collected(unsigned stack) {
+    static const struct sum none;
+    const struct sum *sum = record_of(&collected_region, stack, sizeof *sum);
+    return sum ? sum : &none;
+}
+
+/* No address is kept: the table is memory like any other, and would lead to whatever lies there. */
+static void add_collected(struct sum *to, const struct sum *sum) {
+    if (to->blocks == 0 || sum->first < to->first)
+        to->first = sum->first;
+    if (sum->last > to->last)
+        to->last = sum->last;
+    to->blocks += sum->blocks;
+    to->bytes += sum->bytes;
+    to->held_blocks += sum->held_blocks;
+    to->held_bytes += sum->held_bytes;
+}
+
+void sums_note_collected(const struct sums *sums) {
+    for (unsigned stack = 0; stack < sums->stacks; stack++) {
+        const struct sum *sum = &sums->lost[stack];
+        struct sum *to =
+            sum->blocks ? record_of(&collected_region, stack, sizeof *to) : NULL;
+        if (to)
+            add_collected(to, sum);
+    }
+}
+
+void sums_after_fork(void) {
+    sums_end();
+    vm_region_end(&collected_region);
+}
 
 void sums_note_growth(struct sums *sums) {
     for (unsigned stack = 0; stack < sums->stacks; stack++) {

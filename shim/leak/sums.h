@@ -40,4 +40,12 @@ void sums_end(void);
 void sums_note_growth(struct sums *sums);
 const struct growth *sums_growth(unsigned stack);
 
+/* The lost blocks are freed after this check: they go to the sums of what was collected so far,
+ * which lists no sizes. */
+void sums_note_collected(const struct sums *sums);
+const struct sum *sums_collected(unsigned stack);
+
+/* In the child of a fork: it has collected nothing yet. */
+void sums_after_fork(void);
+
 #endif

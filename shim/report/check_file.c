@@ -111,6 +111,27 @@ static void take_lost(struct check *check, struct words *words) {
     snprintf(group->sizes, sizeof group->sizes, "%s", word(words));
 }
 
+static void take_collected(struct check *check, struct words *words) {
+    struct check_group *group = MORE(check->groups, check->group_count);
+    group->lost = true;
+    group->stack = number(words);
+    group->collected.blocks = number(words);
+    group->collected.bytes = number(words);
+    group->collected.held_blocks = number(words);
+    group->collected.held_bytes = number(words);
+    group->first = number(words);
+    group->last = number(words);
+}
+
+static void take_dangling(struct check *check, struct words *words) {
+    struct check_dangling *dangling = MORE(check->dangling, check->dangling_count);
+    dangling->address = number(words);
+    dangling->bytes = number(words);
+    dangling->stack = number(words);
+    dangling->freed = number(words);
+    dangling->steps = strdup(words->next ? words->next : "");
+}
+
 static void take_live(struct check *check, struct words *words) {
     struct check_group *group = MORE(check->groups, check->group_count);
     group->stack = number(words);
@@ -133,53 +154,85 @@ static void take_text(char ***list, size_t *count, struct words *words) {
     *one = text(words);
 }
 
+static void take_process(struct check *check, struct words *words) {
+    check->process = number(words);
+    check->parent = number(words);
+}
+
+static void take_heap(struct check *check, struct words *words) {
+    check->heap_blocks = number(words);
+    check->heap_bytes = number(words);
+}
+
+static void take_collects(struct check *check, struct words *words) {
+    check->has_collects = true;
+    check->collects = number(words) != 0;
+    check->collecting_checks = number(words);
+}
+
+static void take_quarantine(struct check *check, struct words *words) {
+    check->has_quarantine = true;
+    check->quarantine_blocks = number(words);
+    check->quarantine_bytes = number(words);
+}
+
+static void take_warning(struct check *check, struct words *words) {
+    take_text(&check->warnings, &check->warning_count, words);
+}
+
+static void take_suppression(struct check *check, struct words *words) {
+    take_text(&check->suppressions, &check->suppression_count, words);
+}
+
+/* Lines of one field. False when it is none. */
+static bool take_field(struct check *check, const char *key, struct words *words) {
+    if (strcmp(key, "program") == 0)
+        check->program = text(words);
+    else if (strcmp(key, "number") == 0)
+        check->number = number(words);
+    else if (strcmp(key, "trigger") == 0)
+        check->trigger = text(words);
+    else if (strcmp(key, "time") == 0)
+        check->time = number(words);
+    else if (strcmp(key, "uptime") == 0)
+        check->uptime = number(words);
+    else if (strcmp(key, "paused") == 0)
+        check->paused = number(words);
+    else if (strcmp(key, "took") == 0)
+        check->took = number(words);
+    else if (strcmp(key, "sampled") == 0)
+        check->sampled = number(words);
+    else if (strcmp(key, "roots") == 0)
+        check->roots = strdup(words->next ? words->next : "");
+    else
+        return false;
+    return true;
+}
+
 /* False for the end. Unknown keywords are passed over. */
 static bool take_line(struct check *check, char *line) {
+    static const struct {
+        const char *key;
+        void (*take)(struct check *check, struct words *words);
+    } lines[] = {
+        {"arguments", take_arguments}, {"process", take_process},
+        {"heap", take_heap},           {"collects", take_collects},
+        {"warning", take_warning},     {"suppression", take_suppression},
+        {"module", take_module},       {"stack", take_stack},
+        {"lost", take_lost},           {"collected", take_collected},
+        {"live", take_live},           {"chain", take_chain},
+        {"dangling", take_dangling},   {"quarantine", take_quarantine},
+    };
     struct words words = {line};
     const char *key = word(&words);
-    if (strcmp(key, "program") == 0)
-        check->program = text(&words);
-    else if (strcmp(key, "arguments") == 0)
-        take_arguments(check, &words);
-    else if (strcmp(key, "process") == 0) {
-        check->process = number(&words);
-        check->parent = number(&words);
-    } else if (strcmp(key, "number") == 0)
-        check->number = number(&words);
-    else if (strcmp(key, "trigger") == 0)
-        check->trigger = text(&words);
-    else if (strcmp(key, "time") == 0)
-        check->time = number(&words);
-    else if (strcmp(key, "uptime") == 0)
-        check->uptime = number(&words);
-    else if (strcmp(key, "paused") == 0)
-        check->paused = number(&words);
-    else if (strcmp(key, "took") == 0)
-        check->took = number(&words);
-    else if (strcmp(key, "heap") == 0) {
-        check->heap_blocks = number(&words);
-        check->heap_bytes = number(&words);
-    } else if (strcmp(key, "sampled") == 0)
-        check->sampled = number(&words);
-    else if (strcmp(key, "roots") == 0)
-        check->roots = strdup(words.next ? words.next : "");
-    else if (strcmp(key, "warning") == 0)
-        take_text(&check->warnings, &check->warning_count, &words);
-    else if (strcmp(key, "suppression") == 0)
-        take_text(&check->suppressions, &check->suppression_count, &words);
-    else if (strcmp(key, "module") == 0)
-        take_module(check, &words);
-    else if (strcmp(key, "stack") == 0)
-        take_stack(check, &words);
-    else if (strcmp(key, "lost") == 0)
-        take_lost(check, &words);
-    else if (strcmp(key, "live") == 0)
-        take_live(check, &words);
-    else if (strcmp(key, "chain") == 0)
-        take_chain(check, &words);
-    else
-        return strcmp(key, "end") != 0;
-    return true;
+    if (take_field(check, key, &words))
+        return true;
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        if (strcmp(key, lines[i].key) == 0) {
+            lines[i].take(check, &words);
+            return true;
+        }
+    return strcmp(key, "end") != 0;
 }
 
 static bool take_file(struct check *check, FILE *file) {
@@ -237,6 +290,9 @@ void check_free(struct check *check) {
         free(check->stacks[i].pcs);
     for (size_t i = 0; i < check->chain_count; i++)
         free(check->chains[i].steps);
+    for (size_t i = 0; i < check->dangling_count; i++)
+        free(check->dangling[i].steps);
+    free(check->dangling);
     free_texts(check->arguments, check->argument_count);
     free_texts(check->warnings, check->warning_count);
     free_texts(check->suppressions, check->suppression_count);

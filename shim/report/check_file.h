@@ -29,6 +29,17 @@ struct check_group {
     unsigned grew;
     uint64_t sample;
     char sizes[SIZES_TEXT_MOST];
+    struct {
+        size_t blocks, bytes, held_blocks, held_bytes;
+    } collected; /* by earlier checks */
+};
+
+/* A freed block that something still leads to. */
+struct check_dangling {
+    uint64_t address;
+    size_t bytes;
+    unsigned stack, freed; /* where it was allocated and freed */
+    char *steps;           /* to it; of many blocks only the last one */
 };
 
 struct check_chain {
@@ -52,6 +63,11 @@ struct check {
     size_t stack_count;
     struct check_group *groups;
     size_t group_count;
+    bool has_collects, collects, has_quarantine; /* collects: what is lost was freed afterwards */
+    unsigned collecting_checks;                  /* earlier ones that have freed something */
+    size_t quarantine_blocks, quarantine_bytes;
+    struct check_dangling *dangling;
+    size_t dangling_count;
     struct check_chain *chains;
     size_t chain_count;
     char **warnings, **suppressions;

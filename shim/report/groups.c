@@ -7,9 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-size_t group_bytes(const struct group *group) { return group->sums.bytes + group->sums.held_bytes; }
+size_t group_bytes(const struct group *group) {
+    const struct check_group *sums = &group->sums;
+    return sums->bytes + sums->held_bytes + sums->collected.bytes + sums->collected.held_bytes;
+}
+
 size_t group_blocks(const struct group *group) {
-    return group->sums.blocks + group->sums.held_blocks;
+    const struct check_group *sums = &group->sums;
+    return sums->blocks + sums->held_blocks + sums->collected.blocks + sums->collected.held_blocks;
 }
 
 /* A block is taken into the sample with the probability 1 - exp(-bytes / mean distance). */
@@ -17,9 +22,11 @@ double group_weight(const struct check *check, const struct group *group) {
     const struct check_group *sums = &group->sums;
     if (check->sampled == 0)
         return 1;
-    if (group->stack == NULL || sums->blocks == 0 || sums->bytes == 0)
+    size_t blocks = sums->blocks + sums->collected.blocks,
+           bytes = sums->bytes + sums->collected.bytes;
+    if (group->stack == NULL || blocks == 0 || bytes == 0)
         return 0;
-    return -1 / expm1(-(double)sums->bytes / (double)sums->blocks / (double)check->sampled);
+    return -1 / expm1(-(double)bytes / (double)blocks / (double)check->sampled);
 }
 
 static void mix(uint64_t *hash, const void *data, size_t bytes) {
@@ -50,6 +57,14 @@ static uint32_t id_of(const struct check *check, const struct check_stack *stack
 
 static void join(struct group *group, const struct check_group *other) {
     struct check_group *sums = &group->sums;
+    if (sums->blocks == 0) {
+        sums->sample = other->sample;
+        memcpy(sums->sizes, other->sizes, sizeof sums->sizes);
+    }
+    sums->collected.blocks += other->collected.blocks;
+    sums->collected.bytes += other->collected.bytes;
+    sums->collected.held_blocks += other->collected.held_blocks;
+    sums->collected.held_bytes += other->collected.held_bytes;
     sums->blocks += other->blocks;
     sums->bytes += other->bytes;
     sums->held_blocks += other->held_blocks;
@@ -129,9 +144,9 @@ static bool is_in(const struct symbol_frame *frame, const char *part) {
 
 /* Frames of allocators and of what allocates on behalf of its caller say nothing. */
 static bool is_allocator(const struct symbol_frame *frame) {
-    static const char *const names[] = {"malloc",   "calloc",  "realloc",        "reallocarray",
-                                        "strdup",   "strndup", "posix_memalign", "aligned_alloc",
-                                        "memalign", "valloc"};
+    static const char *const names[] = {
+        "malloc",         "calloc",        "realloc",  "reallocarray", "strdup", "strndup",
+        "posix_memalign", "aligned_alloc", "memalign", "valloc",       "free",   "cfree"};
     const char *name = frame->function;
     if (is_in(frame, "libtithe.so"))
         return true;
@@ -140,7 +155,7 @@ static bool is_allocator(const struct symbol_frame *frame) {
     name += strspn(name, "_");
     if (strncmp(name, "GI_", 3) == 0) /* glibc's names for calls from within */
         name += 3 + strspn(name + 3, "_");
-    if (strncmp(name, "operator new", 12) == 0 ||
+    if (strncmp(name, "operator new", 12) == 0 || strncmp(name, "operator delete", 15) == 0 ||
         strncmp(name, "__gnu_cxx::new_allocator", 24) == 0 ||
         strncmp(name, "std::allocator", 14) == 0)
         return true;
@@ -150,7 +165,7 @@ static bool is_allocator(const struct symbol_frame *frame) {
     return false;
 }
 
-static void name_frames(struct group *group, const struct check *check) {
+void group_name_frames(struct group *group, const struct check *check) {
     for (size_t i = 0; group->stack && i < group->stack->count; i++) {
         const struct symbol_place *place =
             symbols_code(check, group->stack->pcs[i], group->stack->generation);
@@ -190,7 +205,7 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
         for (size_t k = 0; k < check->chain_count && !group->sums.lost; k++)
             if (check->chains[k].stack == group->sums.stack)
                 group->chain = check->chains[k].steps;
-        name_frames(group, check);
+        group_name_frames(group, check);
         show_progress(i + 1, groups->count);
     }
     qsort_r(groups->groups, groups->count, sizeof *groups->groups, by_bytes, (void *)check);
@@ -200,6 +215,9 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
 void groups_free(struct groups *groups) {
     for (size_t i = 0; i < groups->count; i++)
         free(groups->groups[i].frames);
+    for (size_t i = 0; i < groups->unused_count; i++)
+        free(groups->unused[i]);
+    free(groups->unused);
     free(groups->groups);
     free(groups);
 }

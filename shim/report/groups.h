@@ -25,6 +25,8 @@ struct group {
 struct groups {
     const struct check *check;
     bool compared;        /* there was an earlier check */
+    char **unused;        /* suppressions of the user's that have suppressed nothing */
+    size_t unused_count;
     struct group *groups; /* lost ones first, then growing, then live; in each by bytes kept */
     size_t count;
 };
@@ -35,7 +37,11 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
                            unsigned growing);
 void groups_free(struct groups *groups);
 
-/* What a group keeps from being used: its own bytes, and those it holds. */
+/* Looks up the names of a group's stack, which groups_make does for all of its own. */
+void group_name_frames(struct group *group, const struct check *check);
+
+/* What a group keeps from being used: its own bytes, and those it holds; and what of it earlier
+ * checks have collected. */
 size_t group_bytes(const struct group *group);
 size_t group_blocks(const struct group *group);
 

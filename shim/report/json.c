@@ -1,5 +1,6 @@
 /* The report for programs; see render.h and doc/leaks.schema.json. */
 #include "report/chain.h"
+#include "report/dangling.h"
 #include "report/render.h"
 
 #include <inttypes.h>
@@ -87,6 +88,15 @@ static void write_frame(const struct symbol_frame *frame, FILE *out) {
     fprintf(out, ",\"inline\":%s}", frame->inlined ? "true" : "false");
 }
 
+static void write_frames(const char *name, const struct group *group, FILE *out) {
+    fprintf(out, "\"%s\":[", name);
+    for (size_t i = group->first; i < group->frame_count; i++) {
+        fputs(i > group->first ? "," : "", out);
+        write_frame(&group->frames[i], out);
+    }
+    fputc(']', out);
+}
+
 struct chain_writer {
     FILE *out;
     const char *separator;
@@ -119,12 +129,16 @@ static void write_estimate(const struct check *check, const struct group *group,
             weight * (double)group_blocks(group), weight * (double)group_bytes(group));
 }
 
-static void write_amounts(const struct group *group, FILE *out) {
+static void write_amounts(const struct check *check, const struct group *group, FILE *out) {
     fprintf(out,
             "\"direct\":{\"blocks\":%zu,\"bytes\":%zu},\"held\":{\"blocks\":%zu,\"bytes\":%zu},"
             "\"delta\":{\"blocks\":%ld,\"bytes\":%ld},",
             group->sums.blocks, group->sums.bytes, group->sums.held_blocks, group->sums.held_bytes,
             group->blocks_since, group->bytes_since);
+    if (check->has_collects)
+        fprintf(out, "\"collected\":{\"blocks\":%zu,\"bytes\":%zu},",
+                group->sums.collected.blocks + group->sums.collected.held_blocks,
+                group->sums.collected.bytes + group->sums.collected.held_bytes);
 }
 
 static void write_group(const struct groups *groups, const struct group *group, FILE *out) {
@@ -132,22 +146,46 @@ static void write_group(const struct groups *groups, const struct group *group, 
     struct chain_writer writer = {out, ""};
     size_t uptime = groups->check->uptime;
     fprintf(out, "{\"id\":\"%08x\",\"kind\":\"%s\",", group->id, kinds[group->kind]);
-    write_amounts(group, out);
+    write_amounts(groups->check, group, out);
     if (groups->check->sampled)
         write_estimate(groups->check, group, out);
     fprintf(out, "\"age_s\":[%.3f,%.3f],\"grew\":%u,\"sample\":\"0x%" PRIx64 "\",",
             (uptime - group->sums.first) / 1000.0, (uptime - group->sums.last) / 1000.0,
             group->sums.grew, group->sums.sample);
     write_sizes(group->sums.sizes, out);
-    fputs(",\"frames\":[", out);
-    for (size_t i = group->first; i < group->frame_count; i++) {
-        fputs(i > group->first ? "," : "", out);
-        write_frame(&group->frames[i], out);
-    }
-    fputs("],\"held_by\":[", out);
+    fputc(',', out);
+    write_frames("frames", group, out);
+    fputs(",\"held_by\":[", out);
     if (group->chain)
         chain_each(groups->check, group->chain, write_step, &writer);
     fputs("]}", out);
+}
+
+static void write_dangling(const struct check *check, const struct dangling *dangling, FILE *out) {
+    struct chain_writer writer = {out, ""};
+    fprintf(out, "{\"blocks\":%zu,\"bytes\":%zu,\"sample\":\"0x%" PRIx64 "\",", dangling->blocks,
+            dangling->bytes, dangling->sample);
+    write_frames("allocated", &dangling->allocated, out);
+    fputc(',', out);
+    write_frames("freed", &dangling->freed, out);
+    fputs(",\"held_by\":[", out);
+    chain_each(check, dangling->steps, write_step, &writer);
+    fputs("]}", out);
+}
+
+/* Only where freed blocks are in quarantine. */
+static void write_danglings(const struct check *check, FILE *out) {
+    if (!check->has_quarantine)
+        return;
+    struct danglings *danglings = danglings_make(check);
+    fprintf(out, "\"quarantine\":{\"blocks\":%zu,\"bytes\":%zu},\"dangling\":[",
+            check->quarantine_blocks, check->quarantine_bytes);
+    for (size_t i = 0; i < danglings->count; i++) {
+        fputs(i ? ",\n" : "", out);
+        write_dangling(check, &danglings->list[i], out);
+    }
+    fputs("],", out);
+    danglings_free(danglings);
 }
 
 static void write_suppressed(const struct groups *groups, FILE *out) {
@@ -167,7 +205,7 @@ static void write_suppressed(const struct groups *groups, FILE *out) {
 }
 
 struct lost {
-    size_t direct_blocks, direct_bytes, held_blocks, held_bytes;
+    size_t direct_blocks, direct_bytes, held_blocks, held_bytes, collected_blocks, collected_bytes;
 };
 
 static struct lost lost_of(const struct groups *groups) {
@@ -180,6 +218,8 @@ static struct lost lost_of(const struct groups *groups) {
         lost.direct_bytes += group->sums.bytes;
         lost.held_blocks += group->sums.held_blocks;
         lost.held_bytes += group->sums.held_bytes;
+        lost.collected_blocks += group->sums.collected.blocks + group->sums.collected.held_blocks;
+        lost.collected_bytes += group->sums.collected.bytes + group->sums.collected.held_bytes;
     }
     return lost;
 }
@@ -203,6 +243,12 @@ static void write_head(const struct groups *groups, FILE *out) {
             "\"direct_bytes\":%zu,\"held_blocks\":%zu,\"held_bytes\":%zu},",
             lost.direct_blocks + lost.held_blocks, lost.direct_bytes + lost.held_bytes,
             lost.direct_blocks, lost.direct_bytes, lost.held_blocks, lost.held_bytes);
+    if (check->has_collects)
+        fprintf(out,
+                "\"collects\":%s,\"collecting_checks\":%u,\"collected\":{\"blocks\":%zu,"
+                "\"bytes\":%zu},",
+                check->collects ? "true" : "false", check->collecting_checks,
+                lost.collected_blocks, lost.collected_bytes);
 }
 
 struct warning_writer {
@@ -231,6 +277,9 @@ void render_json(const struct groups *groups, const struct report_options *optio
     write_head(groups, out);
     write_warnings(groups->check, out);
     write_suppressed(groups, out);
+    write_strings("unused_suppressions", groups->unused, groups->unused_count, out);
+    fputc(',', out);
+    write_danglings(groups->check, out);
     fputs("\"groups\":[", out);
     for (size_t i = 0; i < groups->count; i++) {
         if (groups->groups[i].suppressed_by || group_bytes(&groups->groups[i]) < options->least)

@@ -17,7 +17,7 @@ const char report_options_help[] =
     "      --color=WHEN           auto, always or never\n"
     "      --format=FORMAT        text, json, folded (flame graphs), pprof or html\n"
     "      --frames=N|all         frames printed of a stack (24)\n"
-    "      --generate-suppressions  print a line for each leak, for --suppressions\n"
+    "      --gen-suppressions     print a line for each leak, for --suppressions\n"
     "      --growing=N            checks in a row in which a live group must have grown (2)\n"
     "      --min-bytes=N          leave smaller groups out\n"
     "      --output=FILE          write the report there\n"
@@ -97,7 +97,8 @@ static bool take(struct report_options *options, const char *argument, const cha
 bool report_option(struct report_options *options, char **arguments, int *at) {
     const char *argument = arguments[*at], *equals = strchr(argument, '=');
     char name[32];
-    if (strcmp(argument, "--generate-suppressions") == 0) {
+    if (strcmp(argument, "--gen-suppressions") == 0 ||
+        strcmp(argument, "--generate-suppressions") == 0) {
         options->suggest = true;
         return true;
     }

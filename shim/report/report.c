@@ -94,17 +94,29 @@ static size_t choose(const struct series *series, unsigned wanted) {
     return at;
 }
 
+static void add_unused(const char *name, void *context) {
+    struct groups *groups = context;
+    groups->unused = realloc(groups->unused, (groups->unused_count + 1) * sizeof *groups->unused);
+    if (groups->unused == NULL)
+        abort();
+    groups->unused[groups->unused_count++] = strdup(name);
+}
+
+/* The user's come first, so that those which the program brings do not make his unused. */
 static void suppress(const struct run *run, const struct check *check, struct groups *groups) {
-    struct suppressions *suppressions = suppressions_make();
+    struct suppressions *given = suppressions_make(), *brought = suppressions_make();
     for (size_t i = 0; i < run->options->suppression_count; i++)
-        suppressions_read(suppressions, run->options->suppressions[i]);
+        suppressions_read(given, run->options->suppressions[i]);
     for (size_t i = 0; i < check->suppression_count; i++)
-        suppressions_add(suppressions, check->suppressions[i]);
-    suppressions_apply(suppressions, groups);
+        suppressions_add(brought, check->suppressions[i]);
+    suppressions_apply(given, groups);
+    suppressions_apply(brought, groups);
+    suppressions_each_unused(given, add_unused, groups);
     for (size_t i = 0; i < groups->count; i++)
         if (groups->groups[i].suppressed_by)
             groups->groups[i].suppressed_by = strdup(groups->groups[i].suppressed_by);
-    suppressions_free(suppressions);
+    suppressions_free(given);
+    suppressions_free(brought);
 }
 
 static void count(const struct run *run, const struct groups *groups) {

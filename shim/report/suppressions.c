@@ -15,6 +15,7 @@ struct suppression {
     char *pattern;           /* LeakSanitizer's, made one for fnmatch; NULL for valgrind's */
     char *lines[MOST_LINES]; /* valgrind's, innermost first */
     size_t line_count;
+    bool used;
 };
 
 struct suppressions {
@@ -93,6 +94,13 @@ bool suppressions_add(struct suppressions *suppressions, const char *line) {
     return empty;
 }
 
+/* What is still reachable is not told anyway, so a block about that alone has nothing to suppress.
+ */
+static bool is_about_lost(const char *kinds) {
+    return strstr(kinds, "all") || strstr(kinds, "definite") || strstr(kinds, "indirect") ||
+           strstr(kinds, "possible");
+}
+
 /* The lines of one block after its brace. */
 static void read_block(struct suppressions *suppressions, FILE *file) {
     struct suppression block = {0};
@@ -109,7 +117,9 @@ static void read_block(struct suppressions *suppressions, FILE *file) {
             block.name = text;
         else if (strstr(text, ":Leak") && strstr(text, "Memcheck"))
             about_leaks = true, free(text);
-        else if (block.line_count < MOST_LINES && strncmp(text, "match-leak-kinds:", 17) != 0)
+        else if (strncmp(text, "match-leak-kinds:", 17) == 0)
+            about_leaks &= is_about_lost(text + 17), free(text);
+        else if (block.line_count < MOST_LINES)
             block.lines[block.line_count++] = text;
         else
             free(text);
@@ -162,7 +172,7 @@ static bool is_in_stack(const char *glob, const struct group *group) {
 
 static bool line_matches(const char *line, const struct symbol_frame *frame) {
     if (strncmp(line, "fun:", 4) == 0)
-        return matches(line + 4, frame->function);
+        return matches(line + 4, frame->symbol) || matches(line + 4, frame->function);
     if (strncmp(line, "obj:", 4) == 0)
         return frame->module && matches(line + 4, frame->module->path);
     return strncmp(line, "src:", 4) == 0 && matches(line + 4, frame->file);
@@ -193,12 +203,27 @@ static bool block_matches(const struct suppression *suppression, const struct gr
     return false;
 }
 
-void suppressions_apply(const struct suppressions *suppressions, struct groups *groups) {
-    for (size_t i = 0; i < groups->count; i++)
-        for (size_t k = 0; k < suppressions->count && !groups->groups[i].suppressed_by; k++) {
-            const struct suppression *one = &suppressions->list[k];
-            if (one->pattern ? is_in_stack(one->pattern, &groups->groups[i])
-                             : block_matches(one, &groups->groups[i]))
-                groups->groups[i].suppressed_by = one->name;
+static bool applies(const struct suppression *suppression, const struct group *group) {
+    return suppression->pattern ? is_in_stack(suppression->pattern, group)
+                                : block_matches(suppression, group);
+}
+
+void suppressions_apply(struct suppressions *suppressions, struct groups *groups) {
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->groups[i];
+        for (size_t k = 0; k < suppressions->count && !group->suppressed_by; k++) {
+            struct suppression *one = &suppressions->list[k];
+            if (!applies(one, group))
+                continue;
+            group->suppressed_by = one->name;
+            one->used |= group->kind == GROUP_LOST;
         }
+    }
+}
+
+void suppressions_each_unused(const struct suppressions *suppressions,
+                              void (*visit)(const char *name, void *context), void *context) {
+    for (size_t i = 0; i < suppressions->count; i++)
+        if (!suppressions->list[i].used)
+            visit(suppressions->list[i].name, context);
 }

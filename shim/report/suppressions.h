@@ -2,7 +2,8 @@
  *
  * Lines "leak:PATTERN" as LeakSanitizer has them: the pattern is looked for in functions, source
  * files and modules of the stack, and compared with the group's id; * stands for anything, ^ and $
- * for the ends. And valgrind's blocks of Memcheck:Leak with fun:, obj: and "..." lines.
+ * for the ends. And valgrind's blocks of Memcheck:Leak with fun:, obj: and "..." lines, whose
+ * functions may be named as they stand in the file or in readable form.
  */
 #ifndef TITHE_SHIM_REPORT_SUPPRESSIONS_H
 #define TITHE_SHIM_REPORT_SUPPRESSIONS_H
@@ -24,6 +25,10 @@ void suppressions_read(struct suppressions *suppressions, const char *path);
 bool suppressions_add(struct suppressions *suppressions, const char *line);
 
 /* Has every group that one applies to say by which. */
-void suppressions_apply(const struct suppressions *suppressions, struct groups *groups);
+void suppressions_apply(struct suppressions *suppressions, struct groups *groups);
+
+/* Tells those that have suppressed no lost group. */
+void suppressions_each_unused(const struct suppressions *suppressions,
+                              void (*visit)(const char *name, void *context), void *context);
 
 #endif

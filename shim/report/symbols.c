@@ -154,6 +154,7 @@ static void add_inlined(struct symbol_place *place, const struct image *image, u
         const char *name = name_of_function(&scopes[i]);
         struct symbol_frame one = frame;
         one.function = readable_name(name);
+        one.symbol = name;
         add_frame(place, one);
         if (!frame.inlined)
             break;
@@ -177,9 +178,11 @@ static void find_names(struct symbol_place *place, const struct image *image,
     const char *name = image->module ? dwfl_module_addrname(image->module, address) : NULL;
     if (place->count == 0) {
         frame.function = readable_name(name);
+        frame.symbol = name;
         add_frame(place, frame);
     } else if (place->frames[place->count - 1].function == NULL) {
         place->frames[place->count - 1].function = readable_name(name);
+        place->frames[place->count - 1].symbol = name;
     }
 }
 

@@ -10,6 +10,7 @@
 
 struct symbol_frame {
     const char *function; /* NULL when not known; demangled */
+    const char *symbol;   /* the same as it stands in the file */
     const char *file;     /* NULL when not known */
     int line;
     bool inlined;                      /* its caller is the next frame of the same place */

@@ -1,9 +1,12 @@
 /* The report for people; see render.h. */
 #include "report/chain.h"
+#include "report/dangling.h"
 #include "report/render.h"
 
 #include <inttypes.h>
 #include <string.h>
+
+enum { SUGGESTED = 4 }; /* frames beside a suppression */
 
 struct style {
     const char *strong, *bad, *faint, *plain;
@@ -54,6 +57,7 @@ static const char *time_text(size_t milliseconds, char text[32]) {
 
 struct totals {
     size_t groups, blocks, bytes, direct_blocks, direct_bytes, held_blocks, held_bytes;
+    size_t collected_blocks, collected_bytes;
     size_t suppressed_groups, suppressed_bytes;
     long bytes_since;
 };
@@ -69,7 +73,10 @@ static struct totals totals_of(const struct groups *groups) {
             totals.suppressed_bytes += group_bytes(group);
             continue;
         }
-        totals.groups++;
+        totals.groups += group->sums.blocks > 0;
+        totals.collected_blocks +=
+            group->sums.collected.blocks + group->sums.collected.held_blocks;
+        totals.collected_bytes += group->sums.collected.bytes + group->sums.collected.held_bytes;
         totals.direct_blocks += group->sums.blocks;
         totals.direct_bytes += group->sums.bytes;
         totals.held_blocks += group->sums.held_blocks;
@@ -113,9 +120,19 @@ static void write_totals(const struct groups *groups, const struct style *style,
             fprintf(out, "  %+ld B since", totals.bytes_since);
     }
     if (totals.suppressed_groups)
-        fprintf(out, "  (suppressed: %zu groups, %s)", totals.suppressed_groups,
+        fprintf(out, "  (suppressed: %zu group%s, %s)", totals.suppressed_groups,
+                totals.suppressed_groups == 1 ? "" : "s",
                 size_text(totals.suppressed_bytes, bytes));
+    if (totals.groups > 0 && groups->check->collects)
+        fputs("; now collected", out);
     fputc('\n', out);
+    if (groups->check->has_collects)
+        fprintf(out, "  collected by %u earlier check%s: %s in %s block%s\n",
+                groups->check->collecting_checks,
+                groups->check->collecting_checks == 1 ? "" : "s",
+                size_text(totals.collected_bytes, bytes),
+                count_text(totals.collected_blocks, blocks),
+                totals.collected_blocks == 1 ? "" : "s");
 }
 
 static void write_warning(const char *text, void *out) { fprintf(out, "  warning: %s\n", text); }
@@ -224,18 +241,30 @@ static void write_step(const struct chain_step *step, void *context) {
                 step->thread);
 }
 
-static void write_chain(const struct check *check, const struct group *group, FILE *out) {
+static void write_chain(const struct check *check, const char *steps, FILE *out) {
     struct chain_writer writer = {.out = out};
-    chain_each(check, group->chain, write_step, &writer);
+    chain_each(check, steps, write_step, &writer);
     end_repetition(&writer);
     if (writer.begun)
         fputs(" -> here\n", out);
 }
 
+static void write_collected(const struct group *group, FILE *out) {
+    char bytes[32], blocks[32];
+    size_t count = group->sums.collected.blocks + group->sums.collected.held_blocks,
+           size = group->sums.collected.bytes + group->sums.collected.held_bytes;
+    if (count)
+        fprintf(out, "; %s in %s block%s collected before", size_text(size, bytes),
+                count_text(count, blocks), count == 1 ? "" : "s");
+}
+
 static void write_amount(const struct groups *groups, const struct group *group, FILE *out) {
     char bytes[32], blocks[32], direct[32], held[32], held_blocks[32], own_blocks[32];
-    fprintf(out, "%s in %s block%s", size_text(group_bytes(group), bytes),
-            count_text(group_blocks(group), blocks), group_blocks(group) == 1 ? "" : "s");
+    size_t count = group->sums.blocks + group->sums.held_blocks,
+           size = group->sums.bytes + group->sums.held_bytes;
+    fprintf(out, "%s in %s block%s", size_text(size, bytes), count_text(count, blocks),
+            count == 1 ? "" : "s");
+    write_collected(group, out);
     if (group->sums.held_blocks)
         fprintf(out, "  (%s direct, %s; %s held, %s)", count_text(group->sums.blocks, own_blocks),
                 size_text(group->sums.bytes, direct),
@@ -263,7 +292,7 @@ static void write_group(const struct groups *groups, const struct group *group, 
             names[group->kind], style->plain);
     write_amount(groups, group, out);
     fprintf(out, "  id %08x\n   ", group->id);
-    if (group->sums.blocks == 1)
+    if (group->sums.blocks == 1 && group->sums.collected.blocks == 0)
         fprintf(out, "allocated %s before the check", time_text(uptime - group->sums.first, first));
     else
         fprintf(out, "first %s, last %s before the check",
@@ -271,43 +300,111 @@ static void write_group(const struct groups *groups, const struct group *group, 
                 time_text(uptime - group->sums.last, last));
     if (group->sums.sizes[0])
         fprintf(out, "; sizes %s", group->sums.sizes);
-    fprintf(out, "; one is 0x%" PRIx64 "\n", group->sums.sample);
+    if (group->sums.sample)
+        fprintf(out, "; one is 0x%" PRIx64, group->sums.sample);
+    fputc('\n', out);
     write_frames(group, options, style, out);
     if (group->chain)
-        write_chain(groups->check, group, out);
+        write_chain(groups->check, group->chain, out);
+}
+
+static void write_dangling(const struct check *check, const struct dangling *dangling, size_t rank,
+                           const struct report_options *options, const struct style *style,
+                           FILE *out) {
+    char bytes[32], blocks[32];
+    fprintf(out, "\n%s#%zu DANGLING%s  %s in %s block%s, freed and still pointed to; one is 0x%" PRIx64
+                 "\n   freed by\n",
+            style->bad, rank, style->plain, size_text(dangling->bytes, bytes),
+            count_text(dangling->blocks, blocks), dangling->blocks == 1 ? "" : "s",
+            dangling->sample);
+    write_frames(&dangling->freed, options, style, out);
+    fputs("   allocated by\n", out);
+    write_frames(&dangling->allocated, options, style, out);
+    write_chain(check, dangling->steps, out);
+}
+
+/* Returns how many were left out. */
+static size_t write_danglings(const struct check *check, const struct danglings *danglings,
+                              size_t *shown, const struct report_options *options,
+                              const struct style *style, FILE *out) {
+    size_t left_out = 0;
+    for (size_t i = 0; i < danglings->count; i++) {
+        const struct dangling *dangling = &danglings->list[i];
+        if (dangling->bytes < options->least)
+            continue;
+        if (i < options->top)
+            write_dangling(check, dangling, ++*shown, options, style, out);
+        else
+            left_out++;
+    }
+    return left_out;
+}
+
+static void write_quarantine(const struct check *check, const struct danglings *danglings,
+                             FILE *out) {
+    char held[32], held_blocks[32], bytes[32], blocks[32];
+    fprintf(out,
+            "  freed and still pointed to: %s in %s block%s; held back in quarantine: %s in %s "
+            "block%s\n",
+            size_text(danglings->bytes, bytes), count_text(danglings->blocks, blocks),
+            danglings->blocks == 1 ? "" : "s", size_text(check->quarantine_bytes, held),
+            count_text(check->quarantine_blocks, held_blocks),
+            check->quarantine_blocks == 1 ? "" : "s");
 }
 
 static void suggest(const struct groups *groups, FILE *out) {
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
-        if (group->kind == GROUP_LOST && !group->suppressed_by)
-            fprintf(out, "leak:%08x\n", group->id);
+        if (group->kind != GROUP_LOST || group->suppressed_by)
+            continue;
+        fprintf(out, "# %zu B in %zu block%s:", group_bytes(group), group_blocks(group),
+                group_blocks(group) == 1 ? "" : "s");
+        for (size_t k = group->first; k < group->frame_count && k < group->first + SUGGESTED; k++)
+            fprintf(out, " %s", group->frames[k].function ? group->frames[k].function : "??");
+        fprintf(out, "\nleak:%08x\n", group->id);
     }
 }
 
-void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
-    struct style style = style_for(options);
+/* Returns how many were left out. */
+static size_t write_groups(const struct groups *groups, size_t *rank,
+                           const struct report_options *options, const struct style *style,
+                           FILE *out) {
     size_t shown = 0, left_out = 0;
-    if (options->suggest) {
-        suggest(groups, out);
-        return;
-    }
-    write_head(groups, &style, out);
-    write_totals(groups, &style, out);
-    for (size_t i = 0; i < groups->check->warning_count; i++)
-        write_warning(groups->check->warnings[i], out);
-    symbols_each_warning(write_warning, out);
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
         bool wanted = group->kind != GROUP_LIVE || options->what == REPORT_LIVE;
         if (!wanted || group->suppressed_by || group_bytes(group) < options->least)
             continue;
-        if (shown < options->top)
-            write_group(groups, group, ++shown, options, &style, out);
+        if (shown++ < options->top)
+            write_group(groups, group, ++*rank, options, style, out);
         else
             left_out++;
     }
+    return left_out;
+}
+
+void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
+    struct style style = style_for(options);
+    const struct check *check = groups->check;
+    size_t rank = 0;
+    if (options->suggest) {
+        suggest(groups, out);
+        return;
+    }
+    struct danglings *danglings = danglings_make(check);
+    write_head(groups, &style, out);
+    write_totals(groups, &style, out);
+    if (check->has_quarantine)
+        write_quarantine(check, danglings, out);
+    for (size_t i = 0; i < check->warning_count; i++)
+        write_warning(check->warnings[i], out);
+    symbols_each_warning(write_warning, out);
+    for (size_t i = 0; i < groups->unused_count; i++)
+        fprintf(out, "  unused suppression: %s\n", groups->unused[i]);
+    size_t left_out = write_danglings(check, danglings, &rank, options, &style, out) +
+                      write_groups(groups, &rank, options, &style, out);
     if (left_out)
         fprintf(out, "\n%zu more group%s: --top=%zu\n", left_out, left_out == 1 ? "" : "s",
-                shown + left_out);
+                options->top + left_out);
+    danglings_free(danglings);
 }

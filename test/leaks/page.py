@@ -33,15 +33,19 @@ def write_checks(directory, count):
             out.write("tithe-check 1\nprogram /nowhere/server\narguments /nowhere/server --port 1\n"
                       f"process 77 1\nnumber {number}\ntrigger request\ntime 1795469123000\n"
                       f"uptime {number * 1000}\npaused 1500000\ntook 2500000\n"
-                      f"heap 5000 {1000000 + number * 50000}\nsampled 0\nwarning {encoded(NASTY)}\n")
+                      f"heap 5000 {1000000 + number * 50000}\nsampled 0\nwarning {encoded(NASTY)}\n"
+                      f"collects 1 {number - 1}\nquarantine 12 3456\n")
             out.write("module 0 0x1000000 0x2000000 0x1000000 0 - - /nowhere/server\n")
             out.write(f"module 1 0x3000000 0x4000000 0x3000000 0 - - /nowhere/{encoded(NASTY.replace('/', '|'))}\n")
             for group in range(1, GROUPS + 1):
                 out.write(f"stack {group} 0 0x{0x3000000 + group:x} 0x{0x1000000 + group % 7:x} 0x1000999\n")
             for group in range(1, GROUPS):
                 out.write(f"lost {group} {group} {group * 100} 1 50 5 {number * 900} 0x7000{group:04x} 100x{group}\n")
+            out.write(f"collected 1 {number * 1000} {number * 2000} 0 0 1 2\n")
             out.write(f"live {GROUPS} {number * 10} {number * 40000} 5 {number * 1000} {number - 1} 0x70009999\n")
-            out.write(f"chain {GROUPS} data:0x1000500 block:0x70009998:64:16:{GROUPS}\nend\n")
+            out.write(f"chain {GROUPS} data:0x1000500 block:0x70009998:64:16:{GROUPS}\n")
+            out.write("dangling 0x70008880 100 1 2 data:0x1000600\ndangling 0x70008888 100 1 2 data:0x1000600\n"
+                      f"dangling 0x70008890 50 3 2 block:0x7000a000:64:16:{GROUPS}\nend\n")
 
 
 class Browser:
@@ -153,6 +157,22 @@ class Page(unittest.TestCase):
         detail = self.browser.run("return document.querySelector('#rows tr.detail').textContent")
         self.assertIn(NASTY.replace("/", "|"), detail)
         self.assertIn("server+0x999", detail)
+
+    def test_what_was_collected_counts(self):
+        text = self.browser.run("return document.querySelector('header').textContent")
+        self.assertIn(f"collected before in {CHECKS * 1000:,} blocks", text)
+        self.click("document.getElementById('more')")
+        most = max((int(row[4].replace(",", "")), row) for row in self.rows())
+        self.assertEqual(most[0], 2 + CHECKS * 1000)
+
+    def test_dangling_pointers_have_both_stacks(self):
+        boxes = self.browser.run("return [...document.querySelectorAll('#dangling details')].map(one => one.textContent)")
+        self.assertEqual(len(boxes), 2)
+        self.assertIn("200 B in 2 blocks, held by: data of server", boxes[0])
+        self.assertRegex(boxes[0], "freed by.*allocated by")
+        self.assertIn("64 B from", boxes[1])
+        self.assertIn("freed and held back in 12 blocks", self.browser.run(
+            "return document.querySelector('header').textContent"))
 
     def test_kinds_and_why_it_lives(self):
         self.browser.run("const kind = document.getElementById('kind'); kind.value = 'growing';"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What `tithe leaks` and `tithe report` print: every format, names, ids, differences, suppressions.
 
-Usage: report.py --tithe COMMAND --program PROGRAM --schema FILE
+Usage: report.py --tithe COMMAND --programs DIRECTORY --schema FILE
 """
 import argparse
 import gzip
@@ -53,6 +53,15 @@ def message(data):
     return fields
 
 
+def valid(text):
+    """A report in JSON, which is as its schema says."""
+    report = json.loads(text)
+    if jsonschema:
+        with open(OPTIONS.schema, encoding="utf-8") as schema:
+            jsonschema.validate(report, json.load(schema))
+    return report
+
+
 class Report(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
@@ -65,15 +74,12 @@ class Report(unittest.TestCase):
         return result.stdout
 
     def groups(self, *options):
-        report = json.loads(self.report("--format=json", *options))
-        if jsonschema:
-            with open(OPTIONS.schema, encoding="utf-8") as schema:
-                jsonschema.validate(report, json.load(schema))
-        return report
+        return valid(self.report("--format=json", *options))
 
     def test_status_tells_of_leaks(self):
         self.assertEqual(self.first.returncode, 23)
         self.assertEqual(tithe("leaks", "--exit-code=0", OPTIONS.program).returncode, 0)
+        self.assertEqual(tithe("leaks", "--exitcode=7", OPTIONS.program).returncode, 7)
         self.assertEqual(tithe("leaks", "true").returncode, 0)
         self.assertEqual(tithe("leaks", "false").returncode, 1)
         self.assertEqual(tithe("leaks", "sh", "-c", "kill -9 $$").returncode, 128 + 9)
@@ -101,10 +107,7 @@ class Report(unittest.TestCase):
             tithe("leaks", "--sample=4K", "--keep=" + kept, OPTIONS.program, "many", str(blocks))
             result = tithe("report", "--format=json", kept)
             folded = tithe("report", "--format=folded", kept).stdout
-        report = json.loads(result.stdout)
-        if jsonschema:
-            with open(OPTIONS.schema, encoding="utf-8") as schema:
-                jsonschema.validate(report, json.load(schema))
+        report = valid(result.stdout)
         self.assertEqual(report["leaked_blocks"], blocks + 4)
         self.assertGreaterEqual(report["leaked_bytes"], blocks * 100)
         self.assertLess(report["leaked_bytes"], blocks * 113)
@@ -157,17 +160,36 @@ class Report(unittest.TestCase):
         self.assertEqual(lost, 1601)
 
     def test_suppressions_of_both_kinds(self):
-        text = "leak:report_known_leak\n{\n  known\n  Memcheck:Leak\n  fun:malloc\n  ...\n  fun:Widget*\n}\n"
+        block = "{\n  known\n  Memcheck:Leak\n  fun:malloc\n  ...\n  fun:%s*\n}\n"
+        for name in ("Widget", "_ZN6Widget4lose"):
+            report = self.suppressed("leak:report_known_leak\n" + block % name)
+            self.assertEqual(report["leaked_bytes"], 400)
+            self.assertEqual(sorted(one["bytes"] for one in report["suppressed"]), [200, 1001])
+            self.assertEqual(report["unused_suppressions"], [])
+
+    def suppressed(self, text, form="json"):
         with tempfile.NamedTemporaryFile("w") as file:
             file.write(text)
             file.flush()
-            report = self.groups("--suppressions=" + file.name)
-        self.assertEqual(report["leaked_bytes"], 400)
-        self.assertEqual(sorted(one["bytes"] for one in report["suppressed"]), [200, 1001])
+            if form == "text":
+                return self.report("--suppressions=" + file.name)
+            return self.groups("--suppressions=" + file.name)
+
+    def test_unused_suppressions_are_told(self):
+        text = "leak:nowhere\nleak:rust*lose\n{\n old\n Memcheck:Leak\n fun:calloc\n}\nleak:mycrate\n"
+        self.assertEqual(self.suppressed(text)["unused_suppressions"],
+                         ["leak:nowhere", "leak:rust*lose", "old"])
+        self.assertIn("unused suppression: leak:nowhere\n", self.suppressed(text, "text"))
+
+    def test_blocks_about_reachable_memory_suppress_nothing_lost(self):
+        block = "{\n one\n Memcheck:Leak\n match-leak-kinds: %s\n ...\n}\n"
+        self.assertEqual(self.suppressed(block % "reachable")["leaked_blocks"], 4)
+        self.assertEqual(self.suppressed(block % "definite,indirect")["leaked_blocks"], 0)
 
     def test_generated_suppressions_suppress_all(self):
         with tempfile.NamedTemporaryFile("w") as file:
-            file.write(self.report("--generate-suppressions"))
+            file.write(self.report("--gen-suppressions"))
+            self.assertEqual(self.report("--generate-suppressions"), self.report("--gen-suppressions"))
             file.flush()
             self.assertEqual(self.groups("--suppressions=" + file.name)["leaked_blocks"], 0)
             result = tithe("leaks", "--suppressions=" + file.name, OPTIONS.program)
@@ -188,6 +210,98 @@ class Report(unittest.TestCase):
         self.assertEqual(tithe("report", "/nowhere").returncode, 1)
         for wrong in ("--format=none", "--top=x", "--nothing", "--suppressions=/nowhere"):
             self.assertEqual(tithe("report", wrong, self.kept.name).returncode, 125, wrong)
+
+
+class Collecting(unittest.TestCase):
+    """With --collect a server leaks on and on, and stays small."""
+
+    def test_a_leaking_server_stays_small_and_each_block_is_told_once(self):
+        for sample, threads in (((), "1"), ((), "4"), (("--sample=64K",), "1")):
+            with tempfile.TemporaryDirectory() as kept:
+                ran = tithe("leaks", "--collect", "--every=1", "--keep=" + kept, *sample, OPTIONS.server,
+                            str(1024 // int(threads)), "0", threads)
+                self.assertEqual(ran.returncode, 23, ran.stderr)
+                blocks, size, most = map(int, ran.stdout.split())
+                self.assertLess(most, 100 << 10)
+                numbers = sorted(int(name.split(".")[1]) for name in os.listdir(kept) if name.endswith(".check"))
+                reports = [valid(tithe("report", "--format=json", f"--check={number}", kept).stdout)
+                           for number in numbers]
+            self.assertIn("growth", {report["trigger"] for report in reports})
+            self.assertEqual(sum(report["leaked_blocks"] for report in reports), blocks)
+            last = reports[-1]
+            self.assertFalse(last["collects"])
+            self.assertEqual(last["leaked_blocks"] + last["collected"]["blocks"], blocks)
+            if sample:
+                self.assertGreaterEqual(last["leaked_bytes"] + last["collected"]["bytes"], size)
+                continue
+            self.assertEqual(last["leaked_bytes"] + last["collected"]["bytes"], size)
+            for number, report in enumerate(reports[1:], 1):
+                self.assertEqual(report["collected"]["blocks"],
+                                 sum(one["leaked_blocks"] for one in reports[:number]))
+            self.assertTrue(all(one["collects"] for one in reports[:-1]))
+            groups = [group for group in last["groups"] if group["kind"] == "lost"]
+            self.assertEqual(sum(group["direct"]["bytes"] + group["held"]["bytes"] + group["collected"]["bytes"]
+                                 for group in groups), size)
+            self.assertRegex(ran.stderr, r"collected by \d+ earlier checks: .* MiB in [\d,]+ blocks")
+
+    def test_a_timer_collects_what_is_lost_slowly(self):
+        ran = tithe("leaks", "--collect", "--every=1", "--format=json", OPTIONS.server, "30", "100")
+        report = valid(ran.stderr)
+        self.assertGreaterEqual(report["check"], 3)
+        blocks, size, _ = map(int, ran.stdout.split())
+        self.assertEqual(report["leaked_blocks"] + report["collected"]["blocks"], blocks)
+        self.assertEqual(report["leaked_bytes"] + report["collected"]["bytes"], size)
+
+    def test_without_it_nothing_is_freed(self):
+        ran = tithe("leaks", "--format=json", OPTIONS.server, "20")
+        report = valid(ran.stderr)
+        blocks, size, _ = map(int, ran.stdout.split())
+        self.assertEqual((report["leaked_blocks"], report["leaked_bytes"]), (blocks, size))
+        self.assertNotIn("collected", report)
+
+
+class Dangling(unittest.TestCase):
+    """With --dangling, or the quarantine alone."""
+
+    def test_dangling_pointers_are_told_with_both_stacks(self):
+        ran = tithe("leaks", "--dangling", "--format=json", OPTIONS.dangling)
+        self.assertEqual(ran.returncode, 23, ran.stderr)
+        report = valid(ran.stderr)
+        self.assertEqual((report["leaked_blocks"], report["leaked_bytes"]), (1, 77))
+        found = [one for one in report["dangling"] if one["held_by"][0]["root"] == "data"]
+        self.assertEqual(sorted((one["blocks"], one["bytes"], one["held_by"][0]["symbol"]) for one in found),
+                         [(1, 72, "dangling_session"), (1, 72, "dangling_table"), (1, 72, "dangling_table")])
+        self.assertEqual(len(report["dangling"]), 3)
+        for one in report["dangling"]:
+            self.assertEqual(one["allocated"][0]["function"], "session_open")
+            self.assertEqual(one["freed"][0]["function"], "session_close")
+        by_table = sorted(one["held_by"][1]["offset"] for one in found if len(one["held_by"]) > 1)
+        self.assertEqual(by_table, [24, 32])
+        self.assertLess(report["quarantine"]["bytes"], 100000)
+
+    def test_text_tells_them_too(self):
+        text = tithe("leaks", "--dangling=fill", OPTIONS.dangling).stderr
+        self.assertIn("freed and still pointed to: 216 B in 3 blocks", text)
+        self.assertRegex(text, r"freed by\n +session_close  dangling\.c:\d+\n(.*\n)+ +allocated by\n +session_open ")
+        self.assertIn("held by: dangling_session+0", text)
+
+    def test_a_line_at_the_end_tells_what_is_held_back(self):
+        for how in ("on", "fill"):
+            ran = tithe("run", "-o", "quarantine=" + how, OPTIONS.dangling)
+            self.assertEqual(ran.returncode, 0, ran.stderr)
+            self.assertRegex(ran.stderr, r"quarantine: [\d.]+M in \d+ blocks held back now, most .*, of .* in 200004 ")
+        self.assertNotIn("quarantine", tithe("run", OPTIONS.dangling).stderr)
+
+    def test_freed_blocks_keep_their_contents_or_are_filled(self):
+        def used(*options):
+            return tithe("run", "-q", "-o", "min_heap=1M", *options, OPTIONS.dangling, "use").stdout
+        self.assertEqual(used("-o", "quarantine=on"), f"{ord('h'):02x} {ord('e'):02x}\n")
+        self.assertEqual(used("-o", "quarantine=fill"), "df df\n")
+
+    def test_a_double_free_is_told(self):
+        ran = tithe("run", "-o", "quarantine=on", OPTIONS.dangling, "twice")
+        self.assertEqual(ran.returncode, -6)
+        self.assertRegex(ran.stderr, r"tithe: double free of 0x[0-9a-f]+ \(80 bytes\)")
 
 
 class Running(unittest.TestCase):
@@ -245,9 +359,11 @@ class Running(unittest.TestCase):
 def main():
     global OPTIONS
     parser = argparse.ArgumentParser()
-    for name in ("tithe", "program", "schema"):
+    for name in ("tithe", "programs", "schema"):
         parser.add_argument("--" + name, required=True)
     OPTIONS, rest = parser.parse_known_args()
+    for name, file in (("program", "report"), ("server", "server"), ("dangling", "dangling")):
+        setattr(OPTIONS, name, os.path.join(OPTIONS.programs, file))
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
 
 

@@ -507,6 +507,34 @@ static void fork_and_check(bool by_hand) {
 static void fork_here(void) { fork_and_check(false); }
 
 /* By itself, or by the hooks that the program calls. */
+/* What guile's thread for signals does, by the C library's function. */
+static void *spin_deaf(void *argument) {
+    struct GC_stack_base base;
+    sigset_t set;
+    sigfillset(&set);
+    sigdelset(&set, GC_get_suspend_signal());
+    ck_assert_int_eq(GC_get_stack_base(&base), GC_SUCCESS);
+    ck_assert_int_eq(GC_register_my_thread(&base), GC_SUCCESS);
+    ck_assert_int_eq(pthread_sigmask(SIG_SETMASK, &set, NULL), 0);
+    while (!enough)
+        spins++;
+    ck_assert_int_eq(GC_unregister_my_thread(), GC_SUCCESS);
+    return argument;
+}
+
+START_TEST(threads_may_block_all_signals_but_the_one_that_stops) {
+    pthread_t thread;
+    GC_INIT();
+    GC_allow_register_threads();
+    pthread_create(&thread, NULL, spin_deaf, NULL);
+    while (spins == 0)
+        usleep(100);
+    ck_assert_int_eq(GC_try_to_collect(GC_get_stop_func()), 1);
+    enough = true;
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 START_TEST(a_forked_child_collects) {
     pthread_t thread;
     GC_set_handle_fork(_i ? -1 : 1);
@@ -537,6 +565,7 @@ int main(void) {
         the_lock_excludes,
         threads_are_suspended_and_stopped,
         a_suspended_thread_hinders_nobody,
+        threads_may_block_all_signals_but_the_one_that_stops,
         programs_are_told_which_threads_were_stopped,
     };
     const struct looped loops[] = {

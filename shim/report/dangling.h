@@ -1,0 +1,25 @@
+/* Pointers that dangle: the freed blocks of a check that something still leads to, by where they
+ * were allocated, where they were freed, and what leads to them.
+ */
+#ifndef TITHE_SHIM_REPORT_DANGLING_H
+#define TITHE_SHIM_REPORT_DANGLING_H
+
+#include "report/groups.h"
+
+struct dangling {
+    struct group allocated, freed; /* only the stacks, and their names */
+    const char *steps;             /* a chain to one of the blocks */
+    uint64_t sample;               /* that block */
+    size_t blocks, bytes;
+    bool from_stack; /* only a thread's stack leads to them, where old values lie about */
+};
+
+struct danglings {
+    struct dangling *list; /* those that more than a stack leads to first; by bytes */
+    size_t count, blocks, bytes;
+};
+
+struct danglings *danglings_make(const struct check *check);
+void danglings_free(struct danglings *danglings);
+
+#endif
