@@ -198,6 +198,8 @@ static void put_back_reached(struct marker *marker, size_t from) {
         else
             *ready_entry(kept++) = ready;
     }
+    for (size_t i = kept; i < ready_end; i++)
+        *ready_entry(i) = (struct ready){0}; /* or it would keep the object for good */
     AO_store(&ready_end, kept);
     push_ready(marker);
     drain_stopped(marker);
