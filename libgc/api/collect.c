@@ -16,9 +16,16 @@ static GC_stop_func default_stop;
 
 static int never_stop(void) { return 0; }
 
-bool collect_is_allowed(void) {
-    return GC_dont_gc <= 0 && !disabled_automatic && !(default_stop && default_stop());
+static bool is_stopped(void) {
+    if (default_stop == NULL)
+        return false;
+    lock_take(&weak_lock);
+    bool stopped = default_stop() != 0;
+    lock_give(&weak_lock);
+    return stopped;
 }
+
+bool collect_is_allowed(void) { return GC_dont_gc <= 0 && !disabled_automatic && !is_stopped(); }
 
 /* Finalizers run, or are announced, before this returns. */
 static int collect_unless(GC_stop_func stop) {

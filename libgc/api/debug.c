@@ -10,7 +10,8 @@
 #include "api/debug.h"
 #include "gc/gc_gcj.h"
 
-#include <stdio.h>
+#include "alloc/alloc.h"
+
 #include <string.h>
 
 enum { KIND_ATOMIC = 0, KIND_NORMAL = 1, KIND_HELD = 2, KIND_ATOMIC_HELD = 3 };
@@ -113,9 +114,14 @@ static void report(const char *what, struct header *header) {
     debug_report(what, debug_client_part(header), header->file, header->line, header->bytes);
 }
 
-/* Until a collection finds it dead, a freed object of the collector's shows who writes to it. */
-static bool is_left_to_collector(struct header *header) {
-    return debug_delays_free && GC_get_kind_and_size(header, NULL) <= KIND_NORMAL;
+/* Until a collection finds it dead, or the memory is used again, a freed object shows who writes to
+ * it or frees it once more. Those of the client's kinds are cleared, for their mark procedures. */
+static void release(struct header *header) {
+    int kind = GC_get_kind_and_size(header, NULL);
+    if (kind > KIND_ATOMIC_HELD)
+        GC_free(header);
+    else if (kind > KIND_NORMAL || !debug_delays_free)
+        free_fast(header);
 }
 
 static void free_whole(struct header *header) {
@@ -123,8 +129,7 @@ static void free_whole(struct header *header) {
         report("object written past its end:", header);
     memset(debug_client_part(header), DEBUG_FREED_BYTE, header->bytes);
     header->check = debug_check_of(header, DEBUG_FREED);
-    if (!is_left_to_collector(header))
-        GC_free(header);
+    release(header);
 }
 
 /* An object of the other functions'. */

@@ -86,9 +86,15 @@ static void ended(bool done) {
     unlock();
 }
 
+/* What was allocated since the last cycle may be too little, unless there is no more to be had. */
+static bool is_allowed(enum cycle_trigger trigger) {
+    bool due = trigger != CYCLE_PACED || GC_get_bytes_since_gc() >= GC_get_min_bytes_allocd();
+    return due && collect_is_allowed();
+}
+
 void events_install(void) {
     cycle_set_hooks((struct cycle_hooks){
-        .allowed = collect_is_allowed,
+        .allowed = is_allowed,
         .begun = begun,
         .lock = lock,
         .stopping = stopping,

@@ -10,15 +10,21 @@ int GC_finalize_on_demand;
 GC_finalizer_notifier_proc GC_finalizer_notifier;
 
 static GC_word notified_cycle; /* racy, so that a notification may come twice */
-static __thread bool finalizing __attribute__((tls_model("initial-exec")));
+
+/* The frame that calls finalizers; NULL: none does. A finalizer may have left it by longjmp. */
+static __thread char *finalizing __attribute__((tls_model("initial-exec")));
+
+static bool is_in_finalizer(void) {
+    return finalizing && (char *)__builtin_frame_address(0) < finalizing;
+}
 
 /* Finalizers may allocate, which does not call more of them: what becomes ready meanwhile is called
  * by the same loop. They may ask for more themselves. */
 static int run_finalizers(void) {
-    bool nested = finalizing;
-    finalizing = true;
+    char *outer = is_in_finalizer() ? finalizing : NULL;
+    finalizing = __builtin_frame_address(0);
     int count = finalize_run();
-    finalizing = nested;
+    finalizing = outer;
     return count;
 }
 
@@ -35,7 +41,7 @@ void api_finalize(void) {
     dump_if_due();
     for (const void *object; (object = finalize_take_looped()) != NULL;)
         api_warn("Finalization cycle involving %p\n", (GC_word)object);
-    if (finalize_ready_count() == 0 || finalizing)
+    if (finalize_ready_count() == 0 || is_in_finalizer())
         return;
     if (!GC_finalize_on_demand) {
         run_finalizers();

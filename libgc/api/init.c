@@ -68,9 +68,16 @@ static void start_alone(void) {
     cycle_enable();
 }
 
+static void allow_code(void) {
+    pages_lock();
+    if (!vm_region_make_executable(&heap.objects))
+        api_warn("The heap at %p cannot be made executable\n", heap.objects.start);
+    pages_unlock();
+}
+
 static void start(void) {
-    if (heap_start())
-        heap.objects.executable = GC_get_pages_executable() != 0;
+    if (heap_start() && GC_get_pages_executable())
+        allow_code();
     if (api_stands_alone)
         start_alone();
     else

@@ -86,7 +86,7 @@ int GC_get_parallel(void) { return GC_parallel; }
 void GC_set_suspend_signal(int number) {
     suspend_signal = number;
     if (!api_started && number > 0 && number <= SIGNALS_MOST)
-        options.signal = number;
+        world_use_signal(number);
 }
 
 /* Programs leave the one that they are told here unblocked in threads that block all others. */

@@ -220,7 +220,7 @@ static void prepare_for_stop(void) {
 }
 
 static bool is_allowed(void) {
-    return (cycle_hooks.allowed == NULL || cycle_hooks.allowed()) &&
+    return (cycle_hooks.allowed == NULL || cycle_hooks.allowed(CYCLE_PACED)) &&
            (cycle_watcher.allowed == NULL || cycle_watcher.allowed());
 }
 
@@ -287,7 +287,9 @@ bool cycle_collect_unless(int (*stop)(void)) {
 
 static int never(void) { return 0; }
 
-static bool is_forbidden(void) { return cycle_hooks.allowed && !cycle_hooks.allowed(); }
+static bool is_forbidden(void) {
+    return cycle_hooks.allowed && !cycle_hooks.allowed(CYCLE_OUT_OF_MEMORY);
+}
 
 bool cycle_collect(enum cycle_trigger trigger) {
     if ((trigger == CYCLE_PACED && !pace_due()) ||

@@ -74,8 +74,8 @@ struct cycle_totals cycle_totals(void);
  * is stopped and the heap locked. A cycle that has to try its stop again calls from lock on again.
  */
 struct cycle_hooks {
-    bool (*allowed)(void); /* asked of a cycle that is due, or that memory is wanting for, by the
-                              allocating thread */
+    bool (*allowed)(enum cycle_trigger trigger); /* asked of a cycle that is due, or that memory is
+                                                    wanting for, by the allocating thread */
     void (*begun)(void);
     void (*lock)(void); /* the locks that nobody may hold in a stop or a fork */
     void (*stopping)(void);

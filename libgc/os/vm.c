@@ -48,6 +48,13 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
     return true;
 }
 
+bool vm_region_make_executable(struct vm_region *region) {
+    size_t committed = AO_load(&region->committed);
+    region->executable = true;
+    return committed == 0 || system_call(SYS_mprotect, region->start, committed,
+                                         PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
+}
+
 enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 4 << 20 };
 
 bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step) {

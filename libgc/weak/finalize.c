@@ -198,6 +198,8 @@ static void put_back_reached(struct marker *marker, size_t from) {
         else
             *ready_entry(kept++) = ready;
     }
+    for (size_t i = kept; i < ready_end; i++)
+        *ready_entry(i) = (struct ready){0}; /* or it would keep the object for good */
     AO_store(&ready_end, kept);
     push_ready(marker);
     drain_stopped(marker);
@@ -258,6 +260,13 @@ static bool is_allocated(uintptr_t address) {
     return object_find(address, &object) && !object_is_free(*object_state(object));
 }
 
+/* What lies beyond would go on keeping objects where all memory is a root. */
+static void keep_toggled(size_t count) {
+    for (size_t i = count; i < toggled_count; i++)
+        toggled_entry(i)->word = 0;
+    toggled_count = count;
+}
+
 /* What was freed is not asked about: its memory is nobody's, or somebody else's. */
 static void ask_toggled(struct marker *marker) {
     size_t kept = 0;
@@ -273,7 +282,7 @@ static void ask_toggled(struct marker *marker) {
             scan_word(marker, object);
     }
     if (finalize_toggle)
-        toggled_count = kept;
+        keep_toggled(kept);
 }
 
 static void drop_dead_toggled(void) {
@@ -281,7 +290,7 @@ static void drop_dead_toggled(void) {
     for (size_t i = 0; i < toggled_count; i++)
         if (!is_white((void *)toggled_object(toggled_entry(i))))
             *toggled_entry(kept++) = *toggled_entry(i);
-    toggled_count = kept;
+    keep_toggled(kept);
 }
 
 void finalize_push_roots(struct marker *marker) {

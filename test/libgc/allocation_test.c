@@ -247,6 +247,21 @@ START_TEST(objects_are_resized) {
 }
 END_TEST
 
+START_TEST(what_is_new_in_a_resized_object_is_clear) {
+    GC_INIT();
+    for (size_t bytes = 64; bytes <= 100000; bytes *= 5) {
+        soil(bytes);
+        char *object = memset(GC_realloc(GC_malloc(bytes / 8), bytes), 'y', bytes / 8);
+        ck_assert(is_clear(object + bytes / 4, bytes - bytes / 4));
+        memset(object, 'y', bytes);
+        object = GC_realloc(object, bytes * 3 / 4);
+        object = GC_realloc(object, bytes);
+        ck_assert(object[bytes * 3 / 4 - 1] == 'y');
+        ck_assert(is_clear(object + bytes * 3 / 4, bytes / 4));
+    }
+}
+END_TEST
+
 START_TEST(what_is_freed_is_used_again) {
     static void *watched;
     GC_INIT();
@@ -332,6 +347,7 @@ int main(void) {
         chains_of_every_kind_hold_distinct_objects,
         the_inline_lists_of_clients_work,
         objects_are_resized,
+        what_is_new_in_a_resized_object_is_clear,
         what_is_freed_is_used_again,
         addresses_are_aligned,
         text_is_copied,

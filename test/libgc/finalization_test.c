@@ -81,6 +81,28 @@ START_TEST(an_object_waits_for_those_that_lead_to_it) {
 }
 END_TEST
 
+/* What waits until nothing leads to it waits also for what others find ready at once. */
+__attribute__((noinline)) static void make_mixed_pairs(void) {
+    for (int i = 0; i < HERD; i++) {
+        void **one = GC_malloc(32), **other = GC_malloc(32);
+        one[1] = other;
+        GC_register_finalizer_no_order(one, count_call, (void *)1000, NULL, NULL);
+        GC_register_finalizer_unreachable(other, count_call, (void *)1, NULL, NULL);
+    }
+}
+
+START_TEST(the_unreachable_wait_for_those_without_order) {
+    GC_INIT();
+    GC_set_finalize_on_demand(1);
+    make_mixed_pairs();
+    int calls = calls_of(1);
+    ck_assert_int_gt(calls / 1000, MOST);
+    ck_assert_int_lt(calls % 1000, FEW);
+    calls += calls_of(2);
+    ck_assert_int_gt(calls % 1000, MOST);
+}
+END_TEST
+
 static void *revived;
 
 static void revive(void *object, void *data) {
@@ -386,6 +408,7 @@ int main(void) {
     const TTest *const once[] = {
         objects_are_whole_in_their_finalizer_and_may_be_revived,
         all_finalizers_are_called_at_the_end,
+        the_unreachable_wait_for_those_without_order,
         finalizers_on_demand_are_announced,
         finalizers_not_on_demand_run_when_the_program_allocates,
         finalizers_may_allocate_collect_and_call_others,

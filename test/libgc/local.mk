@@ -1,9 +1,9 @@
 # libgc's interface: a suite for each theme of gc.h, which must pass on Debian's library as well, and
 # probes, whose values on both libraries are in doc/libgc-probes.md.
-EXTRA_DIST += test/libgc_coverage.sh test/libgc_reference.sh test/libgc_probes.sh \
+EXTRA_DIST += test/libgc_coverage.sh test/libgc_preloaded.sh test/libgc_reference.sh test/libgc_probes.sh \
 	test/libgc/README.md test/libgc/probes.py test/libgc/captured.h test/libgc/differences.h \
 	test/libgc/herd.h doc/libgc-probes.md
-TESTS += test/libgc_coverage.sh test/libgc_reference.sh test/libgc_probes.sh
+TESTS += test/libgc_coverage.sh test/libgc_preloaded.sh test/libgc_reference.sh test/libgc_probes.sh
 
 check_PROGRAMS += test/libgc/probes
 test_libgc_probes_SOURCES = test/libgc/probes.h test/libgc/probes.c test/libgc/probes_values.c \

@@ -14,7 +14,14 @@
 
 #include <pthread.h>
 
-enum { THREADS = 4, SLOTS = 512, ROUNDS = 60000, STAMP = 0x5ca1ab1e };
+enum {
+    THREADS = 4,
+    SLOTS = 512,
+    ROUNDS = 60000,
+    PAUSE = 100000,
+    PAUSE_EVERY = 256,
+    STAMP = 0x5ca1ab1e
+};
 
 /* Its payload is reached by one word; another leads to it without being a pointer. */
 struct being {
@@ -64,12 +71,15 @@ static unsigned next_random(unsigned *seed) {
 struct reading {
     struct slot *slot;
     GC_word number;
+    int pause;
 };
 
 static void *read_link(void *context) {
     struct reading *reading = context;
-    void *hidden = reading->slot->link;
+    void *volatile hidden = reading->slot->link;
     reading->number = reading->slot->number;
+    for (int i = 0; i < reading->pause; i++) /* long enough for a stop to come between */
+        GC_reachable_here(hidden);
     return hidden ? GC_REVEAL_POINTER(hidden) : NULL;
 }
 
@@ -106,11 +116,17 @@ static void replace(int index, unsigned *seed) {
     GC_reachable_here(being);
 }
 
-static struct being *read_slot(int index, GC_word *number) {
-    struct reading reading = {&slots[index], 0};
+static struct being *read_slot(int index, GC_word *number, int pause) {
+    struct reading reading = {&slots[index], 0, pause};
     struct being *being = GC_call_with_alloc_lock(read_link, &reading);
     *number = reading.number;
     return being;
+}
+
+/* So that what was wrongly taken for dead is somebody else's now. */
+static void use_memory(void) {
+    for (int i = 0; i < 3000; i++)
+        GC_reachable_here(make_being((GC_word)i, false));
 }
 
 static unsigned long found, cleared;
@@ -125,7 +141,9 @@ static void *live_on_links(void *context) {
             replace(index, &seed);
         if (held[hold])
             REQUIRE(is_whole(held[hold], held_numbers[hold]));
-        held[hold] = read_slot(index, &held_numbers[hold]);
+        held[hold] = read_slot(index, &held_numbers[hold], i % PAUSE_EVERY ? 0 : PAUSE);
+        if (i % PAUSE_EVERY == 0)
+            use_memory();
         if (held[hold])
             REQUIRE(is_whole(held[hold], held_numbers[hold]));
         __atomic_add_fetch(held[hold] ? &found : &cleared, 1, __ATOMIC_RELAXED);
