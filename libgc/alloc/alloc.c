@@ -60,7 +60,7 @@ void *alloc_cleared(size_t bytes, enum object_kind kind) {
     void *object = cache_pop(&thread_self->cache.bins[span_class]);
     if (object == NULL)
         object = alloc_small(span_class);
-    return object ? memset(object, 0, sizes_bytes(sizes_size_class(span_class))) : NULL;
+    return object ? alloc_clear(object, sizes_bytes(sizes_size_class(span_class))) : NULL;
 }
 
 /* The objects are linked while the bin still holds them. */
@@ -69,7 +69,7 @@ static void *bin_take_chain(struct cache_bin *bin, unsigned most, size_t clear_b
     void **slots = bin->slots + (bin->count - count), *next = NULL;
     for (unsigned i = 0; i < count; i++) {
         if (clear_bytes)
-            memset(slots[i], 0, clear_bytes);
+            alloc_clear(slots[i], clear_bytes);
         *(void **)slots[i] = next;
         next = slots[i];
     }

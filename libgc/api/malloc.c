@@ -8,17 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD, INLINE_CLEARED_CLASSES = 16 };
-
-/* Small objects are cleared by a loop that compilers make vector stores of. */
-static inline void *cleared(void *object, unsigned size_class) {
-    if (size_class > INLINE_CLEARED_CLASSES)
-        return memset(object, 0, sizes_bytes(size_class));
-    uint64_t *words = object;
-    for (unsigned i = 0; i < size_class; i++)
-        words[2 * i] = words[2 * i + 1] = 0;
-    return object;
-}
+enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD };
 
 static void *malloc_kind(size_t bytes, unsigned kind) {
     api_before_allocation(bytes);
@@ -35,7 +25,7 @@ void *GC_malloc(size_t bytes) {
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
-            return cleared(object, size_class);
+            return alloc_clear(object, sizes_bytes(size_class));
     }
     return malloc_slow(bytes);
 }

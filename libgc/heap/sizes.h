@@ -58,7 +58,13 @@ static inline unsigned sizes_size_class(unsigned span_class) {
 }
 
 /* The object size of a size class. */
-size_t sizes_bytes(unsigned size_class);
+static inline size_t sizes_bytes(unsigned size_class) {
+    if (size_class <= SIZES_FINE_CLASSES)
+        return (size_t)size_class * SIZES_GRANULE;
+    unsigned above = size_class - SIZES_FINE_CLASSES - 1;
+    size_t doubling = (size_t)256 << above / SIZES_PER_DOUBLING;
+    return doubling + doubling / SIZES_PER_DOUBLING * (above % SIZES_PER_DOUBLING + 1);
+}
 
 /* The smallest size class of at least bytes whose objects are all aligned; alignment is a power of
  * two, at most the heap's page. 0 when only a large object will do. */
