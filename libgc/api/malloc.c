@@ -23,6 +23,7 @@ void *GC_malloc(size_t bytes) {
     if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
         unsigned size_class = sizes_class(bytes);
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
+        sizes_note(span_class, bytes);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
             return alloc_clear(object, sizes_bytes(size_class));
@@ -140,7 +141,9 @@ void *GC_realloc(void *old, size_t bytes) {
     size_t had = object.span->object_bytes;
     void *resized = object.span->kind >= OBJECT_SHAPED ? resize_shaped(old, object, bytes)
                                                        : alloc_resize(old, bytes);
-    if (resized && api_find(resized, &object))
+    if (resized && api_find(resized, &object)) {
+        sizes_note(object.span->span_class, bytes);
         clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
+    }
     return api_allocated(resized, bytes);
 }

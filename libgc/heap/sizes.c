@@ -12,6 +12,13 @@ enum {
     CACHE_MOST_HELD = 8 /* few programs have many objects that they must free themselves */
 };
 
+unsigned char sizes_filled[SPAN_CLASSES] = {[0 ... SPAN_CLASSES - 1] = 1};
+
+void sizes_watch_filled(void) {
+    for (unsigned class = 1; class <= SIZES_CLASSES; class ++)
+        sizes_filled[sizes_span_class_of(class, OBJECT_SCANNED)] = 0;
+}
+
 unsigned sizes_aligned_class(size_t bytes, size_t alignment) {
     if (bytes > SIZES_LARGEST_SMALL || alignment > HEAP_PAGE_BYTES)
         return 0;
