@@ -3,6 +3,7 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "heap/pages.h"
 #include "os/clock.h"
 #include "os/limits.h"
 #include "os/options.h"
@@ -22,7 +23,7 @@ enum {
     SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
     RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
     SMALL_GROWTH = 1 << 20, /* bytes that a small heap grows by besides its percentage */
-    GOAL_KEPT_SHARE = 32,   /* of its goal that a small heap loses in a cycle */
+    GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
@@ -223,6 +224,8 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     AO_store(&beside, 0);
     set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
+    if (is_small(live))
+        pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
 }
 
 void pace_cancel(void) {
