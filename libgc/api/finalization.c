@@ -3,6 +3,7 @@
 #include "gc/gc_backptr.h"
 #include "gc/javaxfc.h"
 
+#include "cycle/pace.h"
 #include "weak/finalize.h"
 #include "weak/links.h"
 
@@ -59,6 +60,9 @@ void GC_finalize_all(void) {
     run_finalizers();
 }
 
+/* In a table at most half full, twice while that grows, and in the queue of those that are due. */
+enum { FINALIZER_BYTES = 256 };
+
 /* Only objects of the heap die; for anything else there is nothing to register. */
 static void register_ordered(void *object, GC_finalization_proc function, void *data,
                              GC_finalization_proc *old_function, void **old_data,
@@ -69,6 +73,8 @@ static void register_ordered(void *object, GC_finalization_proc function, void *
         while (!finalize_register(object, (struct finalizer){function, data, order}, &old))
             if (GC_oom_fn(sizeof old) == NULL)
                 return;
+        if (function && old.function == NULL)
+            pace_count_beside(FINALIZER_BYTES);
     }
     if (old_function)
         *old_function = old.function;

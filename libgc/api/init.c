@@ -3,6 +3,7 @@
 
 #include "cycle/cycle.h"
 #include "cycle/pace.h"
+#include "heap/cache.h"
 #include "heap/pages.h"
 #include "mark/roots.h"
 #include "mark/scan.h"
@@ -16,7 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 512 << 10, PERCENT = 120, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 1 << 20, PERCENT = 60, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
@@ -63,6 +64,8 @@ static void start_alone(void) {
     roots_limit();
     scan_only_aligned();
     pace_stop_for_small_marks();
+    cache_leave_stale();
+    sizes_watch_filled();
     if (handle_fork == 1)
         pthread_atfork(fork_prepare, fork_parent, fork_child);
     cycle_enable();

@@ -189,6 +189,6 @@ int GC_get_kind_and_size(const void *address, size_t *bytes) {
     if (!api_find(address, &object))
         return -1;
     if (bytes)
-        *bytes = object.span->object_bytes;
+        *bytes = GC_size(address);
     return kinds_of(object);
 }

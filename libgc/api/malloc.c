@@ -8,17 +8,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD, INLINE_CLEARED_CLASSES = 16 };
-
-/* Small objects are cleared by a loop that compilers make vector stores of. */
-static inline void *cleared(void *object, unsigned size_class) {
-    if (size_class > INLINE_CLEARED_CLASSES)
-        return memset(object, 0, sizes_bytes(size_class));
-    uint64_t *words = object;
-    for (unsigned i = 0; i < size_class; i++)
-        words[2 * i] = words[2 * i + 1] = 0;
-    return object;
-}
+enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD };
 
 __attribute__((noinline)) static void *malloc_slow(size_t bytes) {
     return GC_generic_malloc(bytes, KIND_NORMAL);
@@ -28,9 +18,10 @@ void *GC_malloc(size_t bytes) {
     if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
         unsigned size_class = sizes_class(bytes);
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
+        sizes_note(span_class, bytes);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
-            return cleared(object, size_class);
+            return alloc_clear(object, sizes_bytes(size_class));
     }
     return malloc_slow(bytes);
 }
@@ -159,7 +150,9 @@ void *GC_realloc(void *old, size_t bytes) {
         return api_allocated(NULL, bytes);
     void *resized = object.span->kind >= OBJECT_SHAPED ? resize_shaped(old, object, bytes)
                                                        : alloc_resize(old, bytes);
-    if (resized && api_find(resized, &object))
+    if (resized && api_find(resized, &object)) {
+        sizes_note(object.span->span_class, bytes);
         clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
+    }
     return api_allocated(resized, bytes);
 }

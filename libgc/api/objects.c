@@ -26,9 +26,13 @@ void *GC_base(void *address) {
 
 int GC_is_heap_ptr(const void *address) { return heap_span_of((uintptr_t)address) != NULL; }
 
+/* Who asks may use all of it. */
 size_t GC_size(const void *address) {
     struct object object;
-    return api_find(address, &object) ? object.span->object_bytes : 0;
+    if (!api_find(address, &object))
+        return 0;
+    sizes_note(object.span->span_class, object.span->object_bytes);
+    return object.span->object_bytes;
 }
 
 size_t GC_get_size_map_at(int bytes) {

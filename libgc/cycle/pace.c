@@ -3,6 +3,7 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "heap/pages.h"
 #include "os/clock.h"
 #include "os/limits.h"
 #include "os/options.h"
@@ -17,11 +18,12 @@ enum {
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
-        16 << 20,           /* bytes, roots included, that two threads scan in a few milliseconds */
+        32 << 20,           /* bytes, roots included, that two threads scan in some milliseconds */
     TINY_SCANNED = 1 << 20, /* and that one scans in half of one */
-    SMALL_LIVE = 64 << 20,  /* bytes live, should none of them be garbage this time */
-    RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by */
-    GOAL_KEPT_SHARE = 32,   /* of its goal that a small heap loses in a cycle */
+    SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
+    RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
+    SMALL_GROWTH = 1 << 20, /* bytes that a small heap grows by besides its percentage */
+    GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
@@ -31,7 +33,8 @@ static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
 static volatile AO_t goal;
 static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
 static volatile AO_t resident;    /* the program's threads, before a cycle */
-static volatile AO_t forced;      /* allocated bytes at which gc_every forced the last cycle */
+static volatile AO_t beside; /* bytes outside the heap that objects have come to need; any thread */
+static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
 static size_t live_at_begin, expected;
@@ -44,7 +47,7 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
 static size_t doomed; /* kept by the mark that ends, and about to be freed */
-static bool limited; /* the goal is what the memory limit leaves */
+static bool limited;  /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
 static size_t allocated_at_round;
@@ -70,8 +73,10 @@ size_t pace_goal(void) {
 bool pace_due(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= options.gc_every)
         return true;
-    return AO_load(&heap.live) >= pace_trigger();
+    return AO_load(&heap.live) + AO_load(&beside) >= pace_trigger();
 }
+
+void pace_count_beside(size_t bytes) { AO_fetch_and_add(&beside, bytes); }
 
 bool pace_overdue(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= 2 * options.gc_every)
@@ -189,6 +194,7 @@ static size_t kept_goal(void) {
 
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
+    wanted = capped_sum(wanted, stops_for_small ? SMALL_GROWTH : 0);
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
     least = least > grown ? least : grown;
@@ -221,8 +227,11 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     live = live > doomed ? live - doomed : 0;
     reached = reached > doomed ? reached - doomed : 0;
     doomed = 0;
+    AO_store(&beside, 0);
     set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
+    if (is_small(live))
+        pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
 }
 
 void pace_cancel(void) {

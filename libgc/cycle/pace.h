@@ -20,6 +20,9 @@
 /* No cycle is due before so many bytes more than until now are live. */
 void pace_raise_floor(size_t bytes);
 
+/* So many bytes were taken outside of the heap for an object in it, until that is collected. */
+void pace_count_beside(size_t bytes);
+
 /* True when a cycle should begin now. */
 bool pace_due(void);
 
@@ -63,8 +66,8 @@ void pace_time_spent(long long nanoseconds, bool assisting);
  */
 void pace_end(size_t live, size_t reached, size_t roots);
 
-/* So many bytes of what the mark that is ending has kept are about to be freed: goal and trigger are
- * to be what they would be if it had found them dead. By the conductor, in the stop.
+/* So many bytes of what the mark that is ending has kept are about to be freed: goal and trigger
+ * are to be what they would be if it had found them dead. By the conductor, in the stop.
  */
 void pace_expect_freed(size_t bytes);
 

@@ -343,9 +343,14 @@ static void run_release(struct run *run) {
     run_insert(run);
 }
 
+static volatile AO_t kept; /* bytes; the conductor */
+
+void pages_keep_idle(size_t bytes) { AO_store(&kept, bytes); }
+
 static size_t idle_bound(void) {
-    size_t share = AO_load(&heap.live) / IDLE_SHARE;
-    return share > IDLE_KEPT ? share : IDLE_KEPT;
+    size_t share = AO_load(&heap.live) / IDLE_SHARE, least = AO_load(&kept);
+    least = least > IDLE_KEPT ? least : IDLE_KEPT;
+    return share > least ? share : least;
 }
 
 void pages_release_idle(void) {

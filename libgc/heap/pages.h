@@ -28,6 +28,9 @@ void pages_shorten(struct span *span, size_t count);
  * no lock held by whoever just freed. */
 void pages_release_idle(void);
 
+/* So many idle bytes are worth keeping for longer: they will be wanted before the next cycle. */
+void pages_keep_idle(size_t bytes);
+
 /* Returns all idle memory to the system, and waits for what others are just returning. True when
  * there was any that they were not. */
 bool pages_release_all(void);

@@ -253,12 +253,19 @@ static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t e
 }
 #endif
 
+/* Whether a pointer one past the end of what the program asked for may be this address, one past
+ * the object that is here. */
+static bool may_end_here(uintptr_t last) {
+    const struct span *span = heap_span_of(last);
+    return span && sizes_filled[span->span_class];
+}
+
 /* Only an address at which an object may begin can be the end of another. */
 static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
     uintptr_t mask = word_mask();
     for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
         uintptr_t address = *(const volatile uintptr_t *)start & mask;
-        if (address % SIZES_GRANULE == 0 && heap_contains(address - 1))
+        if (address % SIZES_GRANULE == 0 && may_end_here(address - 1))
             address_add(marker, address - 1);
     }
 }

@@ -77,7 +77,8 @@ void *signal_word(const siginfo_t *info) {
     return info->si_value.sival_ptr;
 }
 
-/* What glibc sends to all threads when one of them changes its user; the program cannot block it. */
+/* What glibc sends to all threads when one of them changes its user; the program cannot block it.
+ */
 enum { BORROWED_SIGNAL = 33 };
 
 static struct kernel_action lender;
