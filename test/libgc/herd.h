@@ -59,6 +59,18 @@ static inline void watch_client(struct herd *herd, int index, void *object) {
     watch(herd, index, GC_base(object));
 }
 
+/* Makes a herd that only this frame knows, and calls the function meanwhile. */
+__attribute__((noinline, unused)) static void with_herd(struct herd *where,
+                                                        void (*function)(void)) {
+    void *volatile objects[HERD];
+    for (int i = 0; i < HERD; i++) {
+        objects[i] = GC_malloc(32);
+        watch(where, i, objects[i]);
+    }
+    function();
+    GC_reachable_here(objects[0]);
+}
+
 __attribute__((unused)) static void ignore_warning(char *message, GC_word word) {
     (void)message, (void)word;
 }

@@ -239,14 +239,6 @@ static void push_own_stack(void) {
         GC_push_all_eager(own_top, own_bottom);
 }
 
-__attribute__((noinline)) static void with_herd(struct herd *where, void (*function)(void)) {
-    void *volatile objects[HERD];
-    for (int i = 0; i < HERD; i++)
-        watch(where, i, objects[i] = GC_malloc(16));
-    function();
-    GC_reachable_here(objects[0]);
-}
-
 static void check_both(void) {
     collect();
     ck_assert_int_eq(living(&herd), HERD);
