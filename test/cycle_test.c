@@ -96,6 +96,27 @@ START_TEST(a_wide_object_keeps_all_its_children) {
 }
 END_TEST
 
+/* What waits grey in one span leads to more than a marker can hold, and so does all that it takes
+ * on meanwhile. */
+START_TEST(the_children_of_a_wide_object_keep_theirs) {
+    enum { CHILDREN = 200000, EACH = 2 }; /* 512 of them lie in a span */
+    cycle_enable();
+    size_t ***wide = alloc_slow(CHILDREN * sizeof *wide, OBJECT_SCANNED);
+    for (size_t i = 0; i < CHILDREN; i++) {
+        size_t **child = wide[i] = alloc_fast(EACH * sizeof *child);
+        for (size_t k = 0; k < EACH; k++)
+            *(child[k] = alloc_fast(48)) = i + k;
+    }
+    root = wide;
+    wide = NULL;
+    collect();
+    wide = root;
+    for (size_t i = 0; i < CHILDREN; i++)
+        for (size_t k = 0; k < EACH; k++)
+            REQUIRE(alloc_usable_bytes(wide[i][k]) > 0 && *wide[i][k] == i + k);
+}
+END_TEST
+
 struct vertex {
     struct vertex *edges[4];
     size_t number;
@@ -518,6 +539,7 @@ int main(void) {
     const TTest *const tests[] = {
         a_list_lives_as_long_as_its_root,
         a_wide_object_keeps_all_its_children,
+        the_children_of_a_wide_object_keep_theirs,
         a_random_graph_survives,
         atomic_objects_are_not_scanned,
         large_objects_are_scanned_to_their_end,

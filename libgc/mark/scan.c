@@ -511,6 +511,12 @@ static bool word_has_grey(const struct span *span, unsigned index) {
     return ((states - ones) & ~states & highs) != 0;
 }
 
+/* What one object leads to may take the place that it leaves. */
+static void make_room(struct marker *marker) {
+    while (marker->unread_count == SCAN_UNREAD)
+        object_scan(marker, unread_take(marker));
+}
+
 static void scan_small(struct marker *marker, struct span *span) {
     unsigned index = 0, count = AO_int_load(&span->object_count);
     while (index < count) {
@@ -521,8 +527,7 @@ static void scan_small(struct marker *marker, struct span *span) {
         struct object object = {span, index++};
         if (!is_grey(object) || !object_blacken(object))
             continue;
-        if (marker->unread_count == SCAN_UNREAD)
-            object_scan(marker, unread_take(marker));
+        make_room(marker);
         unread_add(marker, object);
     }
 }
