@@ -655,7 +655,7 @@ START_TEST(a_distance_is_a_pointer) {
 }
 END_TEST
 
-/* By raw calls, which no wrapper sees; the kernel refuses to read the process's memory from then
+/* By raw calls, which no wrapper sees, and for the collector's threads, too; the kernel refuses to read the process's memory from then
  * on, so that roots outside of our heap cannot be known. */
 static int collect_where_reading_is_refused(void) {
     struct sock_filter program[] = {
@@ -670,7 +670,7 @@ static int collect_where_reading_is_refused(void) {
     if (!tithe_collect())
         return 1;
     if (syscall(SYS_prctl, PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
-        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &filter) != 0)
+        syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &filter) != 0)
         return 2;
     for (int i = 0; i < 3; i++)
         if (tithe_collect())
