@@ -127,8 +127,25 @@ static enum life life_of(const struct stack *stack) {
     return id <= 0 ? ENDED : LIVES;
 }
 
+static void bury_main_stack(const struct map *map, void *context) {
+    extern void *__libc_stack_end;
+    uintptr_t end = (uintptr_t)__libc_stack_end;
+    bool *buried = context;
+    if (map->kind == MAP_KIND_MAIN_STACK && map->start < end && end <= map->end)
+        *buried = roots_exclude(map->start, end);
+}
+
+/* A process may go on when its first thread has ended. What lies at and above the first frame is the
+ * process's: arguments, environment. */
+static void bury_main(void) {
+    static bool buried;
+    if (!buried && tasks_state(tasks_process()) == 'Z')
+        maps_each(bury_main_stack, &buried);
+}
+
 void dead_stacks_bury(void) {
     lock_take(&thread_registry_lock);
+    bury_main();
     bool known = in_creation == 0 && id_offset > 0 && own_offset != SIZE_MAX;
     for (size_t i = 0; i < MOST_STACKS && known; i++) {
         struct stack *stack = &stacks[i];
