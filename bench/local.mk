@@ -14,7 +14,7 @@ bench_programs = \
 
 EXTRA_PROGRAMS += $(bench_programs) bench/pause-libgc
 CLEANFILES += $(bench_programs) bench/pause-libgc
-EXTRA_DIST += bench/README.md bench/leaks.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
+EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-programs.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
 	bench/pause-side-by-side bench/overshoot-side-by-side
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \

@@ -58,8 +58,8 @@ test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-ca
 test_leaks_dangling_SOURCES = test/leaks/dangling.c
 test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
-	test/leaks/report.py test/leaks_page.sh test/leaks/page.py doc/leaks.schema.json doc/leaks-page.png
-TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
+	test/leaks/report.py test/leaks_page.sh test/leaks/page.py test/leaks_programs.sh test/leaks/programs.py doc/leaks.schema.json doc/leaks-page.png
+TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh
 
 if HAVE_CHECK
 room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test test/quarantine_test
