@@ -256,7 +256,8 @@ static bool await_one_more(long long *milliseconds, long long patience) {
     nanosleep(&nap, NULL);
     *milliseconds += NAP_MILLISECONDS;
     if (*milliseconds == TELL_MILLISECONDS)
-        fprintf(stderr, "tithe: waiting for what the program has left running; ^C ends the waiting\n");
+        fprintf(stderr,
+                "tithe: waiting for what the program has left running; ^C ends the waiting\n");
     return impatient || *milliseconds >= patience;
 }
 

@@ -655,8 +655,8 @@ START_TEST(a_distance_is_a_pointer) {
 }
 END_TEST
 
-/* By raw calls, which no wrapper sees, and for the collector's threads, too; the kernel refuses to read the process's memory from then
- * on, so that roots outside of our heap cannot be known. */
+/* By raw calls, which no wrapper sees, and for the collector's threads, too; the kernel refuses to
+ * read the process's memory from then on, so that roots outside of our heap cannot be known. */
 static int collect_where_reading_is_refused(void) {
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),

@@ -43,7 +43,7 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
 static size_t doomed; /* kept by the mark that ends, and about to be freed */
-static bool limited; /* the goal is what the memory limit leaves */
+static bool limited;  /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
 static size_t allocated_at_round;

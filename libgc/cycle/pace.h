@@ -63,8 +63,8 @@ void pace_time_spent(long long nanoseconds, bool assisting);
  */
 void pace_end(size_t live, size_t reached, size_t roots);
 
-/* So many bytes of what the mark that is ending has kept are about to be freed: goal and trigger are
- * to be what they would be if it had found them dead. By the conductor, in the stop.
+/* So many bytes of what the mark that is ending has kept are about to be freed: goal and trigger
+ * are to be what they would be if it had found them dead. By the conductor, in the stop.
  */
 void pace_expect_freed(size_t bytes);
 

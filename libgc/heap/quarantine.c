@@ -63,8 +63,7 @@ static enum outcome take(struct object object, uintptr_t address) {
     volatile unsigned char *state = object_state(object);
     if (!object_is_allocated(*state))
         return FREED_BEFORE;
-    unsigned char before =
-        object_exchange_state(state, object_live_colour() | OBJECT_QUARANTINED);
+    unsigned char before = object_exchange_state(state, object_live_colour() | OBJECT_QUARANTINED);
     count_taken(object.span->object_bytes);
     count_late(object.span->object_bytes, before == object_white());
     return TAKEN;

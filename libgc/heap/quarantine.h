@@ -23,11 +23,11 @@
 enum { QUARANTINE_FILL = 0xdf };
 
 struct quarantine {
-    volatile AO_t bytes, blocks;             /* held back now */
-    volatile AO_t most_bytes;                /* racy maximum */
-    volatile AO_t taken_bytes, taken_blocks; /* since the start */
+    volatile AO_t bytes, blocks;                 /* held back now */
+    volatile AO_t most_bytes;                    /* racy maximum */
+    volatile AO_t taken_bytes, taken_blocks;     /* since the start */
     volatile AO_t reached_bytes, reached_blocks; /* by the last mark that ended */
-    volatile AO_t marks;                     /* that have ended */
+    volatile AO_t marks;                         /* that have ended */
 };
 
 extern struct quarantine quarantine;

@@ -19,8 +19,8 @@ void sweep_begin(bool spare) {
 
 enum { LANES = 16 };
 
-/* Turns white objects stale, quarantined ones, too, and counts them: a block of states at a time, in a loop whose length is
- * known, because compilers make vector code of that. */
+/* Turns white objects stale, quarantined ones, too, and counts them: a block of states at a time,
+ * in a loop whose length is known, because compilers make vector code of that. */
 static unsigned free_dead_block(unsigned char *states, unsigned char white) {
     unsigned char dead = 0;
     for (int i = 0; i < LANES; i++) {

@@ -129,8 +129,8 @@ bool roots_prepare(unsigned threads) {
     return plan.ranges && plan.tracked;
 }
 
-/* Where the live part of a stack begins. Only a thread that was interrupted may have something below
- * its stack pointer; one that froze by itself is in the middle of a call. */
+/* Where the live part of a stack begins. Only a thread that was interrupted may have something
+ * below its stack pointer; one that froze by itself is in the middle of a call. */
 static uintptr_t live_start(const struct thread *thread) {
     return thread->stack_pointer - (thread->context ? RED_ZONE : 0);
 }
@@ -321,7 +321,9 @@ static uintptr_t main_stack_start(const struct map *map) {
 static enum scan_mode mode_of(const struct map *map) {
     if (map->executable && map->kind == MAP_KIND_MEMORY)
         return SCAN_CODE;
-    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map->start, map->end) ? SCAN_STACK : SCAN_WORDS;
+    return map->kind == MAP_KIND_MAIN_STACK || holds_a_stack_pointer(map->start, map->end)
+               ? SCAN_STACK
+               : SCAN_WORDS;
 }
 
 /* Where the map's memory begins that is no dead stack; the stack proper, if any, comes first. */

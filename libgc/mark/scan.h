@@ -91,8 +91,8 @@ void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end);
 void scan_distances(void);
 
 /* The same, but a distance only counts if it leads to an object of another size class than the one
- * it stands in. Small numbers are distances, too, mostly to neighbours of the same class; where leaks
- * are told, one that is not told must not hang on them. */
+ * it stands in. Small numbers are distances, too, mostly to neighbours of the same class; where
+ * leaks are told, one that is not told must not hang on them. */
 void scan_distances_to_others(void);
 bool scan_counts_distance(const struct span *from, uintptr_t to);
 

@@ -39,7 +39,8 @@ const char *maps_method(void) {
 
 static bool has_swapped_pages(void) {
     char text[4096];
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC, 0);
+    long fd =
+        system_call(SYS_openat, AT_FDCWD, "/proc/thread-self/status", O_RDONLY | O_CLOEXEC, 0);
     if (fd < 0)
         return true;
     long length = system_call(SYS_read, fd, text, sizeof text - 1);
@@ -89,7 +90,8 @@ static bool list_can_be_read(void) {
 }
 
 /* The list goes by the task it was opened for, and ends with that: the process's first one, which
- * stays in the kernel as long as the process, or the calling thread if the first has ended before. */
+ * stays in the kernel as long as the process, or the calling thread if the first has ended before.
+ */
 static bool open_list(void) {
     if (descriptor_open(&list, "/proc/self/maps") && list_can_be_read())
         return true;

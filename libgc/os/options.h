@@ -24,14 +24,14 @@ struct options {
     bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
     bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
     size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
-    size_t limit;    /* limit: bytes of memory the process should stay below; 0 asks the system */
-    char dirty[8];   /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
-    char assist[8];  /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
-    bool collect;    /* collect: off never collects; free still works */
-    char quarantine[8]; /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
-    char leaks[256]; /* leaks: the directory check files are written to; hunts leaks */
-    size_t depth;    /* depth: how many frames of an allocation stack are kept */
-    size_t sample;   /* sample: mean bytes between blocks whose stack is taken; 0 for all */
+    size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
+    char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
+    char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
+    bool collect;   /* collect: off never collects; free still works */
+    char quarantine[8];  /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
+    char leaks[256];     /* leaks: the directory check files are written to; hunts leaks */
+    size_t depth;        /* depth: how many frames of an allocation stack are kept */
+    size_t sample;       /* sample: mean bytes between blocks whose stack is taken; 0 for all */
     size_t check_signal; /* check_signal: this signal asks for a check; 0 none */
     size_t check_every;  /* check_every: seconds between checks; 0 none */
     bool check_collects; /* check_collects: what a check has told is freed */

@@ -174,9 +174,9 @@ static bool is_deaf(struct thread *thread) {
     return thread->deaf = tasks_block(thread->tid, installed_signal);
 }
 
-/* It is asked once to admit the signal, and is waited for a while. Threads that have registered admit
- * it anyway, and may only seem deaf because they are in a handler; they are left alone, because the
- * call they are in would fail. */
+/* It is asked once to admit the signal, and is waited for a while. Threads that have registered
+ * admit it anyway, and may only seem deaf because they are in a handler; they are left alone,
+ * because the call they are in would fail. */
 static bool is_deaf_for_good(struct thread *thread) {
     if (!is_deaf(thread))
         return false;

@@ -1,9 +1,9 @@
 /* Which stacks are whose, and when they die; see dead_stacks.h. All of it is under the registry's
  * lock, as the list of what is excluded from the roots.
  *
- * libc's record of a thread lies at its handle, at the upper end of the stack. The kernel clears the
- * thread's id there when it has ended, and a join makes it negative; where that is, and by what a record is recognised, is looked
- * up in the records themselves.
+ * libc's record of a thread lies at its handle, at the upper end of the stack. The kernel clears
+ * the thread's id there when it has ended, and a join makes it negative; where that is, and by what
+ * a record is recognised, is looked up in the records themselves.
  */
 #include "leak/dead_stacks.h"
 
@@ -50,7 +50,8 @@ static void learn_offsets(uintptr_t record, uintptr_t high) {
     size_t bytes = high - record < RECORD_MOST ? high - record : RECORD_MOST;
     int id = tasks_self();
     own_offset = SIZE_MAX;
-    for (size_t at = 0; at + sizeof record <= bytes && own_offset == SIZE_MAX; at += sizeof record) {
+    for (size_t at = 0; at + sizeof record <= bytes && own_offset == SIZE_MAX;
+         at += sizeof record) {
         uintptr_t word = *(const volatile uintptr_t *)(record + at);
         if (word == record || word == record + at)
             own_offset = at;
@@ -135,8 +136,8 @@ static void bury_main_stack(const struct map *map, void *context) {
         *buried = roots_exclude(map->start, end);
 }
 
-/* A process may go on when its first thread has ended. What lies at and above the first frame is the
- * process's: arguments, environment. */
+/* A process may go on when its first thread has ended. What lies at and above the first frame is
+ * the process's: arguments, environment. */
 static void bury_main(void) {
     static bool buried;
     if (!buried && tasks_state(tasks_process()) == 'Z')

@@ -32,7 +32,8 @@ int report_command(char **arguments) {
         if (strcmp(arguments[at], "-h") == 0 || strcmp(arguments[at], "--help") == 0)
             return fputs(usage, stdout) < 0 || fputs(report_options_help, stdout) < 0;
         if (!take_process(&options, arguments[at]) && !report_option(&options, arguments, &at))
-            refuse(EXIT_REFUSED, "%s is neither an option nor the one directory; see tithe report --help",
+            refuse(EXIT_REFUSED,
+                   "%s is neither an option nor the one directory; see tithe report --help",
                    arguments[at]);
     }
     if (directory == NULL)

@@ -74,9 +74,7 @@ static void frame_argument(void) {
 /* What the numbers say, as distances from their block, is where a neighbour begins. */
 static void frame_numbers(void) {
     enum { BLOCKS = 300, BYTES = 48 };
-    static struct {
-        long number[BYTES / sizeof(long)];
-    } *volatile kept[BLOCKS];
+    static struct { long number[BYTES / sizeof(long)]; } *volatile kept[BLOCKS];
     for (long i = 0; i < BLOCKS; i++) {
         kept[i] = malloc(BYTES);
         for (size_t k = 0; k < BYTES / sizeof(long); k++)
