@@ -50,21 +50,25 @@ def check_programs(programs, folder):
                      "see --binaries")
 
 
-def run_program(options, library, program, arguments, tithe_options=""):
-    """Runs a program of options.binaries with a library preloaded, or with none.
+def run_program(options, library, program, arguments, tithe_options="", environment=None,
+                directory=None):
+    """Runs a program of options.binaries, or of a whole path, with a library preloaded, or with none.
 
-    tithe_options come after those of the environment, and so prevail.
+    tithe_options come after those of the environment, and so prevail; what else is given of an
+    environment replaces what is there.
     """
     path = os.path.abspath(os.path.join(options.binaries, program))
     measure = os.path.abspath(os.path.join(options.binaries, "measure"))
-    environment = {name: value for name, value in os.environ.items() if name != "LD_PRELOAD"}
+    environment = {**os.environ, **(environment or {})}
+    environment.pop("LD_PRELOAD", None)
     if tithe_options:
         given = environment.get("TITHE_OPTIONS", "")
         environment["TITHE_OPTIONS"] = f"{given}:{tithe_options}" if given else tithe_options
     used_before = processor_seconds()
     try:
         process = subprocess.run([measure, library, path, *arguments], env=environment, text=True,
-                                 capture_output=True, timeout=options.timeout, check=False)
+                                 cwd=directory, stdin=subprocess.DEVNULL, capture_output=True,
+                                 timeout=options.timeout, check=False)
     except subprocess.TimeoutExpired:
         raise RunFailed(f"not finished after {options.timeout:g} s") from None
     used = processor_seconds() - used_before

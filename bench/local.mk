@@ -1,6 +1,7 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
 # allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal, "make
-# bench-leaks" what hunting leaks costs; BENCH_OPTIONS goes to the script that compares.
+# bench-leaks" what hunting leaks costs, "make bench-libgc" libgc's programs on ours; BENCH_OPTIONS
+# goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
@@ -12,14 +13,33 @@ bench_programs = \
 	bench/smallobjects \
 	bench/tree
 
-EXTRA_PROGRAMS += $(bench_programs) bench/pause-libgc
-CLEANFILES += $(bench_programs) bench/pause-libgc
+# With our headers, linked to the system's libgc: the loader finds one library or the other.
+bench_libgc_programs = \
+	bench/allocation \
+	bench/binary-trees \
+	bench/gcbench
+
+# By its file, because -lgc makes libtool take the libgc.la that it finds in the build's folder.
+system_libgc = -l:libgc.so.1
+
+EXTRA_PROGRAMS += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
+CLEANFILES += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
 EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-programs.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
-	bench/pause-side-by-side bench/overshoot-side-by-side
+	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side
+
+bench_allocation_SOURCES = bench/allocation.c bench/arguments.h bench/check.h bench/clock.h \
+	bench/random.h
+bench_allocation_LDADD = $(system_libgc) -lpthread
+
+bench_binary_trees_SOURCES = bench/binary-trees.c bench/arguments.h bench/check.h bench/clock.h
+bench_binary_trees_LDADD = $(system_libgc) -lpthread
 
 bench_crossfree_SOURCES = bench/crossfree.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h bench/tagged_block.h
 bench_crossfree_LDADD = -lpthread
+
+bench_gcbench_SOURCES = bench/gcbench.c bench/arguments.h bench/check.h bench/clock.h
+bench_gcbench_LDADD = $(system_libgc)
 
 bench_larson_SOURCES = bench/larson.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h bench/tagged_block.h
@@ -36,7 +56,7 @@ bench_pause_LDADD = -lpthread
 # With the headers and the library of the system's libgc, never with ours; needs libgc-dev.
 bench_pause_libgc_SOURCES = $(bench_pause_SOURCES)
 bench_pause_libgc_CPPFLAGS = -D_GNU_SOURCE -DBENCH_LIBGC
-bench_pause_libgc_LDADD = -lgc -lpthread
+bench_pause_libgc_LDADD = $(system_libgc) -lpthread
 
 bench_realloc_SOURCES = bench/realloc.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
@@ -60,6 +80,10 @@ bench-pause: all bench/measure bench/pause bench/pause-libgc
 .PHONY: bench-leaks
 bench-leaks: all
 	$(srcdir)/bench/leaks-side-by-side --build . $(BENCH_OPTIONS)
+
+.PHONY: bench-libgc
+bench-libgc: all bench/measure $(bench_libgc_programs)
+	$(srcdir)/bench/libgc-side-by-side --binaries bench --libgc .libs $(BENCH_OPTIONS)
 
 .PHONY: bench-overshoot
 bench-overshoot: all bench/measure bench/overshoot

@@ -66,7 +66,8 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/api.h \
 	libgc/api/collect.c \
 	libgc/api/complain.c \
-	libgc/api/debug.c \
+	libgc/api/damage.c \
+	libgc/api/debug.c libgc/api/debug.h \
 	libgc/api/disclaim.c \
 	libgc/api/dump.c \
 	libgc/api/environment.c \

@@ -6,7 +6,7 @@ libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -W
 libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/aio.c \
-	shim/altstack.c shim/altstack.h \
+	shim/altstack.c \
 	shim/api.c \
 	shim/blocking.c \
 	shim/connect.c \
@@ -32,6 +32,7 @@ libtithe_la_SOURCES = \
 	shim/leak/sums.c shim/leak/sums.h \
 	shim/leak/unwind.c shim/leak/unwind.h \
 	shim/leak/writer.c shim/leak/writer.h \
+	shim/libc_names.c shim/libc_names.h \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/namespaces.c \

@@ -25,7 +25,7 @@ static void *or_no_memory(void *object) {
 TITHE_EXPORT void *malloc(size_t bytes) {
     if (record_may_be_on())
         return or_no_memory(record_malloc(bytes));
-    return or_no_memory(alloc_fast(bytes));
+    return or_no_memory(alloc_fast(alloc_with_end(bytes)));
 }
 
 TITHE_EXPORT void free(void *object) {
@@ -41,7 +41,7 @@ TITHE_EXPORT void *calloc(size_t count, size_t bytes) {
         return or_no_memory(NULL);
     if (record_may_be_on())
         return or_no_memory(record_calloc(total));
-    return or_no_memory(alloc_cleared(total, OBJECT_SCANNED));
+    return or_no_memory(alloc_cleared(alloc_with_end(total), OBJECT_SCANNED));
 }
 
 TITHE_EXPORT void *realloc(void *object, size_t bytes) {
@@ -53,7 +53,7 @@ TITHE_EXPORT void *realloc(void *object, size_t bytes) {
     }
     if (record_may_be_on())
         return or_no_memory(record_realloc(object, bytes));
-    return or_no_memory(alloc_resize(object, bytes));
+    return or_no_memory(alloc_resize(object, alloc_with_end(bytes)));
 }
 
 TITHE_EXPORT void *reallocarray(void *object, size_t count, size_t bytes) {
@@ -69,7 +69,7 @@ TITHE_EXPORT void cfree(void *object) { free(object); }
 static void *aligned(size_t alignment, size_t bytes) {
     if (record_may_be_on())
         return record_aligned(alignment, bytes);
-    return alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+    return alloc_aligned(alignment, alloc_with_end(bytes), OBJECT_SCANNED);
 }
 
 /* glibc rounds an alignment that is no power of two up to one. */

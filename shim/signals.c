@@ -8,7 +8,6 @@
  */
 #include "signals.h"
 
-#include "altstack.h"
 #include "real.h"
 
 #include "thread/world.h"
@@ -84,14 +83,12 @@ TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct si
         sigdelset(&changed.sa_mask, world_signal());
         action = &changed;
     }
-    return altstack_sigaction(number, action, old);
+    return REAL(sigaction)(number, action, old);
 }
 
 TITHE_EXPORT sighandler_t signal(int number, sighandler_t handler) {
-    if (!is_taken(number)) {
-        altstack_forget(number);
+    if (!is_taken(number))
         return REAL(signal)(number, handler);
-    }
     sighandler_t old = program_action.sa_handler;
     program_action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
     return old;

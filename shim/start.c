@@ -11,6 +11,7 @@
 #include "leak/exit.h"
 #include "leak/listener.h"
 #include "leak/record.h"
+#include "libc_names.h"
 #include "real.h"
 #include "signals.h"
 #include "start.h"
@@ -50,6 +51,7 @@ void start_read_options(void) {
 
 __attribute__((constructor)) static void start(void) {
     real_find_all();
+    libc_names_replace();
     start_read_options();
     record_decide();
     if (options.log[0])

@@ -1,13 +1,15 @@
 #!/bin/bash
 # The public headers: each compiles by itself and without a warning in C and C++, old and new; and where
 # Debian's libgc-dev is installed, a program may use of ours all it may use of those, with the same
-# effect. That what the comparison guards is noticed when it breaks is tested, too.
+# effect; libcord exports what they declare. That what the comparison guards is noticed when it breaks is
+# tested, too.
 set -u
 here=$(cd "$(dirname "$0")" && pwd)
 ours=$here/../include
 reference=/usr/include
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+built=$TITHE_BUILD/.libs
 failed=0
 
 fail() {
@@ -59,7 +61,7 @@ used() {
 c_headers=gc.h
 for header in "$ours"/gc/*.h; do
     case ${header##*/} in
-    gc_cpp.h | gc_allocator.h | cord*.h | ec.h) ;;
+    gc_cpp.h | gc_allocator.h) ;;
     *) c_headers="$c_headers gc/${header##*/}" ;;
     esac
 done
@@ -68,9 +70,11 @@ for compiler in gcc clang; do
     alone c $compiler 'c89 c11' "$c_headers"
     used c $compiler 'c89 c99 c11 c17' calls.c '' -DGC_DEBUG
     used c $compiler gnu11 calls.c -DNDEBUG
+    used c $compiler 'c89 c99 c11 c17' cords.c '' -DCORD_NO_IO '-DCORD_BUFSZ=64 -DCORD_BUILD'
 done
 for compiler in g++ clang++; do
-    alone c++ $compiler 'c++98 c++17' "$cxx_headers gc.h"
+    alone c++ $compiler 'c++98 c++17' "$cxx_headers gc.h gc/cord.h gc/ec.h"
+    used c++ $compiler 'c++98 c++11 c++14 c++17 c++20' cords.c ''
     used c++ $compiler 'c++98 c++11 c++14 c++17 c++20' classes.cc ''
     used c++ $compiler 'c++98 c++17' classes.cc '-DGC_NAMESPACE -DGC_INCLUDE_NEW -DGC_DEBUG' \
         '-DGC_NEW_ABORTS_ON_OOM -DGC_NO_FINALIZATION -DGC_NAME_CONFLICT -DGC_ATOMIC_UNCOLLECTABLE'
@@ -90,15 +94,16 @@ if ! [ -f $reference/gc/gc.h ] || ! command -v python3 >/dev/null; then
 fi
 
 # same COMPILER PROGRAM OURS OPTIONS...: what it prints, compiled with either and run with the library
-# that is installed.
+# that is installed; cords.c with the one that was built, there being no other.
 same() {
     local compiler=$1 program=$2 include=$3 root libraries=(-lgc)
     shift 3
     [ "$compiler" = g++ ] && libraries=(-lgccpp -lgc)
+    [ "$program" = cords.c ] && libraries=("-L$built" "-Wl,-rpath,$built" -lcord -lgc)
     for root in "$include" $reference; do
         [ -f "$work/now" ] && mv "$work/now" "$work/before"
         "$compiler" -w "$@" -I "$root" "$here/headers/$program" -o "$work/program" "${libraries[@]}" &&
-            "$work/program" >"$work/now" 2>/dev/null || return 1
+            (ulimit -f 1000 && timeout 60 "$work/program" >"$work/now" 2>/dev/null) || return 1
     done
     diff "$work/before" "$work/now"
 }
@@ -110,6 +115,16 @@ done
 for options in -DPLAIN -DGC_DEBUG -DGC_NAMESPACE -DGC_INCLUDE_NEW; do
     same g++ classes.cc "$ours" $options || fail "classes.cc $options"
 done
+for options in -DPLAIN -DCORD_BUFSZ=64; do
+    same gcc cords.c "$ours" $options || fail "cords.c $options"
+done
+
+# libcord exports what the reference declares, under the name that programs look for.
+declared=$(printf '#include <gc/cord.h>\n#include <gc/ec.h>\n' | gcc -E -P -I $reference - |
+    grep -oE '\bCORD_\w+ *\(|\bCORD_oom_fn' | tr -d ' (' | sort)
+exported=$(nm -D --defined-only "$built/libcord.so.1" | awk '{ print $3 }' | sort)
+diff <(echo "$declared") <(echo "$exported") || fail "exports of libcord"
+objdump -p "$built/libcord.so.1" | grep -q 'SONAME *libcord\.so\.1$' || fail "soname of libcord"
 
 # What the comparison must notice: a file, how it is broken, and what is said of it.
 broken=$work/broken
@@ -131,6 +146,13 @@ breaks gc_disclaim.h 's/    void \*cd;/    long cd;/' 'GC_finalizer_closure.cd'
 breaks gc_finalization.h 's/enum { GC_TOGGLE_REF_DROP/& = 3/' 'GC_TOGGLE_REF_DROP'
 breaks gc_debugging.h 's/GC_API char \*GC_debug_strdup/GC_API void *GC_debug_strdup/' \
     "conflicting types for .GC_debug_strdup"
+breaks cord.h 's/CORD_str(CORD x, size_t start/CORD_str(CORD x, int start/' "conflicting types for .CORD_str"
+breaks cord.h '/ CORD_catn(/d' 'object CORD_catn is missing'
+breaks cord.h 's/CORD_NOT_FOUND ((size_t)(-1))/CORD_NOT_FOUND ((size_t)(-2))/' 'CORD_NOT_FOUND is'
+breaks cord.h 's/^#define CORD_nul(i) CORD_chars/#define CORD_nul(i) CORD_fetch/' 'CORD_nul is'
+breaks cord_pos.h 's/size_t cur_end;/int cur_end;/' 'CORD_Pos.cur_end'
+breaks cord_pos.h 's/^#define MAX_DEPTH 48/#define MAX_DEPTH 47/' 'MAX_DEPTH is 47'
+breaks ec.h 's/^} CORD_ec\[1\]/} CORD_ec[2]/' 'conflicting types for .CORD_ec'
 breaks gc_mark.h 's/^#define GC_DS_PROC 2/#define GC_DS_PROC 3/' 'GC_DS_PROC is 3'
 breaks gc_mark.h 's/(\*GC_mark_proc)(GC_word \*/(*GC_mark_proc)(void */' \
     "conflicting types for .GC_mark_proc"
@@ -158,6 +180,10 @@ misbehaves gcc calls.c gc_inline.h 's/gc_head + (granules) + 1/gc_head + 1/'
 misbehaves gcc calls.c gc_inline.h 's/(GC_word)GC_TINY_FREELISTS + 1,/(GC_word)GC_TINY_FREELISTS,/'
 misbehaves gcc calls.c gc_inline.h 's/GC_I_NORMAL, GC_NEXT(result) = NULL/GC_I_NORMAL, (void)0/'
 misbehaves gcc calls.c gc_tiny_fl.h 's/GC_GRANULE_WORDS 2/GC_GRANULE_WORDS 1/'
+misbehaves gcc cords.c cord_pos.h 's/(p)->cur_end > (p)->cur_pos + 1/(p)->cur_end > (p)->cur_pos/'
+misbehaves gcc cords.c cord_pos.h 's/(p)->cur_pos <= (p)->cur_start/(p)->cur_pos < (p)->cur_start/'
+misbehaves gcc cords.c cord_pos.h 's/(p)->cur_leaf + /(p)->cur_leaf + 1 + /'
+misbehaves gcc cords.c ec.h 's/ec_bufptr = (x)->ec_buf))/ec_bufptr = (x)->ec_buf + 1))/'
 misbehaves g++ classes.cc gc_cpp.h 's/(void \*)((GC_word)this - (GC_word)start)/0/'
 misbehaves g++ classes.cc gc_allocator.h 's/GC_n \* sizeof/GC_n + sizeof/'
 exit $failed

@@ -10,6 +10,7 @@ AM_PRELOAD_LOG_FLAGS = run --quiet
 AM_TESTS_ENVIRONMENT = \
 	ROOTS_LIBRARY=$(abs_builddir)/test/.libs/roots_library.so; export ROOTS_LIBRARY; \
 	HAZARDS_LIBRARY=$(abs_builddir)/test/.libs/shim_hazards_library.so; export HAZARDS_LIBRARY; \
+	LIBGC_ROOTS_LIBRARY=$(abs_builddir)/test/libgc/.libs/roots_library.so; export LIBGC_ROOTS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
 
 check_PROGRAMS += test/leaker test/stress.preload test/libgc_hidden.preload
@@ -17,7 +18,7 @@ test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
 test_libgc_hidden_preload_LDADD = libgc.la
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc
+EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
 TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
@@ -62,15 +63,18 @@ EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh
 
 if HAVE_CHECK
-room_suites = test/libgc_test test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test test/quarantine_test
+room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
+	test/cord_test test/quarantine_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
 suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS)
 suite_libs = libgc/libtithe_core.la $(CHECK_LIBS) -lpthread
-test_libgc_test_CFLAGS = $(suite_cflags)
-test_libgc_test_LDADD = libgc.la $(CHECK_LIBS) -lpthread
+test_cord_test_SOURCES = test/cord_test.c test/cord/texts.h test/cord/files.c test/cord/printing.c \
+	test/cord/random.c
+test_cord_test_CFLAGS = $(suite_cflags) -I$(srcdir)/test
+test_cord_test_LDADD = libcord.la libgc.la $(CHECK_LIBS) -lpthread -lm
 test_os_test_CFLAGS = $(suite_cflags)
 test_os_test_LDADD = $(suite_libs)
 test_sizes_test_CFLAGS = $(suite_cflags)
@@ -104,5 +108,7 @@ test_shim_hazards_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 test_roots_library_la_SOURCES = test/roots_library.c
 test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
+
+include test/libgc/local.mk
 
 CLEANFILES += test/leaks_page.png

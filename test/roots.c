@@ -54,6 +54,9 @@ static void tagged_hold(unsigned i, void *object) {
     bss[i] = (void *)((uintptr_t)object | 3 | (uintptr_t)0xfff8 << 48);
 }
 
+/* One past the end, in memory: all that is kept of a header that nothing follows. */
+static void past_end_hold(unsigned i, void *object) { array[i] = (char *)object + WITNESS_BYTES; }
+
 /* In a packed structure, where addresses are at odd multiples of four. */
 static struct {
     int32_t kind;
@@ -314,6 +317,7 @@ static const struct place places[] = {
     {"bss", NULL, bss_hold, NULL, bss_clear},
     {"heap", array_prepare, array_hold, NULL, array_clear},
     {"interior", NULL, interior_hold, NULL, bss_clear},
+    {"past the end, heap", array_prepare, past_end_hold, NULL, array_clear},
     {"tagged", NULL, tagged_hold, NULL, bss_clear},
     {"packed", NULL, packed_hold, NULL, packed_clear},
     {"library data", library_data_prepare, library_hold, NULL, library_clear},

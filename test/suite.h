@@ -5,15 +5,23 @@
 #include <check.h>
 #include <stddef.h>
 
+/* A test that is run with _i from 0 to below count. */
+struct looped {
+    const TTest *test;
+    int count;
+};
+
 /* Runs the tests, each in a process of its own unless CK_FORK=no, each within seconds. Returns
  * main's status. */
 static inline int suite_run(const char *name, const TTest *const *tests, size_t count,
-                            double seconds) {
+                            const struct looped *loops, size_t loop_count, double seconds) {
     Suite *suite = suite_create(name);
     TCase *all = tcase_create(name);
     tcase_set_timeout(all, seconds);
     for (size_t i = 0; i < count; i++)
         tcase_add_test(all, tests[i]);
+    for (size_t i = 0; i < loop_count; i++)
+        tcase_add_loop_test(all, loops[i].test, 0, loops[i].count);
     suite_add_tcase(suite, all);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);
@@ -30,6 +38,10 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
     } while (0)
 
 #define SUITE_RUN(name, tests, seconds)                                                            \
-    suite_run(name, tests, sizeof tests / sizeof *tests, seconds)
+    suite_run(name, tests, sizeof tests / sizeof *tests, NULL, 0, seconds)
+
+#define SUITE_RUN_LOOPS(name, tests, loops, seconds)                                               \
+    suite_run(name, tests, sizeof tests / sizeof *tests, loops, sizeof loops / sizeof *loops,      \
+              seconds)
 
 #endif

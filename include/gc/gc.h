@@ -181,7 +181,7 @@ GC_API void GC_gcollect_and_unmap(void);
 GC_API int GC_try_to_collect(GC_stop_func) GC_ATTR_NONNULL(1);
 
 /* Between these, calls of which may be nested, no collection starts and the heap grows instead.
- * GC_enable more often than GC_disable is an error. */
+ * GC_enable more often than GC_disable does nothing. */
 GC_API void GC_disable(void);
 GC_API void GC_enable(void);
 GC_API int GC_is_disabled(void);

@@ -150,7 +150,7 @@ GC_API void GC_set_toggleref_func(GC_toggleref_func);
 GC_API GC_toggleref_func GC_get_toggleref_func(void);
 
 /* Registers an object by its start, strong or not until the callback is first asked. Returns
- * GC_SUCCESS or GC_NO_MEMORY; registered twice it stays once. */
+ * GC_SUCCESS or GC_NO_MEMORY; registered twice, the callback is asked twice. */
 GC_API int GC_toggleref_add(void *, int /* is_strong */) GC_ATTR_NONNULL(1);
 
 /* A pointer in a form that keeps nothing alive. */

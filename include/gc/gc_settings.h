@@ -139,7 +139,8 @@ GC_API void GC_set_oom_fn(GC_oom_func) GC_ATTR_NONNULL(1);
 GC_API GC_oom_func GC_get_oom_fn(void);
 GC_API GC_ATTR_DEPRECATED GC_oom_func GC_oom_fn;
 
-/* Prints that memory is wanting and aborts. Not a GC_oom_func itself. */
+/* Prints that memory is wanting, calls the function of GC_set_abort_func with NULL, and exits with
+ * status 1. Not a GC_oom_func itself. */
 GC_API void GC_abort_on_oom(void);
 
 /* A warning: a printf format for one word, and the word. Called with the lock held: it must not

@@ -47,20 +47,26 @@ static void *alloc_large(size_t bytes, size_t alignment, enum object_kind kind, 
     return object;
 }
 
+static unsigned noted_class(size_t bytes, enum object_kind kind) {
+    unsigned span_class = sizes_span_class(bytes, kind);
+    sizes_note(span_class, bytes);
+    return span_class;
+}
+
 void *alloc_slow(size_t bytes, enum object_kind kind) {
     if (bytes <= SIZES_LARGEST_SMALL)
-        return alloc_small(sizes_span_class(bytes, kind));
+        return alloc_small(noted_class(bytes, kind));
     return alloc_large(bytes, HEAP_PAGE_BYTES, kind, false);
 }
 
 void *alloc_cleared(size_t bytes, enum object_kind kind) {
     if (bytes > SIZES_LARGEST_SMALL)
         return alloc_large(bytes, HEAP_PAGE_BYTES, kind, true);
-    unsigned span_class = sizes_span_class(bytes, kind);
+    unsigned span_class = noted_class(bytes, kind);
     void *object = cache_pop(&thread_self->cache.bins[span_class]);
     if (object == NULL)
         object = alloc_small(span_class);
-    return object ? memset(object, 0, sizes_bytes(sizes_size_class(span_class))) : NULL;
+    return object ? alloc_clear(object, sizes_bytes(sizes_size_class(span_class))) : NULL;
 }
 
 /* The objects are linked while the bin still holds them. */
@@ -69,7 +75,7 @@ static void *bin_take_chain(struct cache_bin *bin, unsigned most, size_t clear_b
     void **slots = bin->slots + (bin->count - count), *next = NULL;
     for (unsigned i = 0; i < count; i++) {
         if (clear_bytes)
-            memset(slots[i], 0, clear_bytes);
+            alloc_clear(slots[i], clear_bytes);
         *(void **)slots[i] = next;
         next = slots[i];
     }
@@ -80,7 +86,7 @@ static void *bin_take_chain(struct cache_bin *bin, unsigned most, size_t clear_b
 }
 
 void *alloc_chain(size_t bytes, enum object_kind kind, unsigned most) {
-    unsigned span_class = sizes_span_class(bytes, kind);
+    unsigned span_class = noted_class(bytes, kind);
     struct cache_bin *bin = &thread_self->cache.bins[span_class];
     if (bin->count == 0) {
         void *object = alloc_small(span_class);
@@ -97,8 +103,10 @@ void *alloc_chain(size_t bytes, enum object_kind kind, unsigned most) {
 
 void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
     unsigned size_class = sizes_aligned_class(bytes, alignment);
-    if (size_class)
+    if (size_class) {
+        sizes_note(sizes_span_class_of(size_class, kind), bytes);
         return alloc_small(sizes_span_class_of(size_class, kind));
+    }
     return alloc_large(bytes ? bytes : 1, alignment, kind, false);
 }
 

@@ -14,6 +14,8 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
+#include <string.h>
 
 /* NULL when memory is exhausted even after a collection. Contents are not cleared. */
 void *alloc_slow(size_t bytes, enum object_kind kind);
@@ -43,6 +45,25 @@ bool alloc_resize_in_place(void *object, size_t bytes);
 
 /* The usable size of an allocated object given by its start; 0 for anything else. */
 size_t alloc_usable_bytes(const void *object);
+
+/* What to ask for so that an address one past the end still leads into the object, wherever it is
+ * kept. What malloc makes needs that: a program may keep nothing but a pointer behind a header that
+ * nothing follows, as PHP does in its tables of functions. It costs no more than the header that
+ * glibc's blocks have. */
+static inline size_t alloc_with_end(size_t bytes) { return bytes + (bytes != SIZE_MAX); }
+
+enum { ALLOC_CLEARED_IN_PLACE = 256 };
+
+/* Clears an object; a small one by a loop that compilers make vector stores of. bytes is a multiple
+ * of a granule. */
+static inline void *alloc_clear(void *object, size_t bytes) {
+    if (bytes > ALLOC_CLEARED_IN_PLACE)
+        return memset(object, 0, bytes);
+    uint64_t *words = object;
+    for (size_t i = 0; i < bytes / SIZES_GRANULE; i++)
+        words[2 * i] = words[2 * i + 1] = 0;
+    return object;
+}
 
 static inline void *alloc_fast(size_t bytes) {
     if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL, 1)) {

@@ -20,6 +20,9 @@
 
 /* Exported, but not in the public headers. */
 extern GC_push_other_roots_proc GC_push_other_roots;
+void GC_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void GC_log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
+void GC_err_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #pragma GCC visibility push(hidden)
 
@@ -36,9 +39,9 @@ static inline void api_start(void) {
  * holds no lock. */
 void *api_allocated(void *object, size_t bytes);
 
-/* Before an allocation that is not served from a cache: starts, keeps to the heap's greatest size.
- */
-void api_before_allocation(size_t bytes);
+/* Before an allocation that is not served from a cache: starts. False when the heap would outgrow
+ * its greatest size, even after a collection. */
+bool api_before_allocation(size_t bytes);
 
 /* Runs or announces finalizers that became ready, as GC_finalize_on_demand says. */
 void api_finalize(void);
@@ -75,11 +78,30 @@ void api_threads_start(void);
 
 /* From roots and finalization, for the hooks of a cycle. */
 void api_push_roots(struct marker *marker);
-void disclaim_marked(struct marker *marker);
+void api_end_pushing(void);
+void disclaim_mark_contents(struct marker *marker);
+void disclaim_ask(struct marker *marker);
+
+/* Before a cycle's first plan of roots: which libraries the program does not want to be looked at.
+ */
+void api_find_libraries(void);
 
 /* Bytes that no cycle has seen, and the like. */
 void statistics_cycle_begun(void);
 void statistics_cycle_ended(void);
+
+/* How many cycles have ended. */
+size_t statistics_cycles(void);
+
+/* The program wants the heap to be larger by so much, and does not any more: memory that is only
+ * reserved counts as the heap's meanwhile. */
+void statistics_expanded(size_t bytes);
+void statistics_forget_expansion(void);
+
+/* While the collector starts: whether incremental mode is on from the beginning, and whether it can
+ * be had at all; and a larger heap, as by GC_expand_hp. */
+void collect_set_incremental(bool wanted, bool forbidden);
+int collect_expand(size_t bytes);
 
 /* A collection is allowed: neither GC_disable nor the like forbids it. */
 bool collect_is_allowed(void);
@@ -91,13 +113,31 @@ extern size_t api_greatest_heap;
  * threads and forks what libgc is told of. */
 extern const bool api_stands_alone;
 
-/* Debugging objects: checks all of them, and tells where one was allocated. */
-void debug_check_heap(void);
+/* Calls the function for each object whose state byte is wanted. */
+void api_each_object(bool (*is_wanted)(unsigned char state), GC_reachable_object_proc function,
+                     void *data);
+
+/* Debugging objects: notes which were damaged, in the stop; says it, afterwards; and tells where
+ * one was allocated. */
+void debug_find_damage(void);
+void debug_print_damage(void);
 bool debug_describe(const void *object, const char **file, int *line, size_t *bytes);
 
 /* Leak mode: notes what is dead, in the stop; says it, afterwards. */
 void leak_find(void);
 void leak_print(void);
+
+/* With GC_DUMP_REGULARLY: a dump, if a cycle has ended since the last one. */
+void dump_if_due(void);
+
+/* The name that the program has for an object, by an address in it, or an empty text; at most
+ * GC_TYPE_DESCR_LEN characters and a 0. */
+void dump_name_type(const void *address, char *text);
+
+extern bool dump_regularly;
+
+/* Where messages for standard output and standard error go, if not there. */
+void api_log_everything_to(int fd);
 
 #pragma GCC visibility pop
 

@@ -11,12 +11,21 @@ int GC_find_leak;
 int GC_use_entire_heap;
 size_t api_greatest_heap;
 
-static int disabled_automatic, force_unmap, incremental, manual_dirty;
+static int disabled_automatic, force_unmap, incremental, incremental_forbidden, manual_dirty;
 static GC_stop_func default_stop;
 
 static int never_stop(void) { return 0; }
 
-bool collect_is_allowed(void) { return GC_dont_gc <= 0 && !disabled_automatic; }
+static bool is_stopped(void) {
+    if (default_stop == NULL)
+        return false;
+    lock_take(&weak_lock);
+    bool stopped = default_stop() != 0;
+    lock_give(&weak_lock);
+    return stopped;
+}
+
+bool collect_is_allowed(void) { return GC_dont_gc <= 0 && !disabled_automatic && !is_stopped(); }
 
 /* Finalizers run, or are announced, before this returns. */
 static int collect_unless(GC_stop_func stop) {
@@ -24,21 +33,24 @@ static int collect_unless(GC_stop_func stop) {
     if (GC_dont_gc > 0)
         return 0;
     bool done = cycle_collect_unless(stop);
-    leak_print();
-    debug_check_heap();
     api_finalize();
     return done;
+}
+
+static void unmap(void) {
+    pages_release_all();
+    statistics_forget_expansion();
 }
 
 void GC_gcollect(void) {
     collect_unless(default_stop ? default_stop : never_stop);
     if (force_unmap)
-        pages_release_all();
+        unmap();
 }
 
 void GC_gcollect_and_unmap(void) {
     collect_unless(never_stop);
-    pages_release_all();
+    unmap();
 }
 
 int GC_try_to_collect(GC_stop_func stop) { return collect_unless(stop); }
@@ -61,7 +73,13 @@ void GC_start_incremental_collection(void) {
 /* The collector always is concurrent; what was asked for is remembered to be told. */
 void GC_enable_incremental(void) {
     api_start();
-    incremental = 1;
+    incremental = !incremental_forbidden;
+}
+
+void collect_set_incremental(bool wanted, bool forbidden) {
+    incremental_forbidden = forbidden;
+    if (wanted)
+        incremental = !forbidden;
 }
 
 int GC_is_incremental_mode(void) { return incremental; }
@@ -77,9 +95,12 @@ int GC_get_manual_vdb_allowed(void) { return manual_dirty; }
 
 void GC_disable(void) { __atomic_add_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST); }
 
+/* Once too often is an error that libgc's programs get away with. */
 void GC_enable(void) {
-    if (__atomic_sub_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST) < 0)
-        api_abort("GC_enable without GC_disable");
+    int before = GC_dont_gc;
+    while (before > 0 && !__atomic_compare_exchange_n(&GC_dont_gc, &before, before - 1, false,
+                                                      __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST))
+        continue;
 }
 
 int GC_is_disabled(void) { return GC_dont_gc != 0; }
@@ -96,12 +117,18 @@ GC_stop_func GC_get_stop_func(void) { return default_stop ? default_stop : never
 
 void GC_set_max_heap_size(GC_word bytes) { api_greatest_heap = bytes; }
 
-int GC_expand_hp(size_t bytes) {
-    api_start();
-    if (!pages_reserve(bytes))
+int collect_expand(size_t bytes) {
+    size_t most = api_greatest_heap ? api_greatest_heap : SIZE_MAX, have = GC_get_heap_size();
+    if (have > most || bytes > most - have || !pages_reserve(bytes))
         return 0;
     pace_raise_floor(bytes);
+    statistics_expanded(bytes);
     return 1;
+}
+
+int GC_expand_hp(size_t bytes) {
+    api_start();
+    return collect_expand(bytes);
 }
 
 #undef GC_alloc_lock

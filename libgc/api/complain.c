@@ -11,13 +11,8 @@
 #include <string.h>
 #include <unistd.h>
 
-static int log_fd = STDERR_FILENO;
+static int log_fd = STDERR_FILENO, output_fd = STDOUT_FILENO, error_fd = STDERR_FILENO;
 static bool printing_statistics;
-
-/* GC_printf and its kin are not in gc.h but exported. */
-void GC_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void GC_log_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void GC_err_printf(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 #define PRINT(fd)                                                                                  \
     va_list arguments;                                                                             \
@@ -25,11 +20,12 @@ void GC_err_printf(const char *format, ...) __attribute__((format(printf, 1, 2))
     vdprintf(fd, format, arguments);                                                               \
     va_end(arguments)
 
-void GC_printf(const char *format, ...) { PRINT(STDOUT_FILENO); }
+void GC_printf(const char *format, ...) { PRINT(output_fd); }
 void GC_log_printf(const char *format, ...) { PRINT(log_fd); }
-void GC_err_printf(const char *format, ...) { PRINT(STDERR_FILENO); }
+void GC_err_printf(const char *format, ...) { PRINT(error_fd); }
 
 void GC_set_log_fd(int fd) { log_fd = fd; }
+void api_log_everything_to(int fd) { output_fd = error_fd = fd; }
 
 /* One write, so that lines of several threads do not mix. */
 static void warn(char *message, GC_word word) {
@@ -53,7 +49,7 @@ void api_warn(const char *message, GC_word word) { warn_function((char *)message
 
 static void say_end(const char *message) {
     if (message)
-        dprintf(STDERR_FILENO, "%s\n", message);
+        GC_err_printf("%s\n", message);
 }
 
 GC_abort_func GC_on_abort = say_end;
@@ -63,10 +59,16 @@ GC_abort_func GC_get_abort_func(void) { return GC_on_abort; }
 
 void api_abort(const char *message) {
     GC_on_abort(message);
+    while (secure_getenv("GC_LOOP_ON_ABORT"))
+        pause();
     abort();
 }
 
-void GC_abort_on_oom(void) { api_abort("Insufficient memory for the allocation"); }
+void GC_abort_on_oom(void) {
+    GC_err_printf("Insufficient memory for the allocation\n");
+    GC_on_abort(NULL);
+    exit(EXIT_FAILURE);
+}
 
 static void *out_of_memory(size_t bytes) {
     (void)bytes;

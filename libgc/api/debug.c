@@ -2,37 +2,25 @@
  * their end and freeing twice.
  *
  * Before the client's part lies a header, behind it a mark of one word. Both are checked when the
- * object is freed, and all of them after each collection that was asked for. A freed object is
- * overwritten, so that using it shows. The client sees only its own part: GC_base of a pointer to
- * it gives the header.
+ * object is freed, and those of all live ones in each collection (damage.c). A freed object is
+ * overwritten, so that using it shows; with GC_FINDLEAK_DELAY_FREE it is left to the collector, so
+ * that writing it shows as well. The client sees only its own part: GC_base of a pointer to it
+ * gives the header.
  */
-#include "api/api.h"
+#include "api/debug.h"
 #include "gc/gc_gcj.h"
 
-#include <stdio.h>
+#include "alloc/alloc.h"
+
 #include <string.h>
 
-enum { FREED_BYTE = 0xdb, KIND_ATOMIC = 0, KIND_NORMAL = 1, KIND_HELD = 2, KIND_ATOMIC_HELD = 3 };
+enum { KIND_ATOMIC = 0, KIND_NORMAL = 1, KIND_HELD = 2, KIND_ATOMIC_HELD = 3 };
 
-struct header {
-    const char *file;
-    GC_word line;
-    GC_word bytes; /* the client's */
-    GC_word check; /* tells a header, and whether the object was freed */
-};
-
-_Static_assert(sizeof(struct header) == 32, "exported.c tells this size");
 size_t GC_get_debug_header_size(void) { return sizeof(struct header); }
 
-static const GC_word allocated_check = 0xfedcedcb5a5aa5a5u, freed_check = 0xefebdeadbeeffe0du;
 static const GC_word end_mark = 0xbcdecdefcba98765u;
-static volatile bool used;
-
-static GC_word check_of(const struct header *header, GC_word check) {
-    return check ^ (GC_word)header;
-}
-
-static char *client_part(struct header *header) { return (char *)(header + 1); }
+volatile bool debug_used;
+bool debug_delays_free;
 
 static struct header *header_of(const void *object) {
     struct header *header = (struct header *)object - 1;
@@ -40,25 +28,26 @@ static struct header *header_of(const void *object) {
 }
 
 static void set_end(struct header *header) {
-    memcpy(client_part(header) + header->bytes, &end_mark, sizeof end_mark);
+    memcpy(debug_client_part(header) + header->bytes, &end_mark, DEBUG_END_BYTES);
 }
 
-static bool end_is_whole(struct header *header) {
-    return memcmp(client_part(header) + header->bytes, &end_mark, sizeof end_mark) == 0;
+bool debug_end_is_whole(struct header *header) {
+    return memcmp(debug_client_part(header) + header->bytes, &end_mark, DEBUG_END_BYTES) == 0;
 }
 
 static void *finish(struct header *header, size_t bytes, const char *file, int line) {
     if (header == NULL)
         return NULL;
-    used = true;
-    *header = (struct header){file, line, bytes, check_of(header, allocated_check)};
+    debug_used = true;
+    *header = (struct header){file, line, bytes, 0};
     set_end(header);
-    return client_part(header);
+    AO_store_release((volatile AO_t *)&header->check, debug_check_of(header, DEBUG_ALLOCATED));
+    return debug_client_part(header);
 }
 
 static size_t whole_bytes(size_t bytes) {
     size_t whole;
-    return __builtin_add_overflow(bytes, sizeof(struct header) + sizeof end_mark, &whole) ? SIZE_MAX
+    return __builtin_add_overflow(bytes, sizeof(struct header) + DEBUG_END_BYTES, &whole) ? SIZE_MAX
                                                                                           : whole;
 }
 
@@ -113,38 +102,63 @@ char *GC_debug_strndup(const char *text, size_t most, const char *file, int line
     return copy_text(text, strnlen(text, most), file, line);
 }
 
-static void report(const char *what, const struct header *header) {
-    fprintf(stderr, "tithe: %s %p (%s:%lu, %lu bytes)\n", what, (const void *)(header + 1),
-            header->file, header->line, header->bytes);
+void debug_report(const char *what, const void *object, const char *file, size_t line,
+                  size_t bytes) {
+    char type[GC_TYPE_DESCR_LEN + 1];
+    dump_name_type(object, type);
+    GC_err_printf("tithe: %s %p (%s:%zu, %zu bytes%s%s)\n", what, object, file, line, bytes,
+                  type[0] ? ", " : "", type);
 }
 
-/* 0: never a debugging object; 1: allocated; -1: freed. */
-static int header_state(const struct header *header) {
-    if (header->check == check_of(header, allocated_check))
-        return 1;
-    return header->check == check_of(header, freed_check) ? -1 : 0;
+static void report(const char *what, struct header *header) {
+    debug_report(what, debug_client_part(header), header->file, header->line, header->bytes);
+}
+
+/* Until a collection finds it dead, or the memory is used again, a freed object shows who writes to
+ * it or frees it once more. Those of the client's kinds are cleared, for their mark procedures. */
+static void release(struct header *header) {
+    int kind = GC_get_kind_and_size(header, NULL);
+    if (kind > KIND_ATOMIC_HELD)
+        GC_free(header);
+    else if (kind > KIND_NORMAL || !debug_delays_free)
+        free_fast(header);
+}
+
+static void free_whole(struct header *header) {
+    if (!debug_end_is_whole(header))
+        report("object written past its end:", header);
+    memset(debug_client_part(header), DEBUG_FREED_BYTE, header->bytes);
+    header->check = debug_check_of(header, DEBUG_FREED);
+    release(header);
+}
+
+/* An object of the other functions'. */
+static void free_plain(void *object) {
+    if (GC_base(object) != object)
+        api_abort("GC_debug_free of memory that is not an object's start");
+    GC_err_printf("tithe: GC_debug_free of %p, which has no debugging information\n", object);
+    GC_free(object);
 }
 
 void GC_debug_free(void *object) {
     if (object == NULL)
         return;
     struct header *header = header_of(object);
-    if (header == NULL)
-        api_abort("GC_debug_free of memory that is not an object's start");
-    switch (header_state(header)) {
-    case 0:
-        fprintf(stderr, "tithe: GC_debug_free of %p, which has no debugging information\n", object);
-        break;
-    case -1:
-        report("object freed twice:", header);
+    if (header == NULL) {
+        free_plain(object);
         return;
-    default:
-        if (!end_is_whole(header))
-            report("object written past its end:", header);
-        memset(object, FREED_BYTE, header->bytes);
-        header->check = check_of(header, freed_check);
     }
-    GC_free(header);
+    switch (debug_state(header)) {
+    case DEBUG_NONE:
+        GC_err_printf("tithe: object written before its start: %p\n", object);
+        GC_free(header);
+        break;
+    case DEBUG_FREED:
+        report("object freed twice:", header);
+        break;
+    default:
+        free_whole(header);
+    }
 }
 
 void *GC_debug_realloc(void *old, size_t bytes, const char *file, int line) {
@@ -155,7 +169,7 @@ void *GC_debug_realloc(void *old, size_t bytes, const char *file, int line) {
         return NULL;
     }
     struct header *header = header_of(old);
-    if (header == NULL || header_state(header) != 1)
+    if (header == NULL || debug_state(header) != DEBUG_ALLOCATED)
         api_abort("GC_debug_realloc of memory that is not a debugging object");
     void *copy = debug_allocate(bytes, GC_get_kind_and_size(header, NULL), file, line);
     if (copy == NULL)
@@ -177,7 +191,7 @@ struct closure {
 
 static void call_closure(void *object, void *data) {
     const struct closure *closure = data;
-    closure->function(client_part(object), closure->data);
+    closure->function(debug_client_part(object), closure->data);
 }
 
 typedef void registrar(void *, GC_finalization_proc, void *, GC_finalization_proc *, void **);
@@ -218,7 +232,7 @@ void GC_debug_register_displacement(size_t offset) {
 
 static void check_debugging(const void *object, const char *message) {
     struct header *header = header_of(object);
-    if (header == NULL || header_state(header) == 0)
+    if (header == NULL || debug_state(header) == DEBUG_NONE)
         api_abort(message);
 }
 
@@ -231,27 +245,4 @@ void GC_debug_end_stubborn_change(const void *object) {
 
 void GC_debug_ptr_store_and_dirty(void *place, const void *value) {
     GC_ptr_store_and_dirty(GC_is_visible(place), GC_is_valid_displacement((void *)value));
-}
-
-static void check_object(void *address, size_t bytes, void *context) {
-    struct header *header = address;
-    (void)context;
-    if (bytes >= sizeof *header && header_state(header) == 1 &&
-        header->bytes <= bytes - sizeof *header - sizeof end_mark && !end_is_whole(header))
-        report("object written past its end:", header);
-}
-
-void debug_check_heap(void) {
-    if (used)
-        GC_enumerate_reachable_objects_inner(check_object, NULL);
-}
-
-bool debug_describe(const void *address, const char **file, int *line, size_t *bytes) {
-    const struct header *header = address;
-    if (GC_size(address) < sizeof *header || header_state(header) != 1)
-        return false;
-    *file = header->file;
-    *line = header->line;
-    *bytes = header->bytes;
-    return true;
 }

@@ -41,11 +41,16 @@ static void ask(struct object object, void *marker) {
         scan_mark(marker, object);
 }
 
-void disclaim_marked(struct marker *marker) {
+void disclaim_mark_contents(struct marker *marker) {
     if (!any)
         return;
     shaped_each(mark_contents, marker);
     drain_stopped(marker);
+}
+
+void disclaim_ask(struct marker *marker) {
+    if (!any)
+        return;
     shaped_each(ask, marker);
     drain_stopped(marker);
 }

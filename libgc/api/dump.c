@@ -4,13 +4,23 @@
 #include "heap/pages.h"
 #include "weak/links.h"
 
-#include <stdio.h>
+#include <string.h>
+
+bool dump_regularly;
 
 static GC_describe_type_fn describe[16];
 
 void GC_register_describe_type_fn(int kind, GC_describe_type_fn function) {
     if (kind >= 0 && (size_t)kind < sizeof describe / sizeof *describe)
         describe[kind] = function;
+}
+
+void dump_name_type(const void *address, char *text) {
+    void *object = GC_base((void *)address);
+    int kind = object ? GC_get_kind_and_size(object, NULL) : -1;
+    memset(text, 0, GC_TYPE_DESCR_LEN + 1);
+    if (kind >= 0 && (size_t)kind < sizeof describe / sizeof *describe && describe[kind])
+        describe[kind](object, text);
 }
 
 struct census {
@@ -38,20 +48,20 @@ static void dump_set(unsigned span_class) {
     lock_give(&set->lock);
     unsigned size_class = sizes_size_class(span_class);
     if (census.objects > 0)
-        printf("%-13s %7zu: %zu objects in %zu spans, %zu bytes\n", kinds[sizes_kind(span_class)],
-               size_class ? sizes_bytes(size_class) : 0, census.objects, census.spans,
-               census.bytes);
+        GC_printf("%-13s %7zu: %zu objects in %zu spans, %zu bytes\n",
+                  kinds[sizes_kind(span_class)], size_class ? sizes_bytes(size_class) : 0,
+                  census.objects, census.spans, census.bytes);
 }
 
 void GC_dump_regions(void) {
     uintptr_t start = heap.objects.start;
-    printf("heap %p to %p, %zu bytes used, %zu idle\n", (void *)start,
-           (void *)(start + AO_load(&heap.objects.committed)), pages_used_bytes(),
-           pages_idle_bytes());
+    GC_printf("heap %p to %p, %zu bytes used, %zu idle\n", (void *)start,
+              (void *)(start + AO_load(&heap.objects.committed)), pages_used_bytes(),
+              pages_idle_bytes());
 }
 
 void GC_dump_named(const char *name) {
-    printf("***GC Dump %s: cycle %lu\n", name ? name : "", GC_gc_no);
+    GC_printf("***GC Dump %s: cycle %lu\n", name ? name : "", GC_gc_no);
     GC_dump_regions();
     for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         dump_set(class);
@@ -59,3 +69,10 @@ void GC_dump_named(const char *name) {
 }
 
 void GC_dump(void) { GC_dump_named(NULL); }
+
+void dump_if_due(void) {
+    static volatile AO_t dumped;
+    AO_t seen = AO_load(&dumped), now = statistics_cycles();
+    if (dump_regularly && seen != now && AO_compare_and_swap_full(&dumped, seen, now))
+        GC_dump_named("regular");
+}

@@ -1,5 +1,5 @@
-/* libgc's environment variables, those that mean something here; doc/options.md lists them. */
-#include "api/api.h"
+/* libgc's environment variables, those that mean something here; doc/libgc.md lists all of them. */
+#include "api/debug.h"
 
 #include "os/log.h"
 #include "os/options.h"
@@ -7,6 +7,7 @@
 #include <ctype.h>
 #include <fcntl.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 /* A number with k, M or G behind it; 0 where there is none. */
 static size_t size_of(const char *name) {
@@ -24,11 +25,15 @@ static size_t size_of(const char *name) {
 
 static bool is_set(const char *name) { return secure_getenv(name) != NULL; }
 
+/* The log takes what else would go to standard output and standard error, unless it is to be only
+ * for the log. */
 static void read_log(void) {
     const char *path = secure_getenv("GC_LOG_FILE");
     int fd = path ? open(path, O_CREAT | O_WRONLY | O_APPEND | O_CLOEXEC, 0644) : -1;
     if (fd >= 0)
         GC_set_log_fd(fd);
+    if (fd >= 0 && !is_set("GC_ONLY_LOG_TO_FILE"))
+        api_log_everything_to(fd);
     if (path && (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS")))
         log_to_file(path);
     else if (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS"))
@@ -41,9 +46,32 @@ static void read_sizes(void) {
         GC_set_max_heap_size(greatest);
     if (initial > options.min_heap)
         options.min_heap = initial;
+    if (initial)
+        collect_expand(initial);
     size_t divisor = size_of("GC_FREE_SPACE_DIVISOR");
     if (divisor)
         GC_set_free_space_divisor(divisor);
+}
+
+/* As the kernel prints it. */
+static void print_address_map(void) {
+    char text[4096];
+    int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
+    GC_log_printf("---------- Begin address map ----------\n");
+    for (ssize_t length; fd >= 0 && (length = read(fd, text, sizeof text)) > 0;)
+        GC_log_printf("%.*s", (int)length, text);
+    GC_log_printf("---------- End address map ----------\n");
+    if (fd >= 0)
+        close(fd);
+}
+
+static void read_debugging(void) {
+    if (is_set("GC_FIND_LEAK"))
+        GC_find_leak = 1;
+    debug_delays_free = is_set("GC_FINDLEAK_DELAY_FREE");
+    dump_regularly = is_set("GC_DUMP_REGULARLY");
+    if (is_set("GC_PRINT_ADDRESS_MAP"))
+        print_address_map();
 }
 
 void environment_read(void) {
@@ -57,8 +85,7 @@ void environment_read(void) {
         GC_set_markers_count(size_of("GC_NPROCS"));
     if (is_set("GC_DONT_GC"))
         GC_dont_gc = 1;
-    if (is_set("GC_FIND_LEAK"))
-        GC_find_leak = 1;
+    read_debugging();
     if (is_set("GC_ALL_INTERIOR_POINTERS"))
         GC_all_interior_pointers = 1;
     if (size_of("GC_FULL_FREQUENCY"))
@@ -69,6 +96,5 @@ void environment_read(void) {
         GC_set_force_unmap_on_gcollect(1);
     if (is_set("GC_USE_ENTIRE_HEAP"))
         GC_use_entire_heap = 1;
-    if (is_set("GC_ENABLE_INCREMENTAL") && !is_set("GC_DISABLE_INCREMENTAL"))
-        GC_enable_incremental();
+    collect_set_incremental(is_set("GC_ENABLE_INCREMENTAL"), is_set("GC_DISABLE_INCREMENTAL"));
 }

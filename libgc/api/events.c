@@ -2,12 +2,10 @@
 #include "api/api.h"
 
 #include "cycle/cycle.h"
-#include "os/signal.h"
+#include "os/tasks.h"
 #include "thread/thread.h"
 #include "weak/finalize.h"
 #include "weak/table.h"
-
-GC_push_other_roots_proc GC_push_other_roots;
 
 static GC_on_collection_event_proc on_event;
 static GC_on_thread_event_proc on_thread_event;
@@ -25,6 +23,7 @@ static void begun(void) {
     GC_gc_no++;
     statistics_cycle_begun();
     tunables_apply();
+    api_find_libraries();
     lock();
     if (on_start)
         on_start();
@@ -35,9 +34,13 @@ static void begun(void) {
 static void tell_of_threads(GC_EventType event) {
     if (on_thread_event == NULL)
         return;
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread_state(thread) != THREAD_COLLECTS)
-            on_thread_event(event, (void *)(uintptr_t)thread->tid);
+    int self = tasks_self();
+    for (struct thread *thread = thread_first(); thread; thread = thread->next) {
+        enum thread_state state = thread_state(thread);
+        if ((state == THREAD_STOPPED || state == THREAD_HELD) && thread->tid != self &&
+            thread->handle)
+            on_thread_event(event, (void *)thread->handle);
+    }
 }
 
 static void stopping(void) { tell(GC_EVENT_PRE_STOP_WORLD); }
@@ -54,12 +57,15 @@ static void push_roots(struct marker *marker) {
 }
 
 static void marked(struct marker *marker) {
+    disclaim_mark_contents(marker);
     finalize_settle(marker);
-    disclaim_marked(marker);
+    disclaim_ask(marker);
     leak_find();
+    debug_find_damage();
 }
 
 static void starting(void) {
+    api_end_pushing();
     tell(GC_EVENT_MARK_END);
     tell(GC_EVENT_PRE_START_WORLD);
     tell_of_threads(GC_EVENT_THREAD_UNSUSPENDED);
@@ -80,9 +86,15 @@ static void ended(bool done) {
     unlock();
 }
 
+/* What was allocated since the last cycle may be too little, unless there is no more to be had. */
+static bool is_allowed(enum cycle_trigger trigger) {
+    bool due = trigger != CYCLE_PACED || GC_get_bytes_since_gc() >= GC_get_min_bytes_allocd();
+    return due && collect_is_allowed();
+}
+
 void events_install(void) {
     cycle_set_hooks((struct cycle_hooks){
-        .allowed = collect_is_allowed,
+        .allowed = is_allowed,
         .begun = begun,
         .lock = lock,
         .stopping = stopping,

@@ -3,27 +3,29 @@
 #include "gc/gc_backptr.h"
 #include "gc/javaxfc.h"
 
+#include "cycle/pace.h"
 #include "weak/finalize.h"
 #include "weak/links.h"
-
-#include <stdio.h>
 
 int GC_finalize_on_demand;
 GC_finalizer_notifier_proc GC_finalizer_notifier;
 
-static GC_await_finalize_proc await_finalize;
 static GC_word notified_cycle; /* racy, so that a notification may come twice */
-static __thread bool finalizing __attribute__((tls_model("initial-exec")));
 
-/* Finalizers may allocate; what becomes ready meanwhile is called by the same loop. */
+/* The frame that calls finalizers; NULL: none does. A finalizer may have left it by longjmp. */
+static __thread char *finalizing __attribute__((tls_model("initial-exec")));
+
+static bool is_in_finalizer(void) {
+    return finalizing && (char *)__builtin_frame_address(0) < finalizing;
+}
+
+/* Finalizers may allocate, which does not call more of them: what becomes ready meanwhile is called
+ * by the same loop. They may ask for more themselves. */
 static int run_finalizers(void) {
-    if (finalizing)
-        return 0;
-    finalizing = true;
-    if (await_finalize && finalize_ready_count() > 0)
-        await_finalize(NULL);
+    char *outer = is_in_finalizer() ? finalizing : NULL;
+    finalizing = __builtin_frame_address(0);
     int count = finalize_run();
-    finalizing = false;
+    finalizing = outer;
     return count;
 }
 
@@ -35,9 +37,12 @@ int GC_invoke_finalizers(void) {
 int GC_should_invoke_finalizers(void) { return finalize_ready_count() > 0; }
 
 void api_finalize(void) {
+    leak_print();
+    debug_print_damage();
+    dump_if_due();
     for (const void *object; (object = finalize_take_looped()) != NULL;)
         api_warn("Finalization cycle involving %p\n", (GC_word)object);
-    if (finalize_ready_count() == 0 || finalizing)
+    if (finalize_ready_count() == 0 || is_in_finalizer())
         return;
     if (!GC_finalize_on_demand) {
         run_finalizers();
@@ -55,6 +60,9 @@ void GC_finalize_all(void) {
     run_finalizers();
 }
 
+/* In a table at most half full, twice while that grows, and in the queue of those that are due. */
+enum { FINALIZER_BYTES = 256 };
+
 /* Only objects of the heap die; for anything else there is nothing to register. */
 static void register_ordered(void *object, GC_finalization_proc function, void *data,
                              GC_finalization_proc *old_function, void **old_data,
@@ -65,6 +73,8 @@ static void register_ordered(void *object, GC_finalization_proc function, void *
         while (!finalize_register(object, (struct finalizer){function, data, order}, &old))
             if (GC_oom_fn(sizeof old) == NULL)
                 return;
+        if (function && old.function == NULL)
+            pace_count_beside(FINALIZER_BYTES);
     }
     if (old_function)
         *old_function = old.function;
@@ -144,11 +154,11 @@ int GC_toggleref_add(void *object, int strong) {
     return finalize_add_toggled(object, strong) ? GC_SUCCESS : GC_NO_MEMORY;
 }
 
-void GC_set_await_finalize_proc(GC_await_finalize_proc function) { await_finalize = function; }
-GC_await_finalize_proc GC_get_await_finalize_proc(void) { return await_finalize; }
+void GC_set_await_finalize_proc(GC_await_finalize_proc function) { finalize_awaited = function; }
+GC_await_finalize_proc GC_get_await_finalize_proc(void) { return finalize_awaited; }
 
 void GC_dump_finalization(void) {
-    printf("disappearing links: %zu short, %zu long; finalizers: %zu registered, %zu ready\n",
-           links_count(LINK_SHORT), links_count(LINK_LONG), finalize_registered_count(),
-           finalize_ready_count());
+    GC_printf("disappearing links: %zu short, %zu long; finalizers: %zu registered, %zu ready\n",
+              links_count(LINK_SHORT), links_count(LINK_LONG), finalize_registered_count(),
+              finalize_ready_count());
 }

@@ -3,6 +3,7 @@
 
 #include "cycle/cycle.h"
 #include "cycle/pace.h"
+#include "heap/cache.h"
 #include "heap/pages.h"
 #include "mark/roots.h"
 #include "mark/scan.h"
@@ -16,7 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 512 << 10, PERCENT = 120, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 1 << 20, PERCENT = 60, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
@@ -63,13 +64,23 @@ static void start_alone(void) {
     roots_limit();
     scan_only_aligned();
     pace_stop_for_small_marks();
+    cache_leave_stale();
+    sizes_watch_filled();
     if (handle_fork == 1)
         pthread_atfork(fork_prepare, fork_parent, fork_child);
     cycle_enable();
 }
 
+static void allow_code(void) {
+    pages_lock();
+    if (!vm_region_make_executable(&heap.objects))
+        api_warn("The heap at %p cannot be made executable\n", heap.objects.start);
+    pages_unlock();
+}
+
 static void start(void) {
-    heap_start();
+    if (heap_start() && GC_get_pages_executable())
+        allow_code();
     if (api_stands_alone)
         start_alone();
     else
@@ -79,7 +90,7 @@ static void start(void) {
     cycle_conduct_in_program();
     events_install();
     api_roots_start();
-    if (!GC_dont_precollect)
+    if (!GC_dont_precollect && GC_dont_gc <= 0)
         GC_gc_no++; /* the heap is empty, and with that collected */
 }
 
@@ -98,16 +109,15 @@ int GC_is_init_called(void) { return api_started; }
 /* The library stays: threads and handlers of ours may be anywhere in it. */
 void GC_deinit(void) {}
 
-static void keep_to_greatest_heap(size_t bytes) {
-    if (pages_used_bytes() + bytes > api_greatest_heap &&
-        AO_load(&heap.live) > api_greatest_heap / 2)
-        cycle_collect(CYCLE_OUT_OF_MEMORY);
+static bool fits(size_t bytes) {
+    return bytes <= api_greatest_heap && AO_load(&heap.live) <= api_greatest_heap - bytes;
 }
 
-void api_before_allocation(size_t bytes) {
+bool api_before_allocation(size_t bytes) {
     api_start();
-    if (api_greatest_heap)
-        keep_to_greatest_heap(bytes);
+    if (api_greatest_heap == 0 || fits(bytes))
+        return true;
+    return bytes <= api_greatest_heap && cycle_collect(CYCLE_OUT_OF_MEMORY) && fits(bytes);
 }
 
 static void tell_resize(void) {
@@ -121,12 +131,7 @@ static void tell_resize(void) {
     lock_give(&weak_lock);
 }
 
-/* The heap's greatest size is looked at here, where it is known what was needed. */
 void *api_allocated(void *object, size_t bytes) {
-    if (object && api_greatest_heap && AO_load(&heap.live) > api_greatest_heap) {
-        GC_free(object);
-        object = NULL;
-    }
     if (GC_on_heap_resize)
         tell_resize();
     api_finalize();

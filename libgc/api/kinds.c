@@ -9,6 +9,7 @@
 #include "api/api.h"
 
 #include "alloc/alloc.h"
+#include "heap/metadata.h"
 #include "heap/shape.h"
 #include "mark/shaped.h"
 #include "weak/table.h"
@@ -48,8 +49,6 @@ static struct kind kinds[KINDS_MOST] = {
 static unsigned kind_count = KINDS_BUILT_IN;
 static unsigned procedure_count = FIRST_CLIENT_PROCEDURE;
 
-static struct lock lock = LOCK_INITIALIZER;
-
 void kinds_name(struct object object, unsigned number) {
     const struct kind *kind = &kinds[number % KINDS_MOST];
     GC_word descriptor = kind->descriptor + (kind->adds_size ? object.span->object_bytes : 0);
@@ -84,8 +83,15 @@ unsigned kinds_of(struct object object) {
     }
 }
 
+/* With the allocation lock, so it must not begin a collection, which takes that. */
 void **GC_new_free_list_inner(void) {
-    return kinds_allocate(FREE_LIST_HEADS * sizeof(void *), KIND_HELD);
+    size_t bytes = FREE_LIST_HEADS * sizeof(void *);
+    lock_take(&thread_registry_lock);
+    void *list = metadata_take(bytes);
+    lock_give(&thread_registry_lock);
+    if (list == NULL)
+        api_abort("no memory for free lists");
+    return memset(list, 0, bytes);
 }
 
 void **GC_new_free_list(void) {
@@ -103,9 +109,9 @@ unsigned GC_new_kind_inner(void **free_list, GC_word descriptor, int adds_size, 
 
 unsigned GC_new_kind(void **free_list, GC_word descriptor, int adds_size, int clears) {
     api_start();
-    lock_take(&lock);
+    lock_take(&weak_lock);
     unsigned number = GC_new_kind_inner(free_list, descriptor, adds_size, clears);
-    lock_give(&lock);
+    lock_give(&weak_lock);
     return number;
 }
 
@@ -118,15 +124,15 @@ unsigned GC_new_proc_inner(GC_mark_proc procedure) {
 
 unsigned GC_new_proc(GC_mark_proc procedure) {
     api_start();
-    lock_take(&lock);
+    lock_take(&weak_lock);
     unsigned index = GC_new_proc_inner(procedure);
-    lock_give(&lock);
+    lock_give(&weak_lock);
     return index;
 }
 
 void *GC_generic_malloc(size_t bytes, int kind) {
-    api_before_allocation(bytes);
-    return api_allocated(kinds_allocate(bytes, kind), bytes);
+    void *object = api_before_allocation(bytes) ? kinds_allocate(bytes, kind) : NULL;
+    return api_allocated(object, bytes);
 }
 
 void *GC_generic_malloc_ignore_off_page(size_t bytes, int kind) {
@@ -134,7 +140,9 @@ void *GC_generic_malloc_ignore_off_page(size_t bytes, int kind) {
 }
 
 void *GC_generic_malloc_uncollectable(size_t bytes, int kind) {
-    return GC_generic_malloc(bytes, kind == KIND_ATOMIC ? KIND_ATOMIC_HELD : kind);
+    if (kind == KIND_ATOMIC || kind == KIND_NORMAL)
+        kind = kind == KIND_ATOMIC ? KIND_ATOMIC_HELD : KIND_HELD;
+    return GC_generic_malloc(bytes, kind);
 }
 
 void *GC_generic_or_special_malloc(size_t bytes, int kind) {
@@ -165,9 +173,9 @@ void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
         *result = chain_of_any(bytes, kind);
         return;
     }
-    api_before_allocation(bytes);
     enum object_kind spans = kind == KIND_ATOMIC ? OBJECT_ATOMIC : OBJECT_SCANNED;
-    *result = api_allocated(alloc_chain(bytes, spans, CHAIN_MOST), bytes);
+    void *chain = api_before_allocation(bytes) ? alloc_chain(bytes, spans, CHAIN_MOST) : NULL;
+    *result = api_allocated(chain, bytes);
 }
 
 void *GC_malloc_many(size_t bytes) {
@@ -181,6 +189,6 @@ int GC_get_kind_and_size(const void *address, size_t *bytes) {
     if (!api_find(address, &object))
         return -1;
     if (bytes)
-        *bytes = object.span->object_bytes;
+        *bytes = GC_size(address);
     return kinds_of(object);
 }

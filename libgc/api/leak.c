@@ -9,7 +9,6 @@
 #include "heap/object.h"
 #include "mark/scan.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 
 enum { MOST_LEAKS = 1024 };
@@ -53,17 +52,21 @@ void leak_find(void) {
 }
 
 void leak_print(void) {
+    static struct lock printing = LOCK_INITIALIZER;
+    if (count == 0 || !lock_try(&printing))
+        return;
     unsigned found = count;
     for (unsigned i = 0; i < found; i++) {
         const struct leak *leak = &leaks[i];
         const char *kind = leak->atomic ? "atomic" : "composite";
         if (leak->file)
-            fprintf(stderr, "Leaked %s object at %p (%s:%d, sz=%zu)\n", kind, leak->address,
-                    leak->file, leak->line, leak->bytes);
+            GC_err_printf("Leaked %s object at %p (%s:%d, sz=%zu)\n", kind, leak->address,
+                          leak->file, leak->line, leak->bytes);
         else
-            fprintf(stderr, "Leaked %s object at %p (sz=%zu)\n", kind, leak->address, leak->bytes);
+            GC_err_printf("Leaked %s object at %p (sz=%zu)\n", kind, leak->address, leak->bytes);
     }
     count = 0;
+    lock_give(&printing);
     if (found > 0 && secure_getenv("GC_ABORT_ON_LEAK"))
         api_abort("Leaked objects found");
 }

@@ -8,40 +8,26 @@
 #include <errno.h>
 #include <string.h>
 
-enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD, INLINE_CLEARED_CLASSES = 16 };
-
-/* Small objects are cleared by a loop that compilers make vector stores of. */
-static inline void *cleared(void *object, unsigned size_class) {
-    if (size_class > INLINE_CLEARED_CLASSES)
-        return memset(object, 0, sizes_bytes(size_class));
-    uint64_t *words = object;
-    for (unsigned i = 0; i < size_class; i++)
-        words[2 * i] = words[2 * i + 1] = 0;
-    return object;
-}
-
-static void *malloc_kind(size_t bytes, unsigned kind) {
-    api_before_allocation(bytes);
-    return api_allocated(kinds_allocate(bytes, kind), bytes);
-}
+enum { KIND_ATOMIC, KIND_NORMAL, KIND_HELD, KIND_ATOMIC_HELD };
 
 __attribute__((noinline)) static void *malloc_slow(size_t bytes) {
-    return malloc_kind(bytes, KIND_NORMAL);
+    return GC_generic_malloc(bytes, KIND_NORMAL);
 }
 
 void *GC_malloc(size_t bytes) {
     if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
         unsigned size_class = sizes_class(bytes);
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
+        sizes_note(span_class, bytes);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
-            return cleared(object, size_class);
+            return alloc_clear(object, sizes_bytes(size_class));
     }
     return malloc_slow(bytes);
 }
 
 __attribute__((noinline)) static void *malloc_atomic_slow(size_t bytes) {
-    return malloc_kind(bytes, KIND_ATOMIC);
+    return GC_generic_malloc(bytes, KIND_ATOMIC);
 }
 
 void *GC_malloc_atomic(size_t bytes) {
@@ -54,8 +40,12 @@ void *GC_malloc_atomic(size_t bytes) {
     return malloc_atomic_slow(bytes);
 }
 
-void *GC_malloc_uncollectable(size_t bytes) { return malloc_kind(bytes, KIND_HELD); }
-void *GC_malloc_atomic_uncollectable(size_t bytes) { return malloc_kind(bytes, KIND_ATOMIC_HELD); }
+void *GC_malloc_uncollectable(size_t bytes) { return GC_generic_malloc(bytes, KIND_HELD); }
+
+void *GC_malloc_atomic_uncollectable(size_t bytes) {
+    return GC_generic_malloc(bytes, KIND_ATOMIC_HELD);
+}
+
 void *GC_malloc_stubborn(size_t bytes) { return GC_malloc(bytes); }
 
 /* Every address in an object keeps it, so these promises spare nothing here. */
@@ -64,9 +54,8 @@ void *GC_malloc_atomic_ignore_off_page(size_t bytes) { return GC_malloc_atomic(b
 
 static void *memalign_cleared(size_t alignment, size_t bytes) {
     struct object object;
-    api_before_allocation(bytes);
-    void *aligned =
-        alloc_aligned(alignment, bytes, api_stands_alone ? OBJECT_SCANNED : OBJECT_SHAPED);
+    enum object_kind kind = api_stands_alone ? OBJECT_SCANNED : OBJECT_SHAPED;
+    void *aligned = api_before_allocation(bytes) ? alloc_aligned(alignment, bytes, kind) : NULL;
     if (aligned && object_find((uintptr_t)aligned, &object)) {
         memset(aligned, 0, object.span->object_bytes);
         if (!api_stands_alone)
@@ -110,11 +99,21 @@ char *GC_strdup(const char *text) { return text ? copy_text(text, strlen(text)) 
 
 char *GC_strndup(const char *text, size_t most) { return copy_text(text, strnlen(text, most)); }
 
+/* A mark procedure may be shown what a thread has in its cache, and must not take it for what it
+ * was: the program may have freed more than this. */
+static void clear_shaped(void *address) {
+    struct object object;
+    if (api_find(address, &object) && object_address(object) == (uintptr_t)address)
+        memset(address, 0, object.span->object_bytes);
+}
+
 void GC_free(void *object) {
     if (object == NULL)
         return;
     if (!heap_contains((uintptr_t)object))
         api_abort("GC_free of memory that is not ours");
+    if (sizes_kind(heap.page_classes[heap_page_of((uintptr_t)object)]) >= OBJECT_SHAPED)
+        clear_shaped(object);
     free_fast(object);
 }
 
@@ -132,7 +131,7 @@ static void *resize_shaped(void *old, struct object object, size_t bytes) {
     if (copy == NULL)
         return NULL;
     memcpy(copy, old, had < bytes ? had : bytes);
-    free_fast(old);
+    GC_free(old);
     return copy;
 }
 
@@ -146,11 +145,14 @@ void *GC_realloc(void *old, size_t bytes) {
     }
     if (!api_find(old, &object) || object_address(object) != (uintptr_t)old)
         api_abort("GC_realloc of memory that is not an object of ours");
-    api_before_allocation(bytes);
     size_t had = object.span->object_bytes;
+    if (bytes > had && !api_before_allocation(bytes - had))
+        return api_allocated(NULL, bytes);
     void *resized = object.span->kind >= OBJECT_SHAPED ? resize_shaped(old, object, bytes)
                                                        : alloc_resize(old, bytes);
-    if (resized && api_find(resized, &object))
+    if (resized && api_find(resized, &object)) {
+        sizes_note(object.span->span_class, bytes);
         clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
+    }
     return api_allocated(resized, bytes);
 }

@@ -3,8 +3,10 @@
 #include "gc/gc_inline.h"
 
 #include "alloc/alloc.h"
+#include "mark/roots.h"
 #include "os/maps.h"
 #include "thread/thread.h"
+#include "weak/table.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -24,9 +26,13 @@ void *GC_base(void *address) {
 
 int GC_is_heap_ptr(const void *address) { return heap_span_of((uintptr_t)address) != NULL; }
 
+/* Who asks may use all of it. */
 size_t GC_size(const void *address) {
     struct object object;
-    return api_find(address, &object) ? object.span->object_bytes : 0;
+    if (!api_find(address, &object))
+        return 0;
+    sizes_note(object.span->span_class, object.span->object_bytes);
+    return object.span->object_bytes;
 }
 
 size_t GC_get_size_map_at(int bytes) {
@@ -107,26 +113,53 @@ void *GC_is_valid_displacement(void *address) {
 }
 
 struct visibility {
-    uintptr_t address;
+    uintptr_t address, stack; /* an address on the calling thread's stack */
     bool visible;
 };
 
+static bool is_in(const struct map *map, uintptr_t address) {
+    return address - map->start < map->end - map->start;
+}
+
+/* Alone we only look at the memory of stacks; data segments and what was added are asked about
+ * first. */
 static void look_at_map(const struct map *map, void *context) {
     struct visibility *visibility = context;
-    if (visibility->address - map->start < map->end - map->start)
-        visibility->visible = map->readable && map->writable && map->kind != MAP_KIND_OTHER;
+    if (!is_in(map, visibility->address) || !map->readable || map->kind == MAP_KIND_OTHER)
+        return;
+    visibility->visible =
+        !api_stands_alone || map->kind == MAP_KIND_MAIN_STACK || is_in(map, visibility->stack);
+}
+
+static bool is_on_known_stack(uintptr_t address) {
+    bool found = false;
+    lock_take(&thread_registry_lock);
+    for (const struct thread *thread = thread_first(); thread && !found; thread = thread->next)
+        found = address - thread->stack_low < thread->stack_high - thread->stack_low;
+    lock_give(&thread_registry_lock);
+    return found;
+}
+
+static bool is_root(void *address) {
+    struct visibility visibility = {(uintptr_t)address, (uintptr_t)__builtin_frame_address(0),
+                                    false};
+    lock_take(&weak_lock);
+    bool added = roots_are_added((uintptr_t)address);
+    lock_give(&weak_lock);
+    if (added || GC_is_tmp_root(address) || is_on_known_stack((uintptr_t)address))
+        return true;
+    if (maps_open())
+        maps_each(look_at_map, &visibility);
+    return visibility.visible;
 }
 
 /* A pointer on a stack, in a data segment, or in an object that is scanned. */
 void *GC_is_visible(void *address) {
     struct object object;
-    struct visibility visibility = {(uintptr_t)address, false};
     api_start();
-    if (object_find((uintptr_t)address, &object))
-        visibility.visible = object.span->kind != OBJECT_ATOMIC;
-    else if (maps_open())
-        maps_each(look_at_map, &visibility);
-    if (!visibility.visible)
+    bool visible = object_find((uintptr_t)address, &object) ? object.span->kind != OBJECT_ATOMIC
+                                                            : is_root(address);
+    if (!visible)
         GC_is_visible_print_proc(address);
     return address;
 }

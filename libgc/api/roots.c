@@ -15,7 +15,10 @@ int GC_all_interior_pointers = 1;
 void *GC_least_plausible_heap_addr = (void *)~(GC_word)0;
 void *GC_greatest_plausible_heap_addr;
 
-static struct marker *pushing; /* while functions of the program push roots; the conductor's */
+/* From when roots are pushed to the end of the stop: the marker of the conductor, which is the only
+ * thread that runs and calls all functions of the program's that may mark. */
+static struct marker *pushing;
+
 static GC_has_static_roots_func has_static_roots;
 
 void GC_add_roots(void *start, void *end) {
@@ -35,35 +38,16 @@ static bool exclude(uintptr_t start, uintptr_t end) {
     return !api_stands_alone || roots_exclude(start, end);
 }
 
-struct segment_visit {
-    uintptr_t start, end;
-    bool found;
-};
-
 static bool is_data_segment(const ElfW(Phdr) * segment) {
     return segment->p_type == PT_LOAD && (segment->p_flags & PF_W);
 }
 
-/* The program itself comes first; its data are roots until they are removed. */
-static int exclude_program(struct dl_phdr_info *program, size_t bytes, void *context) {
-    const struct segment_visit *range = context;
-    (void)bytes;
-    for (int i = 0; i < program->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &program->dlpi_phdr[i];
-        uintptr_t start = program->dlpi_addr + segment->p_vaddr, end = start + segment->p_memsz;
-        if (is_data_segment(segment) && range->start <= start && end <= range->end)
-            exclude(start & ~(uintptr_t)7, end);
-    }
-    return 1;
-}
-
+/* What was added; data segments are found again by each cycle, with libgc as here. */
 void GC_remove_roots(void *start, void *end) {
-    struct segment_visit range = {(uintptr_t)start, (uintptr_t)end, false};
     api_start();
     lock_take(&weak_lock);
-    roots_remove(range.start, range.end);
+    roots_remove((uintptr_t)start, (uintptr_t)end);
     lock_give(&weak_lock);
-    dl_iterate_phdr(exclude_program, &range);
 }
 
 void GC_clear_roots(void) { GC_remove_roots(NULL, (void *)UINTPTR_MAX); }
@@ -94,45 +78,46 @@ static int visit_library(struct dl_phdr_info *library, size_t bytes, void *conte
         bool is_library = library->dlpi_name[0] != 0;
         if ((GC_no_dls && is_library) ||
             (has_static_roots && !has_static_roots(library->dlpi_name, start, segment->p_memsz)))
-            exclude((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
+            roots_disregard((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
     }
     return 0;
 }
 
-static void exclude_libraries(void) {
-    if (GC_no_dls || has_static_roots)
+void api_find_libraries(void) {
+    roots_disregard_none();
+    if (api_stands_alone && (GC_no_dls || has_static_roots))
         dl_iterate_phdr(visit_library, NULL);
 }
 
 void GC_register_has_static_roots_callback(GC_has_static_roots_func function) {
     has_static_roots = function;
-    if (api_started)
-        exclude_libraries();
 }
 
-void *GC_dlopen(const char *path, int flags) {
-    void *handle = dlopen(path, flags);
-    exclude_libraries();
-    return handle;
-}
+/* A library's data are found when roots are planned, and again in the stop. */
+void *GC_dlopen(const char *path, int flags) { return dlopen(path, flags); }
+
+struct segment_search {
+    uintptr_t address;
+    bool found;
+};
 
 static int find_in_library(struct dl_phdr_info *library, size_t bytes, void *context) {
-    struct segment_visit *visit = context;
+    struct segment_search *search = context;
     (void)bytes;
     for (int i = 0; i < library->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
         uintptr_t start = library->dlpi_addr + segment->p_vaddr;
-        if (is_data_segment(segment) && visit->start - start < segment->p_memsz)
-            visit->found = library->dlpi_name[0] != 0;
+        if (is_data_segment(segment) && search->address - start < segment->p_memsz)
+            search->found = true;
     }
-    return visit->found;
+    return search->found;
 }
 
-/* The data of libraries, which come and go. */
+/* Data segments, of the program and of libraries, are not registered but found. */
 int GC_is_tmp_root(void *address) {
-    struct segment_visit visit = {(uintptr_t)address, 0, false};
-    dl_iterate_phdr(find_in_library, &visit);
-    return visit.found;
+    struct segment_search search = {(uintptr_t)address, false};
+    dl_iterate_phdr(find_in_library, &search);
+    return search.found;
 }
 
 void GC_set_no_dls(int value) { GC_no_dls = value; }
@@ -144,26 +129,24 @@ int GC_get_all_interior_pointers(void) { return GC_all_interior_pointers; }
 void api_roots_start(void) {
     GC_least_plausible_heap_addr = (void *)heap.objects.start;
     GC_greatest_plausible_heap_addr = (void *)(heap.objects.start + heap.objects.reserved);
-    exclude_libraries();
 }
 
 /* libgc's default pushes the stacks of threads, which here are scanned anyway; whoever replaces it
  * calls it in turn. */
 static void push_no_other_roots(void) {}
 
-void GC_set_push_other_roots(GC_push_other_roots_proc function) { GC_push_other_roots = function; }
+GC_push_other_roots_proc GC_push_other_roots = push_no_other_roots;
 
-GC_push_other_roots_proc GC_get_push_other_roots(void) {
-    return GC_push_other_roots ? GC_push_other_roots : push_no_other_roots;
-}
+void GC_set_push_other_roots(GC_push_other_roots_proc function) { GC_push_other_roots = function; }
+GC_push_other_roots_proc GC_get_push_other_roots(void) { return GC_push_other_roots; }
 
 void api_push_roots(struct marker *marker) {
-    if (GC_push_other_roots == NULL)
-        return;
     pushing = marker;
-    GC_push_other_roots();
-    pushing = NULL;
+    if (GC_push_other_roots)
+        GC_push_other_roots();
 }
+
+void api_end_pushing(void) { pushing = NULL; }
 
 /* Memory that the program names may have gone, or be another thread's stack. */
 void GC_push_all(void *start, void *end) {
@@ -200,7 +183,7 @@ int GC_is_marked(const void *address) {
     return state == OBJECT_GREY || state == object_live_colour();
 }
 
-/* While a mark goes on; at other times every object counts as marked. */
+/* Both in functions that the stop calls; at other times every object counts as marked. */
 void GC_set_mark_bit(const void *address) {
     struct object object;
     if (pushing && object_find((uintptr_t)address, &object))
@@ -209,24 +192,25 @@ void GC_set_mark_bit(const void *address) {
 
 void GC_clear_mark_bit(const void *address) {
     struct object object;
-    if (api_find(address, &object) && AO_char_load(&heap.marking))
+    if (pushing && api_find(address, &object))
         AO_char_compare_and_swap_full(object_state(object), object_live_colour(), object_white());
 }
 
 struct enumeration {
+    bool (*is_wanted)(unsigned char state);
     GC_reachable_object_proc function;
     void *data;
 };
 
 static void enumerate_span(struct span *span, const struct enumeration *to) {
     for (size_t i = 0; i < span->object_count; i++)
-        if (span->states[i] == object_live_colour())
+        if (to->is_wanted(span->states[i]))
             to->function((void *)span_object(span, i), span->object_bytes, to->data);
 }
 
-/* Objects in caches are told, too. With the alloc lock, as the name says. */
-void GC_enumerate_reachable_objects_inner(GC_reachable_object_proc function, void *data) {
-    struct enumeration to = {function, data};
+void api_each_object(bool (*is_wanted)(unsigned char state), GC_reachable_object_proc function,
+                     void *data) {
+    struct enumeration to = {is_wanted, function, data};
     const struct span *last = NULL;
     size_t pages = heap_page_of(heap.objects.start + AO_load(&heap.objects.committed));
     for (size_t page = 0; page < pages; page++) {
@@ -235,4 +219,14 @@ void GC_enumerate_reachable_objects_inner(GC_reachable_object_proc function, voi
             enumerate_span(span, &to);
         last = span;
     }
+}
+
+/* While a mark goes on, what it has not reached yet is what the last one left, and new objects. */
+static bool is_reachable(unsigned char state) {
+    return AO_char_load(&heap.marking) ? !object_is_free(state) : state == object_live_colour();
+}
+
+/* Objects in caches are told, too. With the alloc lock, as the name says. */
+void GC_enumerate_reachable_objects_inner(GC_reachable_object_proc function, void *data) {
+    api_each_object(is_reachable, function, data);
 }

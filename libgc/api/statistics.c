@@ -17,20 +17,36 @@ enum { NANOSECONDS_PER_MILLISECOND = 1000000 };
 /* At the beginning of the last cycle that ended. Written in the conductor's hooks. */
 static size_t allocated_then, freed_then, allocated_before, collected_before, collected_then;
 static size_t allocated_now, freed_now, collected_now; /* of the cycle that goes on */
+static volatile AO_t cycles_ended;
 static bool measuring;
 static long long measured_from;
 
+static volatile AO_t expanded; /* by GC_expand_hp; any thread adds */
+
+void statistics_expanded(size_t bytes) { AO_fetch_and_add(&expanded, bytes); }
+void statistics_forget_expansion(void) { AO_store(&expanded, 0); }
+
 static size_t heap_bytes(void) { return pages_used_bytes(); }
+
+/* Of what the program asked for, as much as it has not used yet. */
+static size_t expansion_left(void) {
+    size_t wanted = AO_load(&expanded), released = pages_released_bytes();
+    return wanted < released ? wanted : released;
+}
+
 static size_t live_bytes(void) { return AO_load(&heap.live); }
 
 /* What free runs keep resident may be reused at once; the rest of what is free is unmapped. */
 static size_t free_bytes(void) {
     size_t used = heap_bytes(), live = live_bytes(), all = used > live ? used - live : 0;
-    size_t idle = pages_idle_bytes();
+    size_t idle = pages_idle_bytes() + expansion_left();
     return idle < all ? idle : all;
 }
 
-static size_t unmapped_bytes(void) { return pages_released_bytes(); }
+static size_t unmapped_bytes(void) {
+    size_t wanted = AO_load(&expanded), released = pages_released_bytes();
+    return released > wanted ? released - wanted : 0;
+}
 
 void statistics_cycle_begun(void) {
     allocated_now = AO_load(&heap.allocated);
@@ -38,7 +54,10 @@ void statistics_cycle_begun(void) {
     collected_now = AO_load(&heap.collected);
 }
 
+size_t statistics_cycles(void) { return AO_load(&cycles_ended); }
+
 void statistics_cycle_ended(void) {
+    AO_fetch_and_add1(&cycles_ended);
     allocated_before = allocated_now - allocated_then;
     collected_before = collected_now - collected_then;
     allocated_then = allocated_now;

@@ -15,16 +15,13 @@
 #include "thread/world.h"
 #include "weak/table.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <pthread.h>
-#include <sched.h>
 #include <signal.h>
 
 char *GC_stackbottom;
 
 static bool may_register;
-static volatile unsigned registered_count;
 static pthread_key_t leave_key;
 static __thread bool registered __attribute__((tls_model("initial-exec")));
 static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
@@ -72,7 +69,6 @@ void api_threads_start(void) {
             arrange_leave();
     }
     registered = true;
-    registered_count = 1;
     if (GC_stackbottom == NULL && is_main() && own_stack(&low, &high))
         GC_stackbottom = (char *)high;
 }
@@ -136,19 +132,20 @@ void GC_register_altstack(void *stack, GC_word stack_bytes, void *altstack,
 void *GC_get_my_stackbottom(struct GC_stack_base *base) {
     struct thread *thread = thread_current();
     api_start();
-    base->mem_base = is_main() ? GC_stackbottom : (void *)thread->stack_high;
+    uintptr_t bottom = thread->stack_bottom ? thread->stack_bottom : thread->stack_high;
+    base->mem_base = is_main() ? GC_stackbottom : (void *)bottom;
     return thread;
 }
 
 /* For schedulers of fibres: the calling thread, or the given one, runs on another stack from now
- * on, down from this address. */
+ * on, down from this address. The stop finds that stack by the stack pointer; what the thread was
+ * born with stays a root, because it comes back to it. */
 void GC_set_stackbottom(void *handle, const struct GC_stack_base *base) {
     struct thread *thread = handle ? handle : thread_current();
-    uintptr_t bottom = (uintptr_t)base->mem_base;
     if (thread->tid == tasks_process())
         GC_stackbottom = base->mem_base;
-    else if (bottom < thread->stack_low || bottom > thread->stack_high)
-        thread->stack_low = thread->stack_high = 0;
+    else
+        thread->stack_bottom = (uintptr_t)base->mem_base;
 }
 
 /* A thread in there is stopped like any other one, so nothing has to be arranged. */
@@ -157,28 +154,31 @@ void *GC_call_with_gc_active(GC_fn_type function, void *argument) { return funct
 
 /* Starting a thread. */
 
+/* In the frame of the starting thread, which waits until the new one is registered: from then on it
+ * can be suspended and told of. */
 struct start {
     void *(*function)(void *);
     void *argument;
+    volatile unsigned registered;
 };
 
 static void *thread_main(void *argument) {
-    struct start start = *(struct start *)argument;
-    GC_free(argument);
+    struct start *start = argument;
+    void *(*function)(void *) = start->function;
+    argument = start->argument;
     register_self();
-    return start.function(start.argument);
+    AO_int_store_full(&start->registered, 1);
+    park_wake(&start->registered, 1);
+    return function(argument);
 }
 
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                       void *(*function)(void *), void *argument) {
-    struct start *start = GC_malloc_uncollectable(sizeof *start);
-    if (start == NULL)
-        return EAGAIN;
-    *start = (struct start){function, argument};
+    struct start start = {function, argument, 0};
     GC_start_mark_threads();
-    int failure = pthread_create(thread, attributes, thread_main, start);
-    if (failure)
-        GC_free(start);
+    int failure = pthread_create(thread, attributes, thread_main, &start);
+    while (!failure && AO_int_load_acquire(&start.registered) == 0)
+        park_wait(&start.registered, 0, -1);
     return failure;
 }
 
@@ -207,43 +207,23 @@ void GC_stop_world_external(void) {
 
 void GC_start_world_external(void) { cycle_start_world(); }
 
-static struct thread *record_of(pthread_t thread) {
-    for (struct thread *record = thread_first(); record; record = record->next)
-        if (record->handle == thread && thread_state(record) != THREAD_GONE)
-            return record;
-    return NULL;
+void GC_suspend_thread(pthread_t thread) {
+    api_start();
+    cycle_suspend((uintptr_t)thread);
 }
 
-static void thread_suspend(pthread_t thread) {
+void GC_resume_thread(pthread_t thread) {
     lock_take(&thread_registry_lock);
-    struct thread *record = record_of(thread);
-    if (record)
-        world_suspend(record);
-    lock_give(&thread_registry_lock);
-    while (record && record->suspended && !world_is_suspended(record))
-        sched_yield();
-}
-
-static void thread_resume(pthread_t thread) {
-    lock_take(&thread_registry_lock);
-    struct thread *record = record_of(thread);
+    struct thread *record = thread_by_handle((uintptr_t)thread);
     if (record)
         world_resume(record);
     lock_give(&thread_registry_lock);
 }
 
-static int thread_is_suspended(pthread_t thread) {
+int GC_is_thread_suspended(pthread_t thread) {
     lock_take(&thread_registry_lock);
-    struct thread *record = record_of(thread);
+    const struct thread *record = thread_by_handle((uintptr_t)thread);
     int suspended = record && record->suspended;
     lock_give(&thread_registry_lock);
     return suspended;
 }
-
-void GC_suspend_thread(pthread_t thread) {
-    api_start();
-    thread_suspend(thread);
-}
-
-void GC_resume_thread(pthread_t thread) { thread_resume(thread); }
-int GC_is_thread_suspended(pthread_t thread) { return thread_is_suspended(thread); }

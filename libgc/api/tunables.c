@@ -20,7 +20,7 @@ GC_word GC_non_gc_bytes;
 GC_word GC_max_retries;
 unsigned long GC_time_limit = 999999;
 
-enum { SIGNALS_MOST = 64, DEFAULT_DIVISOR = 3, PERCENT_FOR_ONE = 360 };
+enum { SIGNALS_MOST = 64, DEFAULT_DIVISOR = 3, PERCENT_FOR_ONE = 180 };
 
 GC_word GC_free_space_divisor = DEFAULT_DIVISOR;
 
@@ -28,7 +28,7 @@ static int rate = 10, prior_attempts = 1, pages_executable;
 static GC_word bytes_per_finalizer = 10000;
 static size_t least_bytes = 1;
 static unsigned long time_limit_nanoseconds;
-static int suspend_signal = SIGPWR, restart_signal = SIGXCPU;
+static int suspend_signal, restart_signal = SIGXCPU;
 
 #define SETTING(type, name, variable)                                                              \
     void GC_set_##name(type value) { variable = value; }                                           \
@@ -86,9 +86,11 @@ int GC_get_parallel(void) { return GC_parallel; }
 void GC_set_suspend_signal(int number) {
     suspend_signal = number;
     if (!api_started && number > 0 && number <= SIGNALS_MOST)
-        options.signal = number;
+        world_use_signal(number);
 }
 
-int GC_get_suspend_signal(void) { return suspend_signal; }
+/* Programs leave the one that they are told here unblocked in threads that block all others. */
+int GC_get_suspend_signal(void) { return suspend_signal ? suspend_signal : world_signal(); }
+
 void GC_set_thr_restart_signal(int number) { restart_signal = number; }
 int GC_get_thr_restart_signal(void) { return restart_signal; }

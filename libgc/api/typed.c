@@ -6,6 +6,9 @@
 #include "alloc/alloc.h"
 #include "heap/shape.h"
 #include "mark/shaped.h"
+#include "weak/table.h"
+
+#include <stdlib.h>
 
 enum {
     WORD = sizeof(GC_word),
@@ -20,18 +23,20 @@ int GC_gcj_kind, GC_gcj_debug_kind;
 /* Kinds are numbered when first used. */
 static volatile unsigned typed_kind, typed_array_kind;
 
+static unsigned new_kind(GC_word descriptor) {
+    return GC_new_kind_inner(GC_new_free_list_inner(), descriptor, 0, 1);
+}
+
 static void name_kinds(void) {
-    static struct lock lock = LOCK_INITIALIZER;
     api_start();
     if (AO_int_load_acquire(&typed_array_kind))
         return;
-    lock_take(&lock);
+    lock_take(&weak_lock);
     if (typed_array_kind == 0) {
-        typed_kind = GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1);
-        AO_int_store_release(&typed_array_kind,
-                             GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1));
+        typed_kind = new_kind(DESCRIPTOR_WHOLE);
+        AO_int_store_release(&typed_array_kind, new_kind(DESCRIPTOR_WHOLE));
     }
-    lock_give(&lock);
+    lock_give(&weak_lock);
 }
 
 static bool bit_of(const GC_word *bits, size_t index) {
@@ -66,8 +71,7 @@ GC_descr GC_make_descriptor(const GC_word *bits, size_t length) {
 
 static void *malloc_shape(size_t bytes, struct shape shape) {
     struct object object;
-    api_before_allocation(bytes);
-    void *address = alloc_cleared(bytes, OBJECT_SHAPED);
+    void *address = api_before_allocation(bytes) ? alloc_cleared(bytes, OBJECT_SHAPED) : NULL;
     if (address && object_find((uintptr_t)address, &object))
         object_set_shape(object, shape_number(shape));
     return api_allocated(address, bytes);
@@ -91,13 +95,17 @@ void *GC_calloc_explicitly_typed(size_t count, size_t element_bytes, GC_descr de
 }
 
 void GC_init_gcj_malloc(int index, void *procedure) {
-    api_start();
-    if (GC_gcj_kind)
-        return;
-    shaped_set_procedure(index, (shaped_procedure)procedure);
     GC_word descriptor = -(GC_word)(GCJ_DESCRIPTOR_OFFSET + GCJ_BIAS) | DESCRIPTOR_PER_OBJECT;
-    GC_gcj_kind = GC_new_kind(GC_new_free_list(), descriptor, 0, 1);
-    GC_gcj_debug_kind = GC_new_kind(GC_new_free_list(), DESCRIPTOR_WHOLE, 0, 1);
+    if (secure_getenv("GC_IGNORE_GCJ_INFO"))
+        descriptor = DESCRIPTOR_WHOLE;
+    api_start();
+    lock_take(&weak_lock);
+    if (GC_gcj_kind == 0) {
+        shaped_set_procedure(index, (shaped_procedure)procedure);
+        GC_gcj_kind = new_kind(descriptor);
+        GC_gcj_debug_kind = new_kind(DESCRIPTOR_WHOLE);
+    }
+    lock_give(&weak_lock);
 }
 
 void *GC_gcj_malloc(size_t bytes, void *table) {

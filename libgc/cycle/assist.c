@@ -100,9 +100,9 @@ static void assist_alloc_1(struct thread *thread) {
         wait_frozen(thread);
 }
 
-/* The handler may run on a small stack of the program's, so it only finds what its own stack points
- * to and leaves the rest to others. */
-static void scan_stack_asked(struct thread *thread) {
+/* It only finds what its own stack points to and leaves the rest to others. */
+static void scan_stack_asked(void *context) {
+    struct thread *thread = context;
     struct marker marker = {0};
     if (!phase_enter())
         return;
@@ -177,11 +177,19 @@ static void assist_by_signal(struct thread *thread) {
     world_thaw(thread);
 }
 
+/* The handler may run on a small stack of the program's, where there is no room for a marker.
+ * Without one of ours it leaves the stack to the stop. */
+static void scan_stack_in_handler(struct thread *thread) {
+    uintptr_t top = thread->altstack_low ? free_top(thread) : 0, here;
+    if (top)
+        altstack_call(top, scan_stack_asked, thread, &here);
+}
+
 void assist_asked(struct thread *thread) {
     if (thread->assist_due)
         assist_by_signal(thread);
     else if (takes_stack(thread))
-        scan_stack_asked(thread);
+        scan_stack_in_handler(thread);
 }
 
 static bool pay_on_alternate_stack(struct thread *thread) {

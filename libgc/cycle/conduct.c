@@ -18,6 +18,7 @@
 #include "mark/queue.h"
 #include "mark/rescan.h"
 #include "mark/roots.h"
+#include "mark/scan.h"
 #include "mark/shaped.h"
 #include "os/clock.h"
 #include "os/dirty.h"
@@ -239,16 +240,30 @@ static void keep_caches(void) {
 
 /* Others help: helpers, workers, frozen threads. Nobody else claims, because that needs the cycle's
  * lock. */
+static bool drain_some(struct marker *marker) {
+    if (!phase_enter())
+        return false;
+    size_t done = drain(marker, SIZE_MAX);
+    phase_leave();
+    return done > 0;
+}
+
+static void wait_for_helpers(void) {
+    unsigned announcement = queue_announce();
+    if (phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left())
+        queue_sleep(announcement, STOPPED_NAP);
+    else
+        queue_withdraw();
+}
+
 static void drain_with_helpers(struct marker *marker) {
-    do {
-        if (phase_enter()) {
-            drain(marker, SIZE_MAX);
-            assist_count_marked(marker);
-            phase_leave();
-        } else {
-            park_relax();
-        }
-    } while (!phase_claim());
+    for (;;) {
+        bool done = drain_some(marker);
+        if (phase_claim())
+            return;
+        if (!done)
+            wait_for_helpers();
+    }
 }
 
 /* What the plan finds by itself goes to the queue before the phase opens, because until then nobody
@@ -264,6 +279,7 @@ static bool mark_stopped(struct marker *marker) {
     shaped_stop(marker);
     drain(marker, 0);
     current.stop_planned = clock_nanoseconds();
+    scan_world_stopped(true);
     phase_open();
     drain_with_helpers(marker);
     drain_stopped(marker);
@@ -275,6 +291,7 @@ static bool mark_stopped(struct marker *marker) {
     if (known && cycle_watcher.marked)
         cycle_watcher.marked(marker);
     assist_count_marked(marker);
+    scan_world_stopped(false);
     return shaped_resume() && known;
 }
 

@@ -31,11 +31,17 @@
 
 #include <signal.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     WORKER_QUOTA = 256 << 10, /* bytes scanned between two flushes of credit */
     HELP_QUOTA = 4 << 20, /* by a thread that waits for a cycle, between two looks for signals */
-    HELP_NAP = 200000     /* nanoseconds, when only others have work */
+    CYCLES_A_LOOK = 8,    /* between two looks at how much memory the process has */
+    HELP_NAP = 200000,    /* nanoseconds, when only others have work */
+    STOP_TRIES = 100,
+    STOP_NAP = 5000000, /* nanoseconds between two tries */
+    REST_NAP = 20000,   /* nanoseconds between two looks whether a thread rests */
+    REST_NAPS = 1000
 };
 
 static struct lock cycle_lock = LOCK_INITIALIZER;
@@ -100,7 +106,8 @@ static bool helper_mark(struct marker *marker) {
     size_t done = drain(marker, WORKER_QUOTA);
     assist_count_marked(marker);
     pace_work_done(done);
-    phase_leave();
+    if (phase_leave())
+        queue_stir();
     return done > 0;
 }
 
@@ -158,7 +165,7 @@ static void prepare(struct thread *thread) {
     }
     lock_give(&cycle_lock);
     limits_memory();
-    if (pace_is_small())
+    if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_resident(limits_resident());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});
@@ -213,7 +220,7 @@ static void prepare_for_stop(void) {
 }
 
 static bool is_allowed(void) {
-    return (cycle_hooks.allowed == NULL || cycle_hooks.allowed()) &&
+    return (cycle_hooks.allowed == NULL || cycle_hooks.allowed(CYCLE_PACED)) &&
            (cycle_watcher.allowed == NULL || cycle_watcher.allowed());
 }
 
@@ -280,8 +287,15 @@ bool cycle_collect_unless(int (*stop)(void)) {
 
 static int never(void) { return 0; }
 
+static bool is_forbidden(void) {
+    return cycle_hooks.allowed && !cycle_hooks.allowed(CYCLE_OUT_OF_MEMORY);
+}
+
 bool cycle_collect(enum cycle_trigger trigger) {
-    return (trigger != CYCLE_PACED || pace_due()) && cycle_collect_unless(never);
+    if ((trigger == CYCLE_PACED && !pace_due()) ||
+        (trigger == CYCLE_OUT_OF_MEMORY && is_forbidden()))
+        return false;
+    return cycle_collect_unless(never);
 }
 
 static void collect_frozen(struct thread *thread) {
@@ -358,36 +372,89 @@ void cycle_while_idle(void (*function)(void *context), void *context) {
     }
 }
 
-static bool stopped_world;
-
-void cycle_stop_world(void) {
+/* All that a thread of the program's may hold on its own stack, where a signal may find it. */
+static void take_locks(void) {
     lock_take(&cycle_lock);
     if (cycle_hooks.lock)
         cycle_hooks.lock();
     conduct_lock_heap();
-    thread_self->stack_pointer = (uintptr_t)__builtin_frame_address(0);
-    world_freeze(thread_self, NULL);
-    stopped_world = world_stop();
+    shape_lock();
 }
 
-void cycle_start_world(void) {
-    if (stopped_world)
-        world_start();
-    world_thaw(thread_self);
+static void give_locks(void) {
+    shape_unlock();
     conduct_unlock_heap();
     if (cycle_hooks.unlock)
         cycle_hooks.unlock();
     lock_give(&cycle_lock);
 }
 
+static void nap(long nanoseconds) {
+    struct timespec time = {0, nanoseconds};
+    system_call(SYS_nanosleep, &time, 0);
+}
+
+static bool stopped_world;
+
+void cycle_stop_world(void) {
+    take_locks();
+    thread_self->stack_pointer = (uintptr_t)__builtin_frame_address(0);
+    world_freeze(thread_self, NULL);
+    for (int tries = 0; !(stopped_world = world_stop()) && tries < STOP_TRIES; tries++)
+        nap(STOP_NAP);
+}
+
+void cycle_start_world(void) {
+    if (stopped_world)
+        world_start();
+    world_thaw(thread_self);
+    give_locks();
+}
+
+/* Waits for a thread that was told to rest, but not for ever: it may block our signal. */
+static bool comes_to_rest(const struct thread *thread) {
+    for (int naps = 0; naps < REST_NAPS; naps++) {
+        if (world_is_suspended(thread))
+            return true;
+        if (thread_state(thread) == THREAD_GONE)
+            return false;
+        nap(REST_NAP);
+    }
+    return false;
+}
+
+/* With all locks, so that the thread has none of them when it rests; should it not come to rest,
+ * it is let go before they are given, because it may take one then. */
+static bool suspend_locked(struct thread *thread) {
+    world_suspend(thread);
+    if (comes_to_rest(thread))
+        return true;
+    world_resume(thread);
+    return false;
+}
+
+bool cycle_suspend(uintptr_t handle) {
+    bool resting = false, known = true;
+    if (handle == thread_current()->handle) {
+        world_suspend(thread_self);
+        return true;
+    }
+    for (int tries = 0; known && !resting && tries < STOP_TRIES; tries++) {
+        take_locks();
+        struct thread *thread = thread_by_handle(handle);
+        known = thread != NULL;
+        resting = known && (world_is_suspended(thread) || suspend_locked(thread));
+        give_locks();
+        if (!resting)
+            nap(STOP_NAP);
+    }
+    return resting;
+}
+
 /* A started heap needs no lock to be found started, so the child cannot meet one held. */
 void cycle_before_fork(void) {
     heap_start();
-    lock_take(&cycle_lock);
-    if (cycle_hooks.lock)
-        cycle_hooks.lock();
-    conduct_lock_heap();
-    shape_lock();
+    take_locks();
     queue_lock();
     jobs_lock();
     credit_lock();
@@ -399,7 +466,6 @@ void cycle_after_fork(bool child) {
     credit_unlock();
     jobs_unlock();
     queue_unlock();
-    shape_unlock();
     if (child) {
         thread_own_process();
         requested = false;
@@ -409,8 +475,5 @@ void cycle_after_fork(bool child) {
         conduct_after_fork();
         thread_after_fork();
     }
-    conduct_unlock_heap();
-    if (cycle_hooks.unlock)
-        cycle_hooks.unlock();
-    lock_give(&cycle_lock);
+    give_locks();
 }

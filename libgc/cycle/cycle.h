@@ -74,7 +74,8 @@ struct cycle_totals cycle_totals(void);
  * is stopped and the heap locked. A cycle that has to try its stop again calls from lock on again.
  */
 struct cycle_hooks {
-    bool (*allowed)(void); /* asked of a cycle that is due, by the allocating thread */
+    bool (*allowed)(enum cycle_trigger trigger); /* asked of a cycle that is due, or that memory is
+                                                    wanting for, by the allocating thread */
     void (*begun)(void);
     void (*lock)(void); /* the locks that nobody may hold in a stop or a fork */
     void (*stopping)(void);
@@ -115,6 +116,11 @@ void cycle_while_idle(void (*function)(void *context), void *context);
  * the same thread. It may not allocate meanwhile. */
 void cycle_stop_world(void);
 void cycle_start_world(void);
+
+/* Brings the thread in which pthread_self is this to rest, when it holds no lock of ours, until
+ * world_resume. The calling thread may rest itself. False when there is no such thread, or it
+ * cannot be stopped. */
+bool cycle_suspend(uintptr_t handle);
 
 /* Around a fork: no lock of the collector's is held by another thread. */
 void cycle_before_fork(void);

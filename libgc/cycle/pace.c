@@ -3,6 +3,7 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
+#include "heap/pages.h"
 #include "os/clock.h"
 #include "os/limits.h"
 #include "os/options.h"
@@ -17,11 +18,13 @@ enum {
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
-        8 << 20, /* bytes, roots included, that two threads scan in about three milliseconds */
-    TINY_SCANNED = 1 << 20,
-    RESIDENT_SHARE = 8,
-    SMALL_LIVE = 16 << 20,     /* bytes live, should none of them be garbage this time */
-    WORK_PER_BYTE = 12,        /* bytes scanned for an allocated one, when all goes as expected */
+        32 << 20,           /* bytes, roots included, that two threads scan in some milliseconds */
+    TINY_SCANNED = 1 << 20, /* and that one scans in half of one */
+    SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
+    RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
+    SMALL_GROWTH = 1 << 20, /* bytes that a small heap grows by besides its percentage */
+    GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
+    WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
@@ -30,7 +33,8 @@ static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
 static volatile AO_t goal;
 static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
 static volatile AO_t resident;    /* the program's threads, before a cycle */
-static volatile AO_t forced;      /* allocated bytes at which gc_every forced the last cycle */
+static volatile AO_t beside; /* bytes outside the heap that objects have come to need; any thread */
+static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
 static size_t live_at_begin, expected;
@@ -69,8 +73,10 @@ size_t pace_goal(void) {
 bool pace_due(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= options.gc_every)
         return true;
-    return AO_load(&heap.live) >= pace_trigger();
+    return AO_load(&heap.live) + AO_load(&beside) >= pace_trigger();
 }
+
+void pace_count_beside(size_t bytes) { AO_fetch_and_add(&beside, bytes); }
 
 bool pace_overdue(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= 2 * options.gc_every)
@@ -111,15 +117,17 @@ static void revise(void) {
 
 static bool stops_for_small;
 
+static bool is_small(size_t live) {
+    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
+           live <= SMALL_LIVE;
+}
+
 void pace_note_resident(size_t bytes) { AO_store(&resident, bytes); }
 
 void pace_stop_for_small_marks(void) { stops_for_small = true; }
 
 /* With gc_every, cycles are wanted that are like others. */
-bool pace_is_small(void) {
-    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
-           AO_load(&heap.live) <= SMALL_LIVE;
-}
+bool pace_is_small(void) { return is_small(AO_load(&heap.live)); }
 
 bool pace_wants_workers(void) { return !pace_is_small() || last_scanned > TINY_SCANNED; }
 
@@ -178,11 +186,19 @@ static size_t limit_left(size_t roots) {
     return limit > others ? limit - others : 0;
 }
 
+/* A small heap that has shrunk is likely to grow again, and had the memory before. */
+static size_t kept_goal(void) {
+    size_t before = AO_load(&goal);
+    return stops_for_small && is_small(before) ? before - before / GOAL_KEPT_SHARE : 0;
+}
+
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
+    wanted = capped_sum(wanted, stops_for_small ? SMALL_GROWTH : 0);
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
     least = least > grown ? least : grown;
+    least = least > kept_goal() ? least : kept_goal();
     size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
     wanted = wanted > least ? wanted : least;
     allowed = allowed > floor ? allowed : floor;
@@ -192,11 +208,11 @@ static void set_goal(size_t live, size_t roots) {
 
 /* So far below the goal that the work of a mark like the last one costs WORK_PER_BYTE. More would
  * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
- * rescanned. */
+ * rescanned. Nothing is allocated in a mark that is one stop. */
 static void set_trigger(size_t live) {
     size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
     size_t runway = last_scanned / WORK_PER_BYTE, earliest = live + share(growth, EARLIEST_PERCENT);
-    runway = runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
+    runway = is_small(end) ? 0 : runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
     size_t bytes = end > runway ? end - runway : 0;
     bytes = bytes > earliest ? bytes : earliest;
     AO_store(&trigger, bytes > options.min_heap || limited ? bytes : options.min_heap);
@@ -211,8 +227,11 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     live = live > doomed ? live - doomed : 0;
     reached = reached > doomed ? reached - doomed : 0;
     doomed = 0;
+    AO_store(&beside, 0);
     set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
     set_trigger(live);
+    if (is_small(live))
+        pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
 }
 
 void pace_cancel(void) {

@@ -20,6 +20,9 @@
 /* No cycle is due before so many bytes more than until now are live. */
 void pace_raise_floor(size_t bytes);
 
+/* So many bytes were taken outside of the heap for an object in it, until that is collected. */
+void pace_count_beside(size_t bytes);
+
 /* True when a cycle should begin now. */
 bool pace_due(void);
 

@@ -1,7 +1,7 @@
 /* The phase of marking, who is at work in it, and how its end is found.
  *
  * One word holds the phase, the number of markers at work, and how often one has entered. A marker
- * enters, works, and leaves when its own rings are empty. Only markers make work, so when the last
+ * enters, works, and leaves when it has nothing in hand. Only markers make work, so when the last
  * one has left and neither the queue nor the list of jobs holds anything, the round is complete,
  * and stays so. Whoever notices moves the word from marking to complete, once; whoever claims that
  * conducts what follows: another round (written pages to be read again) or the end of the mark.

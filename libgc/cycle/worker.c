@@ -1,7 +1,9 @@
 /* Making, running and ending workers; see worker.h. */
 #include "cycle/worker.h"
 
+#include "cycle/phase.h"
 #include "heap/metadata.h"
+#include "mark/jobs.h"
 #include "mark/queue.h"
 #include "os/limits.h"
 #include "os/log.h"
@@ -11,13 +13,7 @@
 
 #include <limits.h>
 
-enum {
-    STACK_BYTES = 128 << 10,
-    PROCESSORS_PER_WORKER = 4,
-    NICER = 4,
-    MOST_IN_STOP = 4,
-    PAUSES = 32
-};
+enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_STOP = 4 };
 
 struct worker {
     struct thread *thread;
@@ -39,7 +35,11 @@ void worker_call_helpers(void) {
         park_wake(&stop_word, INT_MAX);
 }
 
-void worker_release_helpers(void) { AO_int_fetch_and_add1_full(&stop_word); }
+void worker_release_helpers(void) {
+    AO_int_fetch_and_add1_full(&stop_word);
+    if (all > count)
+        queue_stir();
+}
 
 static void run_worker(void *context) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
@@ -57,6 +57,17 @@ static void run_worker(void *context) {
     }
 }
 
+/* Until somebody gives away what he has in hand, which he does when he sees this announcement, or
+ * until the stop ends. */
+static void wait_for_more(unsigned stop) {
+    unsigned announcement = queue_announce();
+    bool more = phase_now() == PHASE_MARKING && (!queue_is_empty() || jobs_are_left());
+    if (AO_int_load_acquire(&stop_word) != stop || more)
+        queue_withdraw();
+    else
+        queue_sleep(announcement, -1);
+}
+
 static void run_helper(void *context) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
     struct marker marker = {.copy = copy};
@@ -67,8 +78,7 @@ static void run_helper(void *context) {
         if (seen % 2 == 0)
             park_wait(&stop_word, seen, -1);
         else if (!turns.help(&marker))
-            for (int i = 0; i < PAUSES; i++)
-                park_relax();
+            wait_for_more(seen);
     }
 }
 

@@ -44,15 +44,21 @@ static void bin_lengthen(struct cache_bin *bin, unsigned span_class) {
     bin->limit = bin->limit * 2 > most ? most : bin->limit * 2;
 }
 
+static const uint64_t low_bits = 0x0101010101010101u, high_bits = 0x8080808080808080u;
+
+/* The highest bit of each byte that is a free state. */
+static uint64_t free_lanes(uint64_t states) {
+    states &= low_bits * OBJECT_ALLOCATED_MASK;
+    return ~(states + low_bits * (0x80 - 1)) & high_bits;
+}
+
 /* The next free object at or after index; states are looked at eight at a time. */
 static unsigned next_free(const struct span *span, unsigned index) {
-    static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
     for (; index < span->object_count; index++) {
         uint64_t states;
         while (index % 8 == 0 && index + 8 <= span->object_count) {
             memcpy(&states, &span->states[index], sizeof states);
-            states &= ones * OBJECT_ALLOCATED_MASK;
-            if ((states - ones) & ~states & highs)
+            if (free_lanes(states))
                 break;
             index += 8;
         }
@@ -62,26 +68,68 @@ static unsigned next_free(const struct span *span, unsigned index) {
     return span->object_count;
 }
 
+/* What is being taken: the slots from next down to lowest are still to be filled; bit i of stale
+ * tells that the object in lowest[i] was collected. */
+struct taking {
+    void **next, **lowest;
+    uint64_t stale;
+};
+
+static inline void take_object(struct taking *taking, uintptr_t address, bool stale) {
+    *--taking->next = (void *)address;
+    taking->stale |= (uint64_t)stale << (taking->next - taking->lowest);
+}
+
+/* The free ones of the eight objects from index on. No mark goes on, so the states are nobody
+ * else's. */
+static void take_eight(struct taking *taking, struct span *span, unsigned index,
+                       unsigned char colour) {
+    uint64_t states, lanes;
+    memcpy(&states, &span->states[index], sizeof states);
+    lanes = free_lanes(states);
+    span->free_count -= (lanes >> 7) * low_bits >> 56;
+    uint64_t bytes = (lanes >> 7) * 0xff, taken = (states & ~bytes) | (low_bits * colour & bytes);
+    memcpy(&span->states[index], &taken, sizeof taken);
+    uintptr_t start = span_object(span, index);
+    for (; lanes; lanes &= lanes - 1) {
+        unsigned lane = __builtin_ctzl(lanes) / 8;
+        take_object(taking, start + lane * span->object_bytes,
+                    (states >> lane * 8 & 0xff) == OBJECT_STALE);
+    }
+}
+
+static void take_one(struct taking *taking, struct span *span, unsigned index,
+                     unsigned char colour) {
+    take_object(taking, span_object(span, index), span->states[index] == OBJECT_STALE);
+    AO_char_store(&span->states[index], colour);
+    span->free_count--;
+}
+
 /* Takes free objects of one span until the slots are full. They fill the slots from the top down,
- * so that they are popped in the order of their addresses. Returns the lowest slot used; bit i of
- * *stale tells that the object in lowest[i] must be cleared. */
-static void **span_take(struct span *span, void **slot, void **lowest, uint64_t *stale) {
+ * so that they are popped in the order of their addresses. */
+static void span_take(struct span *span, struct taking *taking) {
     unsigned char colour = object_live_colour();
     unsigned index = span->search_from;
-    while (slot > lowest && span->free_count > 0) {
-        index = next_free(span, index);
-        *--slot = (void *)span_object(span, index);
-        if (span->states[index] == OBJECT_STALE)
-            *stale |= (uint64_t)1 << (slot - lowest);
-        AO_char_store(&span->states[index], colour);
-        span->free_count--;
-        index++;
+    bool marking = AO_char_load(&heap.marking);
+    while (taking->next > taking->lowest && span->free_count > 0) {
+        bool eight = !marking && index % 8 == 0 && index + 8 <= span->object_count &&
+                     taking->next - taking->lowest >= 8;
+        if (eight) {
+            take_eight(taking, span, index, colour);
+            index += 8;
+        } else {
+            index = next_free(span, index);
+            take_one(taking, span, index++, colour);
+        }
     }
     span->search_from = index;
     if (span->free_count == 0)
         span_move(span, SPAN_FULL);
-    return slot;
 }
+
+static bool leaves_stale;
+
+void cache_leave_stale(void) { leaves_stale = true; }
 
 static void clear_stale(void **slots, uint64_t stale, size_t bytes) {
     for (; stale; stale &= stale - 1)
@@ -106,21 +154,21 @@ static struct span *span_with_room(struct span_set *set, unsigned span_class) {
 static void set_take(unsigned span_class, void **slots, unsigned room, unsigned *count) {
     struct span_set *set = &span_sets[span_class];
     size_t bytes = object_bytes_of(span_class);
-    void **slot = slots + room;
+    struct taking taking = {slots + room, slots, 0};
     struct span *span;
-    uint64_t stale = 0;
     lock_take(&set->lock);
-    while (slot > slots && (span = span_with_room(set, span_class)) != NULL)
-        slot = span_take(span, slot, slots, &stale);
-    unsigned got = slots + room - slot;
-    if (slot > slots) {
-        memmove(slots, slot, got * sizeof *slots);
-        stale >>= slot - slots;
+    while (taking.next > slots && (span = span_with_room(set, span_class)) != NULL)
+        span_take(span, &taking);
+    unsigned got = slots + room - taking.next;
+    if (taking.next > slots) {
+        memmove(slots, taking.next, got * sizeof *slots);
+        taking.stale >>= taking.next - slots;
     }
     *count = got;
     heap_count_allocated(got * bytes);
     lock_give(&set->lock);
-    clear_stale(slots, stale, bytes);
+    if (!leaves_stale && sizes_kind(span_class) != OBJECT_ATOMIC)
+        clear_stale(slots, taking.stale, bytes);
 }
 
 static void span_take_back(struct span_set *set, struct span *span, size_t index) {

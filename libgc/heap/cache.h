@@ -61,6 +61,10 @@ bool cache_start(struct cache *cache);
 /* Puts fresh objects into an empty bin. False when out of memory. */
 bool cache_refill(struct cache *cache, unsigned span_class);
 
+/* From now on collected objects are not cleared at refill: whoever hands out one that is scanned
+ * clears it himself. Those that are not scanned never are. */
+void cache_leave_stale(void);
+
 /* How many bytes the next refill will take; of one object for a cache that holds nothing. */
 size_t cache_refill_bytes(const struct cache *cache, unsigned span_class);
 

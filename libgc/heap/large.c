@@ -27,7 +27,7 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
     if (span) {
         span_move(span, SPAN_FULL);
         object = (void *)span->base;
-        clear = span->stale || (clear && !span->zeroed);
+        clear = (span->stale && kind != OBJECT_ATOMIC) || (clear && !span->zeroed);
         bytes = span->object_bytes;
         heap_count_allocated(bytes);
     }

@@ -260,6 +260,15 @@ static struct run *find_or_grow(size_t count) {
     return run;
 }
 
+/* With the lock, which it gives up meanwhile: what others are just releasing. */
+static void wait_for_releases(void) {
+    for (unsigned seen; (seen = releasing) > 0;) {
+        lock_give(&lock);
+        park_wait(&releasing, seen, -1);
+        lock_take(&lock);
+    }
+}
+
 /* Before memory is said to be exhausted, what is just being released is waited for. */
 bool pages_take(struct span *span, size_t count, size_t alignment) {
     if (alignment < HEAP_PAGE_BYTES)
@@ -269,10 +278,9 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
         return false;
     lock_take(&lock);
     struct run *run = find_or_grow(search);
-    for (unsigned seen; run == NULL && (seen = releasing) > 0; run = find_or_grow(search)) {
-        lock_give(&lock);
-        park_wait(&releasing, seen, -1);
-        lock_take(&lock);
+    while (run == NULL && releasing > 0) {
+        wait_for_releases();
+        run = find_or_grow(search);
     }
     if (run) {
         span->base = align_up(run->span.base, alignment);
@@ -335,9 +343,14 @@ static void run_release(struct run *run) {
     run_insert(run);
 }
 
+static volatile AO_t kept; /* bytes; the conductor */
+
+void pages_keep_idle(size_t bytes) { AO_store(&kept, bytes); }
+
 static size_t idle_bound(void) {
-    size_t share = AO_load(&heap.live) / IDLE_SHARE;
-    return share > IDLE_KEPT ? share : IDLE_KEPT;
+    size_t share = AO_load(&heap.live) / IDLE_SHARE, least = AO_load(&kept);
+    least = least > IDLE_KEPT ? least : IDLE_KEPT;
+    return share > least ? share : least;
 }
 
 void pages_release_idle(void) {
@@ -363,6 +376,7 @@ bool pages_release_all(void) {
     while (oldest && !release_refused)
         run_release(oldest);
     bool less = idle_bytes < before;
+    wait_for_releases();
     lock_give(&lock);
     return less;
 }

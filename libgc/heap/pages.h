@@ -28,7 +28,11 @@ void pages_shorten(struct span *span, size_t count);
  * no lock held by whoever just freed. */
 void pages_release_idle(void);
 
-/* Returns all idle memory to the system. True when there was any. */
+/* So many idle bytes are worth keeping for longer: they will be wanted before the next cycle. */
+void pages_keep_idle(size_t bytes);
+
+/* Returns all idle memory to the system, and waits for what others are just returning. True when
+ * there was any that they were not. */
 bool pages_release_all(void);
 
 /* Adds this much address space to what objects may be taken from without more being committed.

@@ -12,12 +12,11 @@ enum {
     CACHE_MOST_HELD = 8 /* few programs have many objects that they must free themselves */
 };
 
-size_t sizes_bytes(unsigned size_class) {
-    if (size_class <= SIZES_FINE_CLASSES)
-        return (size_t)size_class * SIZES_GRANULE;
-    unsigned above = size_class - SIZES_FINE_CLASSES - 1;
-    size_t doubling = (size_t)256 << above / SIZES_PER_DOUBLING;
-    return doubling + doubling / SIZES_PER_DOUBLING * (above % SIZES_PER_DOUBLING + 1);
+unsigned char sizes_filled[SPAN_CLASSES] = {[0 ... SPAN_CLASSES - 1] = 1};
+
+void sizes_watch_filled(void) {
+    for (unsigned class = 1; class <= SIZES_CLASSES; class ++)
+        sizes_filled[sizes_span_class_of(class, OBJECT_SCANNED)] = 0;
 }
 
 unsigned sizes_aligned_class(size_t bytes, size_t alignment) {

@@ -3,7 +3,7 @@
  * Sixteen classes of 16-byte steps up to 256 bytes, then eight a doubling up to 32 KiB, so that at
  * most 12.5 % of an object is rounding (past the first steps, where alignment rules). A span class
  * is a size class of a kind of object, because objects of two kinds never share a span. Pure
- * arithmetic and a constant table; anybody may call.
+ * arithmetic, and one table of what was asked for; anybody may call.
  */
 #ifndef TITHE_HEAP_SIZES_H
 #define TITHE_HEAP_SIZES_H
@@ -58,11 +58,29 @@ static inline unsigned sizes_size_class(unsigned span_class) {
 }
 
 /* The object size of a size class. */
-size_t sizes_bytes(unsigned size_class);
+static inline size_t sizes_bytes(unsigned size_class) {
+    if (size_class <= SIZES_FINE_CLASSES)
+        return (size_t)size_class * SIZES_GRANULE;
+    unsigned above = size_class - SIZES_FINE_CLASSES - 1;
+    size_t doubling = (size_t)256 << above / SIZES_PER_DOUBLING;
+    return doubling + doubling / SIZES_PER_DOUBLING * (above % SIZES_PER_DOUBLING + 1);
+}
 
 /* The smallest size class of at least bytes whose objects are all aligned; alignment is a power of
  * two, at most the heap's page. 0 when only a large object will do. */
 unsigned sizes_aligned_class(size_t bytes, size_t alignment);
+
+/* Not 0: an object of this span class may have been asked for with all its bytes. Else no pointer
+ * of the program's one past the end of what it asked for leaves the object. Any thread sets it. */
+extern unsigned char sizes_filled[SPAN_CLASSES];
+
+/* From now on who allocates scanned objects tells what was asked for. Before anything is. */
+void sizes_watch_filled(void);
+
+static inline void sizes_note(unsigned span_class, size_t bytes) {
+    if (bytes == sizes_bytes(sizes_size_class(span_class)))
+        sizes_filled[span_class] = 1;
+}
 
 /* How many heap pages a span of this size class has, and how many objects fit. */
 unsigned sizes_span_pages(unsigned size_class);

@@ -1,4 +1,4 @@
-/* Spans off the queue and jobs off their list, through the marker's rings; see drain.h. */
+/* Spans off the queue and jobs off their list, until nothing is left; see drain.h. */
 #include "mark/drain.h"
 
 #include "mark/jobs.h"
@@ -14,17 +14,12 @@ static bool run_job(struct marker *marker) {
     return true;
 }
 
-/* The rings are only emptied when there is nothing else: as long as they are full, what they wait
- * for comes while the next span is looked at. */
 size_t drain(struct marker *marker, size_t quota) {
     size_t before = marker->scanned;
     marker->limit = quota > SIZE_MAX - before ? SIZE_MAX : before + quota;
-    do {
-        while (marker->scanned < marker->limit && (scan_next_span(marker) || run_job(marker)))
-            continue;
-        scan_drain_rings(marker);
-    } while (marker->scanned < marker->limit &&
-             (marker->claimed_count > 0 || jobs_are_left() || !queue_is_empty()));
+    do
+        scan_in_hand(marker);
+    while (marker->scanned < marker->limit && (scan_next_span(marker) || run_job(marker)));
     scan_give_back(marker);
     return marker->scanned - before;
 }

@@ -63,7 +63,8 @@ bool jobs_take(struct job *job) {
     if (found) {
         struct job *oldest = &first->jobs[first->taken];
         *job = *oldest;
-        if (job->kind == JOB_ROOTS && job->end - job->start > ROOT_PIECE) {
+        bool whole = job->kind == JOB_ROOTS || job->kind == JOB_SAFE_ROOTS;
+        if (whole && job->end - job->start > ROOT_PIECE) {
             oldest->start += ROOT_PIECE;
             job->end = oldest->start + ROOT_OVERLAP;
         } else {

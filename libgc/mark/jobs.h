@@ -14,6 +14,7 @@
 
 enum job_kind {
     JOB_ROOTS,         /* foreign memory, all of it */
+    JOB_SAFE_ROOTS,    /* the same, but it will neither vanish nor be closed to us */
     JOB_WRITTEN_ROOTS, /* foreign memory, the pages written since they were last taken */
     JOB_WRITTEN_HEAP,  /* marked objects on the heap's pages written since they were last taken */
     JOB_HEAP_STOPPED   /* the same, with the world stopped: pages need not be protected again */

@@ -64,6 +64,8 @@ bool queue_is_empty(void) {
            AO_load_acquire((volatile AO_t *)&small.first) == 0;
 }
 
+bool queue_is_wanted(void) { return AO_int_load(&sleepers) > 0 && queue_is_empty(); }
+
 unsigned queue_announce(void) {
     AO_int_fetch_and_add1_full(&sleepers);
     return AO_int_load_acquire(&work_word);

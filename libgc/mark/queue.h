@@ -27,6 +27,9 @@ void queue_release(struct span *span);
 /* A glance: true when nothing was queued. Exact when nobody marks. */
 bool queue_is_empty(void);
 
+/* A glance: true when somebody waits for work and there is none. */
+bool queue_is_wanted(void);
+
 /* Waiting for work: whoever waits announces it, then looks once more whether there is any, and
  * sleeps or withdraws. Sleeping ends when somebody stirs after the announcement, or after
  * nanoseconds (negative: no limit). Everything that makes work for others stirs. */

@@ -80,7 +80,7 @@ static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
     AO_fetch_and_add(&written, end - start);
     while (start < end) {
         start = rescan_span(marker, start, end);
-        scan_drain_rings(marker);
+        scan_in_hand(marker);
     }
 }
 
@@ -106,6 +106,9 @@ void rescan_run(struct marker *marker, const struct job *job) {
     switch (job->kind) {
     case JOB_ROOTS:
         scan_roots(marker, job->start, job->end, job->mode);
+        break;
+    case JOB_SAFE_ROOTS:
+        scan_range(marker, job->start, job->end, job->mode);
         break;
     case JOB_WRITTEN_ROOTS:
         told = dirty_take(job->start, job->end, visit_roots, &foreign);

@@ -34,6 +34,7 @@ struct part {
     uintptr_t start, end;
     enum scan_mode mode;
     bool private_only;
+    bool safe; /* its resident pages, while the world is stopped */
 };
 
 static struct {
@@ -41,7 +42,7 @@ static struct {
     size_t room, count, next;
     enum roots_scope scope;
     bool complete;
-    bool cached; /* what the map that is being visited is */
+    bool cached, safe; /* what the map that is being visited is */
     size_t bytes;
     size_t untracked; /* bytes of small parts */
     struct part *tracked;
@@ -65,6 +66,7 @@ static struct range *ranges_of(const struct range_list *list) {
 
 static bool limited;
 static struct range_list added, excluded; /* the caller's lock, which the conductor holds, too */
+static struct range_list disregarded;     /* the conductor's */
 
 void roots_limit(void) { limited = true; }
 
@@ -84,7 +86,17 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
 
 bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, end); }
 bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
+bool roots_are_added(uintptr_t address) {
+    for (size_t i = 0; i < added.count; i++)
+        if (address - ranges_of(&added)[i].start <
+            ranges_of(&added)[i].end - ranges_of(&added)[i].start)
+            return true;
+    return false;
+}
+
 void roots_clear_excluded(void) { excluded.count = 0; }
+bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
+void roots_disregard_none(void) { disregarded.count = 0; }
 
 bool roots_are_excluded(uintptr_t start, uintptr_t end) {
     for (size_t i = 0; i < excluded.count; i++)
@@ -117,7 +129,8 @@ size_t roots_bytes(void) { return found_bytes; }
 
 /* The ranges below and the parts above grow by doubling; what they outgrow is not used again. */
 bool roots_prepare(unsigned threads) {
-    size_t room = OWN_REGIONS + excluded.count + RANGES_PER_THREAD * (threads + 64);
+    size_t room = OWN_REGIONS + excluded.count + disregarded.count;
+    room += RANGES_PER_THREAD * (threads + 64);
     if (plan.room < room) {
         plan.ranges = metadata_take(2 * room * sizeof *plan.ranges);
         plan.room = plan.ranges ? 2 * room : 0;
@@ -199,7 +212,8 @@ static void add_pages(uintptr_t start, uintptr_t end, void *context) {
     if (start >= end)
         return;
     plan.bytes += end - start;
-    plan.complete &= jobs_add((struct job){start, end, JOB_ROOTS, part->mode});
+    enum job_kind kind = part->safe ? JOB_SAFE_ROOTS : JOB_ROOTS;
+    plan.complete &= jobs_add((struct job){start, end, kind, part->mode});
 }
 
 static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
@@ -222,7 +236,7 @@ static void track_part(const struct part *part) {
 }
 
 static void plan_whole(uintptr_t start, uintptr_t end, bool private_only, enum scan_mode mode) {
-    struct part part = {start, end, mode, private_only};
+    struct part part = {start, end, mode, private_only, plan.safe};
     if (start < end)
         maps_resident(start, end, private_only, add_pages, &part);
 }
@@ -237,7 +251,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
         if (tracked->start >= end)
             break;
         struct part part = {tracked->start > start ? tracked->start : start,
-                            tracked->end < end ? tracked->end : end, mode, private_only};
+                            tracked->end < end ? tracked->end : end, mode, private_only, plan.safe};
         plan_whole(start, part.start, private_only, mode);
         if (tracked->mode != mode || tracked->private_only != private_only ||
             !dirty_peek_any(part.start, part.end, private_only, add_pages, &part))
@@ -250,7 +264,7 @@ static void plan_written(uintptr_t start, uintptr_t end, bool private_only, enum
 /* What is kept beside the page table may have been written through another map, or have lost its
  * entries and with them what they say of writing: it is read whole, every time. */
 static void plan_cached(uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    struct part part = {start, end, mode, false};
+    struct part part = {start, end, mode, false, false};
     maps_resident_cached(start, end, add_pages, &part);
 }
 
@@ -267,7 +281,7 @@ static void plan_part(uintptr_t start, uintptr_t end, bool private_only, enum sc
         return;
     }
     if (plan.scope == ROOTS_TRACKED)
-        track_part(&(struct part){start, end, mode, private_only});
+        track_part(&(struct part){start, end, mode, private_only, false});
     plan_whole(start, end, private_only, mode);
 }
 
@@ -336,6 +350,12 @@ static uintptr_t map_start(const struct map *map) {
     return main_stack_start(map);
 }
 
+/* Stacks, and what the program wrote to its data, with nobody there to take it away; libgc reads
+ * them, too. Others' memory may be behind a protection key. */
+static bool is_safe(const struct map *map) {
+    return limited && plan.scope != ROOTS_TRACKED && !map->shared && !map->cached;
+}
+
 static void visit_map(const struct map *map, void *context) {
     (void)context;
     if (!is_root(map))
@@ -343,6 +363,7 @@ static void visit_map(const struct map *map, void *context) {
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
     plan.cached = map->cached;
+    plan.safe = is_safe(map);
     uintptr_t at = map_start(map);
     while (plan.next < plan.count && plan.ranges[plan.next].end <= at)
         plan.next++;
@@ -362,11 +383,38 @@ static void visit_map(const struct map *map, void *context) {
         plan_part(at, map->end, private_only, mode);
 }
 
+/* The excluded range that covers or follows an address first; NULL when there is none before end.
+ */
+static const struct range *next_excluded(uintptr_t at, uintptr_t end) {
+    const struct range *next = NULL;
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct range *range = &ranges_of(&excluded)[i];
+        if (range->end > at && range->start < end && (next == NULL || range->start < next->start))
+            next = range;
+    }
+    return next;
+}
+
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
-    for (size_t i = 0; i < added.count; i++)
-        plan_whole(ranges_of(&added)[i].start & ~(uintptr_t)7, ranges_of(&added)[i].end, false,
-                   SCAN_WORDS);
+    plan.safe = false;
+    for (size_t i = 0; i < added.count; i++) {
+        uintptr_t at = ranges_of(&added)[i].start & ~(uintptr_t)7, end = ranges_of(&added)[i].end;
+        for (const struct range *hole; (hole = next_excluded(at, end)) != NULL; at = hole->end)
+            plan_whole(at, hole->start, false, SCAN_WORDS);
+        plan_whole(at, end, false, SCAN_WORDS);
+    }
+}
+
+/* A range that was told as dead may be somebody's stack again. */
+static void plan_excluded(void) {
+    for (size_t i = 0; i < excluded.count; i++) {
+        const struct range *range = &ranges_of(&excluded)[i];
+        if (!holds_a_stack_pointer(range->start, range->end))
+            plan_add(range->start, range->end, true);
+    }
+    for (size_t i = 0; i < disregarded.count; i++)
+        plan_add(ranges_of(&disregarded)[i].start, ranges_of(&disregarded)[i].end, true);
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
@@ -377,9 +425,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
         plan.tracked_count = 0;
     data_end = 0;
     heap_each_region(plan_add_region, NULL);
-    for (size_t i = 0; i < excluded.count; i++)
-        if (!holds_a_stack_pointer(ranges_of(&excluded)[i].start, ranges_of(&excluded)[i].end))
-            plan_add_region(ranges_of(&excluded)[i].start, ranges_of(&excluded)[i].end, NULL);
+    plan_excluded();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (!is_present(thread))
             continue;

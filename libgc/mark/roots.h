@@ -38,6 +38,9 @@ void roots_limit(void);
 bool roots_add(uintptr_t start, uintptr_t end);
 bool roots_exclude(uintptr_t start, uintptr_t end);
 
+/* Whether an address lies in what was added. */
+bool roots_are_added(uintptr_t address);
+
 /* True if the whole range is excluded. */
 bool roots_are_excluded(uintptr_t start, uintptr_t end);
 
@@ -47,6 +50,11 @@ void roots_clear_excluded(void);
 
 /* Takes back the exclusion of just this range. */
 void roots_include(uintptr_t start, uintptr_t end);
+
+/* The same for what the conductor finds anew in each cycle, before its first plan: the data of
+ * libraries that the program does not want to be looked at. */
+bool roots_disregard(uintptr_t start, uintptr_t end);
+void roots_disregard_none(void);
 
 /* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
  * memory. */

@@ -16,12 +16,29 @@ enum {
     WORD_DISTANCE = 4,       /* bytes from one place where a pointer may be to the next */
     OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
-    CHAIN = 3,               /* words */
+    BATCH = 16,              /* addresses looked up at once, if there are so many */
+    SHARE_LEAST = 48,        /* objects in hand of which some are given away */
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
+static bool stopped; /* written while no marker is at work */
+
+void scan_world_stopped(bool now) { stopped = now; }
+
+/* While the world is stopped only markers change states, and two that mark the same object at the
+ * same time do no harm: it is read twice. */
+static inline bool change_state(volatile unsigned char *state, unsigned char from,
+                                unsigned char to) {
+    if (!stopped)
+        return AO_char_compare_and_swap_full(state, from, to);
+    if (AO_char_load(state) != from)
+        return false;
+    AO_char_store(state, to);
+    return true;
+}
+
 static bool object_blacken(struct object object) {
-    return AO_char_compare_and_swap_full(object_state(object), OBJECT_GREY, object_live_colour());
+    return change_state(object_state(object), OBJECT_GREY, object_live_colour());
 }
 
 /* The object was black when this marker took it on. Meanwhile it may have been freed, and its
@@ -36,25 +53,19 @@ static void object_scan(struct marker *marker, struct object object) {
 
 static void scan_contiguous(struct marker *marker, struct object object, uintptr_t start,
                             uintptr_t end);
+static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end);
+static bool only_aligned;
 
 void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
         shaped_scan(marker, object, start, end);
     else if (__builtin_expect(object.span->closed, 0))
         scan_foreign(marker, start, end, SCAN_WORDS);
-    else
+    else if (__builtin_expect(only_aligned, 0)) {
+        marker->scanned += end - start;
+        scan_aligned(marker, start, end);
+    } else
         scan_contiguous(marker, object, start, end);
-}
-
-static void ring_add(struct object_ring *ring, struct object object) {
-    ring->objects[(ring->head + ring->count++) % SCAN_RING] = object;
-}
-
-static struct object ring_take(struct object_ring *ring) {
-    struct object object = ring->objects[ring->head];
-    ring->head = (ring->head + 1) % SCAN_RING;
-    ring->count--;
-    return object;
 }
 
 static void flush_claimed(struct marker *marker) {
@@ -74,7 +85,7 @@ static void span_queue(struct marker *marker, struct span *span) {
 /* Its contents come while it waits. */
 static void unread_add(struct marker *marker, struct object object) {
     __builtin_prefetch((void *)object_address(object));
-    ring_add(&marker->unread, object);
+    marker->unread[marker->unread_count++] = object;
 }
 
 /* Its bytes count as marked, and its contents are not read. */
@@ -83,9 +94,8 @@ static void reach_quarantined(struct marker *marker, struct object object) {
         marker->marked_bytes += object.span->object_bytes;
 }
 
-/* Small scanned objects turn black and wait in the ring, others wait grey in their span. The last
- * place of the ring is for scan_small. */
-static void object_mark(struct marker *marker, struct object object) {
+/* Small scanned objects turn black and wait on the stack, others wait grey in their span. */
+static inline void object_mark(struct marker *marker, struct object object) {
     unsigned char white = object_white(), colour = object_live_colour();
     volatile unsigned char *state = object_state(object);
     unsigned char seen = AO_char_load(state);
@@ -95,10 +105,10 @@ static void object_mark(struct marker *marker, struct object object) {
         return;
     }
     bool atomic = object.span->kind == OBJECT_ATOMIC;
-    bool waits = !atomic && (span_is_large(object.span) || marker->unread.count >= SCAN_RING - 1);
+    bool waits = !atomic && (span_is_large(object.span) || marker->unread_count == SCAN_UNREAD);
     if (waits && span_is_large(object.span))
         AO_store(&object.span->scanned, 0);
-    if (!AO_char_compare_and_swap_full(state, white, waits ? OBJECT_GREY : colour))
+    if (!change_state(state, white, waits ? OBJECT_GREY : colour))
         return;
     marker->marked_objects++;
     marker->marked_bytes += object.span->object_bytes;
@@ -117,13 +127,6 @@ void scan_keep_unread(struct marker *marker, struct object object) {
     marker->marked_bytes += object.span->object_bytes;
 }
 
-static void found_add(struct marker *marker, struct object object) {
-    __builtin_prefetch((const void *)object_state(object), 1);
-    if (marker->found.count == SCAN_RING)
-        object_mark(marker, ring_take(&marker->found));
-    ring_add(&marker->found, object);
-}
-
 #define RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
 
 static bool meets(struct object object, uintptr_t address) {
@@ -134,37 +137,51 @@ static bool meets(struct object object, uintptr_t address) {
     return !(address & SCAN_START_ONLY) || object_address(object) == (address & ~RESTRICTIONS);
 }
 
-static void candidate_resolve(struct marker *marker) {
-    struct candidate candidate = marker->candidates[marker->candidate_head];
-    marker->candidate_head = (marker->candidate_head + 1) % SCAN_RING;
-    marker->candidate_count--;
-    uintptr_t address = candidate.address & ~RESTRICTIONS;
-    struct object object = {candidate.span, span_index(candidate.span, address)};
-    if (object.index < AO_int_load(&candidate.span->object_count) &&
-        meets(object, candidate.address))
-        found_add(marker, object);
+struct candidate {
+    struct span *span;
+    uintptr_t address;
+};
+
+static unsigned find_spans(const struct marker *marker, struct candidate *candidates) {
+    unsigned count = 0;
+    for (unsigned i = 0; i < marker->address_count; i++) {
+        struct span *span = heap_span_of(marker->addresses[i] & ~RESTRICTIONS);
+        __builtin_prefetch(span);
+        candidates[count] = (struct candidate){span, marker->addresses[i]};
+        count += span != NULL;
+    }
+    return count;
 }
 
-static void address_resolve(struct marker *marker) {
-    uintptr_t address = marker->addresses[marker->address_head];
-    marker->address_head = (marker->address_head + 1) % SCAN_RING;
-    marker->address_count--;
-    struct span *span = heap_span_of(address & ~RESTRICTIONS);
-    if (span == NULL)
-        return;
-    __builtin_prefetch(span);
-    if (marker->candidate_count == SCAN_RING)
-        candidate_resolve(marker);
-    unsigned slot = (marker->candidate_head + marker->candidate_count++) % SCAN_RING;
-    marker->candidates[slot] = (struct candidate){span, address};
+static unsigned find_objects(const struct candidate *candidates, unsigned count,
+                             struct object *objects) {
+    unsigned found = 0;
+    for (unsigned i = 0; i < count; i++) {
+        struct span *span = candidates[i].span;
+        uintptr_t address = candidates[i].address;
+        struct object object = {span, span_index(span, address & ~RESTRICTIONS)};
+        if (object.index >= AO_int_load(&span->object_count) || !meets(object, address))
+            continue;
+        __builtin_prefetch((const void *)object_state(object), 1);
+        objects[found++] = object;
+    }
+    return found;
 }
 
-static void address_add(struct marker *marker, uintptr_t address) {
+static void resolve(struct marker *marker) {
+    struct candidate candidates[SCAN_ADDRESSES];
+    struct object objects[SCAN_ADDRESSES];
+    unsigned count = find_objects(candidates, find_spans(marker, candidates), objects);
+    marker->address_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        object_mark(marker, objects[i]);
+}
+
+static inline void address_add(struct marker *marker, uintptr_t address) {
     __builtin_prefetch(&heap.page_spans[heap_page_of(address)]);
-    if (marker->address_count == SCAN_RING)
-        address_resolve(marker);
-    unsigned slot = (marker->address_head + marker->address_count++) % SCAN_RING;
-    marker->addresses[slot] = address | marker->restriction;
+    marker->addresses[marker->address_count++] = address | marker->restriction;
+    if (__builtin_expect(marker->address_count == SCAN_ADDRESSES, 0))
+        resolve(marker);
 }
 
 static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
@@ -236,17 +253,22 @@ static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t e
 }
 #endif
 
+/* Whether a pointer one past the end of what the program asked for may be this address, one past
+ * the object that is here. */
+static bool may_end_here(uintptr_t last) {
+    const struct span *span = heap_span_of(last);
+    return span && sizes_filled[span->span_class];
+}
+
 /* Only an address at which an object may begin can be the end of another. */
 static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
     uintptr_t mask = word_mask();
     for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
         uintptr_t address = *(const volatile uintptr_t *)start & mask;
-        if (address % SIZES_GRANULE == 0 && heap_contains(address - 1))
+        if (address % SIZES_GRANULE == 0 && may_end_here(address - 1))
             address_add(marker, address - 1);
     }
 }
-
-static bool only_aligned;
 
 void scan_only_aligned(void) { only_aligned = true; }
 
@@ -365,18 +387,6 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
     return whole;
 }
 
-static bool resolve_next(struct marker *marker) {
-    if (marker->address_count > 0)
-        address_resolve(marker);
-    else if (marker->candidate_count > 0)
-        candidate_resolve(marker);
-    else if (marker->found.count > 0)
-        object_mark(marker, ring_take(&marker->found));
-    else
-        return false;
-    return true;
-}
-
 /* Black for the moment, so that nothing that leads to it makes it grey. */
 void scan_contents(struct marker *marker, struct object object, bool ignore_self) {
     volatile unsigned char *state = object_state(object);
@@ -384,13 +394,11 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
     if (object.span->kind == OBJECT_ATOMIC)
         return;
-    while (resolve_next(marker))
-        continue;
+    resolve(marker);
     if (ignore_self)
         AO_char_store(state, object_live_colour());
     scan_inside(marker, object, start, end);
-    while (resolve_next(marker))
-        continue;
+    resolve(marker);
     if (ignore_self)
         AO_char_store(state, before);
 }
@@ -401,49 +409,37 @@ static void make_grey(struct marker *marker, struct object object) {
         span_queue(marker, object.span);
 }
 
-void scan_give_back(struct marker *marker) {
-    do
-        while (marker->unread.count > 0)
-            make_grey(marker, ring_take(&marker->unread));
-    while (resolve_next(marker));
+/* From the bottom of the stack, whose objects tend to lead to the most. */
+static void give_away(struct marker *marker, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        make_grey(marker, marker->unread[i]);
+    marker->unread_count -= count;
+    memmove(marker->unread, marker->unread + count, marker->unread_count * sizeof *marker->unread);
     flush_claimed(marker);
+}
+
+void scan_give_back(struct marker *marker) {
+    resolve(marker);
+    give_away(marker, marker->unread_count);
     if (marker->taken_next < marker->taken_count)
         queue_append(marker->taken + marker->taken_next, marker->taken_count - marker->taken_next);
     marker->taken_next = marker->taken_count = 0;
 }
 
-/* Where only one object leads to the next, as in a list, nothing would be fetched while it waits.
- */
-static bool follow_chain(struct marker *marker) {
-    struct object object;
-    if (marker->address_count == 0 || marker->address_count > CHAIN ||
-        marker->candidate_count + marker->found.count + marker->unread.count > 0)
-        return false;
-    uintptr_t address = marker->addresses[marker->address_head];
-    marker->address_head = (marker->address_head + 1) % SCAN_RING;
-    marker->address_count--;
-    if (object_find(address & ~RESTRICTIONS, &object) && meets(object, address))
-        object_mark(marker, object);
-    return true;
+static struct object unread_take(struct marker *marker) {
+    return marker->unread[--marker->unread_count];
 }
 
-/* The later rings are fed while they are half empty, so that nothing is waited for. */
-void scan_drain_rings(struct marker *marker) {
+/* The addresses of several objects are looked up together. */
+void scan_in_hand(struct marker *marker) {
     while (marker->scanned < marker->limit) {
-        if (follow_chain(marker))
-            continue;
-        bool feeds = marker->unread.count < SCAN_RING / 2;
-        bool finds = feeds && marker->found.count < SCAN_RING / 2;
-        if (finds && marker->candidate_count < SCAN_RING / 2 && marker->address_count > 0)
-            address_resolve(marker);
-        else if (finds && marker->candidate_count > 0)
-            candidate_resolve(marker);
-        else if (feeds && marker->found.count > 0)
-            object_mark(marker, ring_take(&marker->found));
-        else if (marker->unread.count > 0)
-            object_scan(marker, ring_take(&marker->unread));
-        else
+        while (marker->unread_count > 0 && marker->address_count < BATCH)
+            object_scan(marker, unread_take(marker));
+        if (marker->address_count == 0)
             return;
+        resolve(marker);
+        if (marker->unread_count >= SHARE_LEAST && queue_is_wanted())
+            give_away(marker, marker->unread_count / 2);
     }
 }
 
@@ -515,7 +511,6 @@ static bool word_has_grey(const struct span *span, unsigned index) {
     return ((states - ones) & ~states & highs) != 0;
 }
 
-/* Each object waits in the ring until its contents have come. */
 static void scan_small(struct marker *marker, struct span *span) {
     unsigned index = 0, count = AO_int_load(&span->object_count);
     while (index < count) {
@@ -526,9 +521,9 @@ static void scan_small(struct marker *marker, struct span *span) {
         struct object object = {span, index++};
         if (!is_grey(object) || !object_blacken(object))
             continue;
+        if (marker->unread_count == SCAN_UNREAD)
+            object_scan(marker, unread_take(marker));
         unread_add(marker, object);
-        if (marker->unread.count == SCAN_RING)
-            object_scan(marker, ring_take(&marker->unread));
     }
 }
 

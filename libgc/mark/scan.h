@@ -1,11 +1,12 @@
 /* Scanning: from words to objects, and from objects to their words.
  *
- * A word that points anywhere into an allocated white object makes it grey. Four short first-in,
- * first-out rings stand between a word and the memory it leads to, so that cache misses overlap:
- * addresses wait while their entry of the page table is fetched, candidates while their span's
- * descriptor is, those found to be objects while their state is, and black objects while their
- * contents are. What finds the last ring full waits grey in its span, and the span is queued; so
- * does what a marker has not got to when it leaves.
+ * A word that points anywhere into an allocated white object makes it black, or grey. Between a
+ * word and the memory it leads to stand two short lists, so that cache misses overlap: addresses
+ * are taken through the page table, their spans' descriptors and their objects' states by the
+ * batch, and what was white waits on a stack, its contents being fetched, until those that came
+ * after it were read. What finds the stack full waits grey in its span, and the span is queued; so
+ * does what a marker has not got to when it leaves, and what it gives away because others have
+ * nothing to do.
  *
  * The program may run meanwhile, free what is being marked and use its memory anew: only white
  * becomes grey or black and only grey becomes black, each by one compare-and-swap, and an object
@@ -23,26 +24,14 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCAN_RING = 32, SCAN_SPANS = 16 };
-
-struct candidate {
-    struct span *span;
-    uintptr_t address;
-};
-
-struct object_ring {
-    struct object objects[SCAN_RING];
-    unsigned head, count;
-};
+enum { SCAN_ADDRESSES = 64, SCAN_UNREAD = 256, SCAN_SPANS = 16 };
 
 struct marker {
-    uintptr_t addresses[SCAN_RING]; /* somewhere in the heap, perhaps with a restriction */
-    unsigned address_head, address_count;
-    uintptr_t restriction; /* of the addresses that are being found */
-    struct candidate candidates[SCAN_RING];
-    unsigned candidate_head, candidate_count;
-    struct object_ring found;  /* may be white */
-    struct object_ring unread; /* black, their contents to be scanned */
+    uintptr_t addresses[SCAN_ADDRESSES]; /* somewhere in the heap, perhaps with a restriction */
+    unsigned address_count;
+    uintptr_t restriction;             /* of the addresses that are being found */
+    struct object unread[SCAN_UNREAD]; /* black, their contents to be scanned */
+    unsigned unread_count;
 
     struct span *taken[SCAN_SPANS]; /* off the queue and still claimed */
     unsigned taken_next, taken_count;
@@ -51,7 +40,7 @@ struct marker {
 
     size_t marked_objects, marked_bytes; /* made grey or black by this marker */
     size_t scanned;                      /* bytes looked through: what work is measured in */
-    size_t limit;                        /* of scanned: at it, the rings go to the queue */
+    size_t limit;                        /* of scanned: at it, what is in hand goes to the queue */
     unsigned char *copy;                 /* SCAN_COPY_BYTES, aligned, for foreign memory */
 };
 
@@ -72,6 +61,10 @@ enum scan_mode {
 /* From now on pointers are only looked for at multiples of their size, as libgc does, outside of
  * machine code. */
 void scan_only_aligned(void);
+
+/* From now on the world is stopped, and nobody but markers changes the states of objects; or it
+ * runs again. No marker is at work. */
+void scan_world_stopped(bool now);
 
 /* Considers every word in [start, end), which must be readable. */
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
@@ -109,9 +102,9 @@ void scan_keep_unread(struct marker *marker, struct object object);
  * into it do not count. The world is stopped and nobody else marks. */
 void scan_contents(struct marker *marker, struct object object, bool ignore_self);
 
-/* Makes all objects that this marker holds in its rings black, and those they lead to, until the
- * rings are empty or the marker's limit is reached. */
-void scan_drain_rings(struct marker *marker);
+/* Scans what this marker has in hand, and what that leads to, until nothing is left or the marker's
+ * limit is reached. */
+void scan_in_hand(struct marker *marker);
 
 /* Scans the contents of an object again from start to end, which may stick out of it: it is black,
  * or it is large and grey, and its pages were written. */

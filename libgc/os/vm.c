@@ -35,16 +35,24 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
     if (bytes > region->reserved)
         return false;
     size_t page = vm_page_bytes();
+    int protection = PROT_READ | PROT_WRITE | (region->executable ? PROT_EXEC : 0);
     size_t target = round_up(bytes < have + step ? have + step : bytes, page);
     if (target > region->reserved)
         target = region->reserved;
-    if (system_call(SYS_mprotect, region->start + have, target - have, PROT_READ | PROT_WRITE)) {
+    if (system_call(SYS_mprotect, region->start + have, target - have, protection)) {
         target = round_up(bytes, page);
-        if (system_call(SYS_mprotect, region->start + have, target - have, PROT_READ | PROT_WRITE))
+        if (system_call(SYS_mprotect, region->start + have, target - have, protection))
             return false;
     }
     AO_store_release(&region->committed, target);
     return true;
+}
+
+bool vm_region_make_executable(struct vm_region *region) {
+    size_t committed = AO_load(&region->committed);
+    region->executable = true;
+    return committed == 0 || system_call(SYS_mprotect, region->start, committed,
+                                         PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
 }
 
 enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 4 << 20 };
@@ -77,7 +85,7 @@ void vm_region_trim(struct vm_region *region, size_t keep) {
 void vm_region_end(struct vm_region *region) {
     if (region->reserved)
         system_call(SYS_munmap, region->start, region->reserved);
-    *region = (struct vm_region){0, 0, 0};
+    *region = (struct vm_region){0};
 }
 
 bool vm_release(uintptr_t start, size_t bytes) {

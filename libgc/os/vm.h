@@ -16,6 +16,7 @@ struct vm_region {
     uintptr_t start;
     volatile AO_t committed; /* bytes; written by the owner, release after the pages are usable */
     size_t reserved;         /* bytes */
+    bool executable;         /* may hold machine code */
 };
 
 size_t vm_page_bytes(void);
@@ -30,6 +31,9 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step);
 /* The same for tables that are read all over while marking: past the first few megabytes they grow
  * in steps of huge pages and ask the system for such, which spares many misses of the TLB. */
 bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step);
+
+/* Lets machine code be executed in all that is usable, now and later. By whoever commits. */
+bool vm_region_make_executable(struct vm_region *region);
 
 /* Gives the reserved but never committed part beyond keep bytes back to the system. */
 void vm_region_trim(struct vm_region *region, size_t keep);

@@ -64,7 +64,7 @@ static void record_clear(struct thread *thread) {
     thread->stack_pointer = 0;
     thread->context = NULL;
     thread->suspended = 0;
-    thread->handle = 0;
+    thread->handle = thread->stack_bottom = 0;
     thread->call_broken = thread->call_cut = false;
     thread->deaf = false;
     thread->deaf_looks = 0;
@@ -86,6 +86,13 @@ static void record_unlink(struct thread *thread) {
 static struct thread *record_of(int tid) {
     for (struct thread *thread = first; thread; thread = thread->next)
         if (thread->tid == tid)
+            return thread;
+    return NULL;
+}
+
+struct thread *thread_by_handle(uintptr_t handle) {
+    for (struct thread *thread = first; thread; thread = thread->next)
+        if (thread->handle == handle && thread_state(thread) != THREAD_GONE)
             return thread;
     return NULL;
 }

@@ -41,6 +41,7 @@ struct thread {
     const void *volatile context;     /* while stopped by signal: its registers */
     volatile unsigned suspended; /* 1: the program wants it to rest; under the registry's lock */
     uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
+    uintptr_t stack_bottom;      /* what libgc's programs said it is; 0: they did not */
     bool deaf;                   /* blocks the stop signal, as was last found; the stopper */
     unsigned deaf_looks;         /* how often since it was asked not to; the stopper */
 
@@ -98,6 +99,10 @@ static inline enum thread_state thread_state(const struct thread *thread) {
 extern struct lock thread_registry_lock;
 struct thread *thread_first(void);
 unsigned thread_count(void);
+
+/* With the registry's lock: the registered thread in which pthread_self is this; NULL when there is
+ * none. */
+struct thread *thread_by_handle(uintptr_t handle);
 
 /* With the registry's lock: a record for a thread that did not register itself; NULL when out of
  * memory. */

@@ -37,6 +37,11 @@ int world_signal(void) {
 
 bool world_signal_installed(void) { return installed_signal != 0; }
 
+void world_use_signal(int number) {
+    if (installed_signal == 0)
+        stop_signal = number;
+}
+
 void world_avoid_signal(int number) {
     if (number == stop_signal && number != installed_signal)
         stop_signal = signal_choose(number);

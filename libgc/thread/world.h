@@ -24,6 +24,9 @@ struct thread;
  * program's masks. 0 when the program left none free. */
 int world_signal(void);
 
+/* Use this one, if none is installed yet. */
+void world_use_signal(int number);
+
 /* True once a stop was tried: from then on the number does not change. */
 bool world_signal_installed(void);
 

@@ -198,9 +198,18 @@ static void put_back_reached(struct marker *marker, size_t from) {
         else
             *ready_entry(kept++) = ready;
     }
+    for (size_t i = kept; i < ready_end; i++)
+        *ready_entry(i) = (struct ready){0}; /* or it would keep the object for good */
     AO_store(&ready_end, kept);
     push_ready(marker);
     drain_stopped(marker);
+}
+
+void (*finalize_awaited)(void *object);
+
+static void tell_awaited(size_t from) {
+    for (size_t i = from; finalize_awaited && i < ready_end; i++)
+        finalize_awaited(ready_entry(i)->object);
 }
 
 static void push_found(struct marker *marker, size_t from) {
@@ -246,10 +255,25 @@ bool finalize_add_toggled(void *object, bool strong) {
     return added;
 }
 
+static bool is_allocated(uintptr_t address) {
+    struct object object;
+    return object_find(address, &object) && !object_is_free(*object_state(object));
+}
+
+/* What lies beyond would go on keeping objects where all memory is a root. */
+static void keep_toggled(size_t count) {
+    for (size_t i = count; i < toggled_count; i++)
+        toggled_entry(i)->word = 0;
+    toggled_count = count;
+}
+
+/* What was freed is not asked about: its memory is nobody's, or somebody else's. */
 static void ask_toggled(struct marker *marker) {
     size_t kept = 0;
     for (size_t i = 0; finalize_toggle && i < toggled_count; i++) {
         uintptr_t object = toggled_object(toggled_entry(i));
+        if (!is_allocated(object))
+            continue;
         enum toggle answer = finalize_toggle((void *)object);
         if (answer == TOGGLE_DROP)
             continue;
@@ -258,7 +282,7 @@ static void ask_toggled(struct marker *marker) {
             scan_word(marker, object);
     }
     if (finalize_toggle)
-        toggled_count = kept;
+        keep_toggled(kept);
 }
 
 static void drop_dead_toggled(void) {
@@ -266,7 +290,7 @@ static void drop_dead_toggled(void) {
     for (size_t i = 0; i < toggled_count; i++)
         if (!is_white((void *)toggled_object(toggled_entry(i))))
             *toggled_entry(kept++) = *toggled_entry(i);
-    toggled_count = kept;
+    keep_toggled(kept);
 }
 
 void finalize_push_roots(struct marker *marker) {
@@ -283,6 +307,7 @@ void finalize_settle(struct marker *marker) {
     weak_table_filter(&registered, find_ready, marker);
     push_found(marker, from);
     put_back_reached(marker, from);
+    tell_awaited(from);
     links_clear(LINK_LONG);
     links_forget_dead(LINK_SHORT);
     links_forget_dead(LINK_LONG);

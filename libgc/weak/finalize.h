@@ -49,6 +49,10 @@ void finalize_all(void);
  * called; NULL when all of them were told. A few a cycle are kept to be told. */
 const void *finalize_take_looped(void);
 
+/* Called with each object that a mark has found ready, with the world stopped and weak_lock; may be
+ * NULL. */
+extern void (*finalize_awaited)(void *object);
+
 /* Objects that are strong or weak as the program decides anew in each cycle. False when out of
  * memory. */
 enum toggle { TOGGLE_DROP, TOGGLE_STRONG, TOGGLE_WEAK };

@@ -67,7 +67,7 @@ void weak_table_remove(struct weak_table *table, struct weak_entry *entry) {
         entries[gap] = entries[at];
         gap = at;
     }
-    entries[gap].hidden_key = 0;
+    entries[gap] = (struct weak_entry){0, {0}}; /* or its words would go on keeping objects */
     table->count--;
 }
 

@@ -154,7 +154,7 @@ static void note(void *object, size_t bytes, const void *frame) {
 
 /* What was freed is cleared, so only memory that lay in another span before may hold anything. */
 static void *take_clear(size_t bytes) {
-    void *object = alloc_fast(bytes);
+    void *object = alloc_fast(alloc_with_end(bytes));
     const struct span *span = heap_span_of((uintptr_t)object);
     if (span && !span->zeroed)
         memset(object, 0, span->object_bytes);
@@ -162,19 +162,19 @@ static void *take_clear(size_t bytes) {
 }
 
 __attribute__((noinline)) void *record_malloc(size_t bytes) {
-    void *object = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
+    void *object = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
     NOTE(object, bytes);
     return object;
 }
 
 __attribute__((noinline)) void *record_calloc(size_t bytes) {
-    void *object = alloc_cleared(bytes, OBJECT_SCANNED);
+    void *object = alloc_cleared(alloc_with_end(bytes), OBJECT_SCANNED);
     NOTE(object, bytes);
     return object;
 }
 
 __attribute__((noinline)) void *record_aligned(size_t alignment, size_t bytes) {
-    void *object = alloc_aligned(alignment, bytes, OBJECT_SCANNED);
+    void *object = alloc_aligned(alignment, alloc_with_end(bytes), OBJECT_SCANNED);
     NOTE(object, bytes);
     return object;
 }
@@ -232,7 +232,7 @@ static void clear_rest(void *object, size_t before) {
 }
 
 static void *move(void *object, size_t before, size_t bytes) {
-    void *moved = record_is_sampled() ? alloc_fast(bytes) : take_clear(bytes);
+    void *moved = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
     if (moved == NULL)
         return NULL;
     memcpy(moved, object, before < bytes ? before : bytes);
@@ -246,8 +246,8 @@ __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
     size_t before = alloc_usable_bytes(object);
     void *resized;
     if (!heap_contains((uintptr_t)object)) {
-        resized = alloc_resize(object, bytes);
-    } else if (!alloc_resize_in_place(object, bytes)) {
+        resized = alloc_resize(object, alloc_with_end(bytes));
+    } else if (!alloc_resize_in_place(object, alloc_with_end(bytes))) {
         resized = move(object, before, bytes);
     } else {
         resized = object;

@@ -5,7 +5,7 @@ OURS/gc and be the same. Prints what is not and fails.
 In each configuration a program may choose by macros:
   macros         exist with as many parameters; expand to the same value, or speak of the same functions
   functions, variables, types   exist and have the same type and attributes, says the compiler
-and what is new in ours and no declaration begins with GC_.
+and what is new in ours and no declaration begins with GC_ or CORD_.
 """
 import re
 import subprocess
@@ -15,7 +15,8 @@ import tempfile
 C = ["gc/gc.h", "gc/gc_mark.h", "gc/gc_typed.h", "gc/gc_inline.h", "gc/gc_gcj.h", "gc/gc_disclaim.h",
      "gc/gc_backptr.h", "gc/javaxfc.h"]
 LEAKS = ["gc/leak_detector.h"] + C   # first, as it defines GC_DEBUG
-CXX = C + ["gc_cpp.h", "gc/gc_allocator.h"]
+CORDS = ["gc/cord.h", "gc/ec.h"]
+CXX = C + CORDS + ["gc_cpp.h", "gc/gc_allocator.h"]
 SETTINGS = """GC_DONT_EXPAND GC_FORCE_UNMAP_ON_GCOLLECT GC_MAX_RETRIES=3 GC_ALLOCD_BYTES_PER_FINALIZER=4
     GC_FREE_SPACE_DIVISOR=5 GC_FULL_FREQ=6 GC_TIME_LIMIT=7 GC_MARKERS=8 GC_SIG_SUSPEND=9
     GC_SIG_THR_RESTART=10 GC_MAXIMUM_HEAP_SIZE=11 GC_IGNORE_WARN GC_INITIAL_HEAP_SIZE=12""".split()
@@ -30,16 +31,19 @@ CONFIGURATIONS = [("c", C, definitions.split()) for definitions in (
 CONFIGURATIONS += [
     ("c", C, SETTINGS), ("c", C, SETTINGS + ["GC_THREADS"]), ("c", LEAKS, []),
     ("c", LEAKS, ["GC_REQUIRE_WCSDUP", "GC_THREADS"])]
+CONFIGURATIONS += [("c", CORDS, definitions.split()) for definitions in (
+    "", "CORD_NO_IO", "CORD_BUFSZ=64", "CORD_API=extern")]
 CONFIGURATIONS += [("c++", CXX, definitions.split()) for definitions in (
     "", "GC_NAMESPACE GC_INCLUDE_NEW", "GC_NEW_ABORTS_ON_OOM", "GC_NO_OPERATOR_NEW_ARRAY")]
 
 # Not for programs: bdwgc's way to put its version together, and a function of Windows.
 PRIVATE = {"GC_TMP_VERSION_MAJOR", "GC_TMP_VERSION_MINOR", "GC_TMP_VERSION_MICRO", "GC_win32_free_heap"}
 
-# Written otherwise, to the same effect: calls.c uses them.
+# Written otherwise, to the same effect: calls.c and cords.c use them.
 BY_BEHAVIOUR = {"GC_FAST_MALLOC_GRANS", "GC_FAST_M_AO_STORE", "GC_MALLOC_WORDS_KIND", "GC_MALLOC_WORDS",
                 "GC_MALLOC_ATOMIC_WORDS", "GC_CONS", "GC_ASSERT", "GC_WORDS_TO_GRANULES",
-                "GC_WORDS_TO_WHOLE_GRANULES"}
+                "GC_WORDS_TO_WHOLE_GRANULES", "CORD_pos_to_index", "CORD_pos_to_cord", "CORD_pos_valid",
+                "CORD_pos_chars_left", "CORD_pos_cur_char_addr", "CORD_ec_init"}
 
 
 def preprocess(root, language, headers, definitions, more="", flags=()):
@@ -94,15 +98,20 @@ class Headers:
             plain = re.sub(r"__attribute__ ?\(\(\w+(?: ?\([^)]*\))?\)\)", "", statement).strip()
             enumeration = re.match(r"typedef enum \{(.*)\} ?(\w+) ?;", plain)
             structure = re.match(r"struct (\w+) ?\{(.*)\} ?;", plain)
+            named = re.match(r"typedef struct (\w+) ?\{(.*)\} ?((\w+)(\[\w+\])?) ?;", plain)
             opaque = re.match(r"struct (\w+) ?;", plain)
             if enumeration:
                 found[enumeration.group(2)] = ("enum", enumeration.group(1), [])
             elif structure:
                 found[structure.group(1)] = ("struct", structure.group(2), [])
+            elif named:
+                found[named.group(1)] = ("struct", named.group(2), [])
+                found[named.group(4)] = (
+                    "typedef", "typedef struct %s %s;" % (named.group(1), named.group(3)), [])
             elif opaque:
                 found[opaque.group(1)] = ("opaque", "", [])
             else:
-                name = (re.search(r"\( ?\* ?(\w+) ?\)", plain) or re.search(r"(GC_\w+) ?\(", plain)
+                name = (re.search(r"\( ?\* ?(\w+) ?\)", plain) or re.search(r"((?:GC|CORD)_\w+) ?\(", plain)
                         or re.search(r"(\w+) ?;$", plain)).group(1)
                 kind = "typedef" if plain.startswith("typedef") else "object"
                 found[name] = (kind, plain, sorted(each.replace(" ", "") for each in attributes))
@@ -143,7 +152,7 @@ def compare_macros(ours, reference, complain):
         else:
             common.append(name)
     for name in ours.macros.keys() - reference.macros.keys():
-        if not name.startswith("GC_"):
+        if not name.startswith(("GC_", "CORD_")):
             complain("macro %s is not ours to define" % name)
     for name in common:   # its arguments must have the same names for the expansions to compare
         ours.macros[name] = reference.macros[name]
@@ -154,7 +163,7 @@ def compare_macros(ours, reference, complain):
         one, other = left[name], right[name]
         if value(one) == value(other):
             continue
-        speak_of = [set(re.findall(r"\b(?:GC_|std::|boehmgc::)\w+", each)) - {"GC_word"}
+        speak_of = [set(re.findall(r"\b(?:GC_|CORD_|std::|boehmgc::)\w+", each)) - {"GC_word"}
                     for each in (one, other)]
         if speak_of[0] != speak_of[1] or not speak_of[1]:
             complain("macro %s is %s, not %s" % (name, one.strip(), other.strip()))
@@ -170,7 +179,7 @@ def compare_declarations(ours, reference, complain):
             complain("%s %s is missing" % (kind, name))
         elif kind == "object":
             uses.append("(void)&%s;" % name)
-            checks.append(text)
+            checks.append("#undef %s\n%s" % (name, text))   # it may be a macro as well
             if mine[2] != attributes:
                 complain("%s has attributes %s, not %s" % (name, mine[2], attributes))
         elif kind == "typedef":
@@ -179,7 +188,7 @@ def compare_declarations(ours, reference, complain):
             checks.append("struct reference_%s {%s};" % (name, text))
             checks.append('_Static_assert(sizeof(struct %s) == sizeof(struct reference_%s), "%s");'
                           % (name, name, name))
-            for field in re.findall(r"(\w+) ?;", text):
+            for field in re.findall(r"(\w+) ?(?:\[[^]]*\])? ?;", text):
                 member = "((struct %s *)0)->" + field
                 checks.append(
                     '_Static_assert(offsetof(struct %s, %s) == offsetof(struct reference_%s, %s) &&'
