@@ -22,13 +22,13 @@ extern "C" {
  * 0 when no collection was possible. Any thread; not from a signal handler. */
 int tithe_collect(void) TITHE_WEAK;
 
-/* Under `tithe leaks`: checks for leaks now. Returns how many blocks are lost, those not counted that
- * earlier checks have collected; -1 when leaks are not hunted, or no check was possible. Any thread;
- * not from a signal handler. */
+/* Under `tithe leaks`: checks for leaks now. Returns how many blocks are lost, those not counted
+ * that earlier checks have collected; -1 when leaks are not hunted, or no check was possible. Any
+ * thread; not from a signal handler. */
 long tithe_check_leaks(void) TITHE_WEAK;
 
-/* Under `tithe leaks`: a block, given by any address in it, and what it leads to is not to be told as
- * lost. Returns 1, or 0 if the address is in no block that could be. Any thread. */
+/* Under `tithe leaks`: a block, given by any address in it, and what it leads to is not to be told
+ * as lost. Returns 1, or 0 if the address is in no block that could be. Any thread. */
 int tithe_ignore_leak(const void *address) TITHE_WEAK;
 
 /* Sizes in bytes, times in nanoseconds, since the program's start unless said otherwise. */

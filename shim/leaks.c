@@ -37,6 +37,7 @@ static const char usage[] =
     "Runs PROGRAM and reports the memory that it lost: unreachable and never freed. With --pid, "
     "asks\n"
     "a program that was started like this and still runs for a report, and does not end it.\n"
+    "The report goes to standard error, with --pid to standard output.\n"
     "The exit status is the program's, or 23 if that is 0 and something was lost.\n"
     "  -o, --option KEY=VAL   set an option of the collector (doc/options.md); repeatable\n"
     "      --children         report the programs that PROGRAM starts, too\n"
@@ -154,25 +155,26 @@ static void make_directory(struct leaks *leaks) {
         chmod(leaks->directory, 01733);
 }
 
-/* Sockets of processes that still run are left, and the directory with them. Returns how many. */
-static int remove_directory(const char *path) {
-    DIR *directory = opendir(path);
+/* Sockets of processes that still run are left, and the directory with them. Of one that is to be
+ * kept, only the sockets of ended processes go. */
+static void clear_directory(const struct leaks *leaks) {
+    DIR *directory = opendir(leaks->directory);
     int left = 0;
     for (struct dirent *entry; directory && (entry = readdir(directory));) {
         const char *suffix = strrchr(entry->d_name, '.');
-        if (suffix && strcmp(suffix, ".socket") == 0 && kill(atoi(entry->d_name), 0) == 0) {
+        bool is_socket = suffix && strcmp(suffix, ".socket") == 0;
+        if (is_socket && kill(atoi(entry->d_name), 0) == 0) {
             fprintf(stderr, "tithe: process %d still runs: tithe leaks --pid=%d asks it\n",
                     atoi(entry->d_name), atoi(entry->d_name));
             left++;
-        } else if (entry->d_name[0] != '.') {
+        } else if (entry->d_name[0] != '.' && (is_socket || leaks->keep == NULL)) {
             unlinkat(dirfd(directory), entry->d_name, 0);
         }
     }
     if (directory)
         closedir(directory);
-    if (left == 0)
-        rmdir(path);
-    return left;
+    if (left == 0 && leaks->keep == NULL)
+        rmdir(leaks->directory);
 }
 
 static volatile pid_t child;
@@ -254,7 +256,8 @@ static bool await_one_more(long long *milliseconds, long long patience) {
     nanosleep(&nap, NULL);
     *milliseconds += NAP_MILLISECONDS;
     if (*milliseconds == TELL_MILLISECONDS)
-        fprintf(stderr, "tithe: waiting for what the program has left running; ^C ends the waiting\n");
+        fprintf(stderr,
+                "tithe: waiting for what the program has left running; ^C ends the waiting\n");
     return impatient || *milliseconds >= patience;
 }
 
@@ -292,8 +295,7 @@ static int run(struct leaks *leaks, char **arguments) {
     await_rest(leaks, status);
     leaks->report.process = leaks->children ? 0 : child;
     int failed = report_directory(&leaks->report, leaks->directory, &result);
-    if (leaks->keep == NULL)
-        remove_directory(leaks->directory);
+    clear_directory(leaks);
     if (WIFSIGNALED(status)) {
         fprintf(stderr, "tithe: %s was ended by signal %d (%s)%s\n", arguments[0], WTERMSIG(status),
                 strsignal(WTERMSIG(status)), failed ? " before it was checked" : "");
@@ -374,6 +376,7 @@ static int ask(struct leaks *leaks) {
                answer);
     leaks->report.process = leaks->process;
     leaks->report.check = check;
+    leaks->report.stream = stdout;
     if (report_directory(&leaks->report, leaks->directory, &result) != 0)
         return EXIT_REFUSED;
     return result.blocks > 0 ? leaks->exit_status : 0;

@@ -87,13 +87,12 @@ static void say_quarantine(void) {
         snprintf(marks, sizeof marks, "the last of %zu marks found pointers to %s in %zu blocks",
                  AO_load(&quarantine.marks), human(AO_load(&quarantine.reached_bytes), reached),
                  AO_load(&quarantine.reached_blocks));
-    log_line("%s[%d]: quarantine: %s in %zu blocks held back now, most %s, of %s in %zu blocks "
-             "freed; %s",
-             program_invocation_short_name, tasks_process(),
-             human(AO_load(&quarantine.bytes), held), AO_load(&quarantine.blocks),
-             human(AO_load(&quarantine.most_bytes), most),
-             human(AO_load(&quarantine.taken_bytes), taken), AO_load(&quarantine.taken_blocks),
-             marks);
+    log_line(
+        "%s[%d]: quarantine: %s in %zu blocks held back now, most %s, of %s in %zu blocks "
+        "freed; %s",
+        program_invocation_short_name, tasks_process(), human(AO_load(&quarantine.bytes), held),
+        AO_load(&quarantine.blocks), human(AO_load(&quarantine.most_bytes), most),
+        human(AO_load(&quarantine.taken_bytes), taken), AO_load(&quarantine.taken_blocks), marks);
 }
 
 /* What the program has not freed. */
@@ -134,9 +133,7 @@ TITHE_EXPORT void _Exit(int status) { _exit(status); }
 
 int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
 
-long tithe_check_leaks(void) {
-    return record_is_on() ? check_in_program(CHECK_CALL, NULL, 0) : -1;
-}
+long tithe_check_leaks(void) { return record_is_on() ? check_in_program(CHECK_CALL, NULL, 0) : -1; }
 
 int tithe_ignore_leak(const void *address) { return record_is_on() && record_ignore(address); }
 

@@ -77,9 +77,9 @@ struct start {
     bool stack_from_libc;
 };
 
-/* libc remembers the thread's argument for as long as the thread lives, and longer: its address must
- * not become that of a block of the program's, which nobody could lose then. So it is of another kind
- * than those. */
+/* libc remembers the thread's argument for as long as the thread lives, and longer: its address
+ * must not become that of a block of the program's, which nobody could lose then. So it is of
+ * another kind than those. */
 static struct start *start_make(void) {
     struct object object;
     struct start *start = alloc_slow(sizeof *start, OBJECT_SHAPED);

@@ -42,6 +42,9 @@ test_leaks_corpus_corpus_SOURCES = test/leaks/corpus/corpus.h test/leaks/corpus/
 test_leaks_corpus_corpus_CFLAGS = $(AM_CFLAGS) -fno-builtin
 test_leaks_corpus_corpus_CXXFLAGS = -Wall -Wextra $(WERROR) -fno-builtin
 test_leaks_corpus_corpus_LDADD = -lpthread -ldl -lrt
+check_PROGRAMS += test/leaks/corpus/frames
+test_leaks_corpus_frames_SOURCES = test/leaks/corpus/frames.c test/leaks/corpus/corpus.h
+test_leaks_corpus_frames_CFLAGS = $(AM_CFLAGS) -O0 -fno-builtin -Wno-unused-but-set-variable
 check_LTLIBRARIES += test/leaks/corpus/library.la
 test_leaks_corpus_library_la_SOURCES = test/leaks/corpus/library.c
 test_leaks_corpus_library_la_CFLAGS = $(AM_CFLAGS) -fno-builtin
@@ -56,8 +59,8 @@ test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-ca
 test_leaks_dangling_SOURCES = test/leaks/dangling.c
 test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
-	test/leaks/report.py test/leaks_page.sh test/leaks/page.py doc/leaks.schema.json doc/leaks-page.png
-TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh
+	test/leaks/report.py test/leaks_page.sh test/leaks/page.py test/leaks_programs.sh test/leaks/programs.py doc/leaks.schema.json doc/leaks-page.png
+TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \

@@ -294,9 +294,7 @@ END_TEST
  * is, and must go on telling so as long as there is a pointer to it. */
 enum { THREADS = 4, SLOTS = 512, TURNS = 200000 };
 
-static struct item {
-    size_t number, check;
-} *volatile slots[SLOTS];
+static struct item { size_t number, check; } *volatile slots[SLOTS];
 
 static void *exchange_and_free(void *context) {
     size_t number = (size_t)context;

@@ -681,7 +681,8 @@ START_TEST(a_distance_is_a_pointer) {
 END_TEST
 
 /* By raw calls, which no wrapper sees; the kernel refuses to read the process's memory from then
- * on, so that this thread cannot know roots outside of our heap. The collector's own threads can. */
+ * on, so that this thread cannot know roots outside of our heap. The collector's own threads can.
+ */
 static int collect_where_reading_is_refused(void) {
     struct sock_filter program[] = {
         BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
@@ -713,6 +714,78 @@ START_TEST(where_memory_cannot_be_read_all_survives) {
 }
 END_TEST
 
+static volatile sig_atomic_t ticks;
+
+static void tick(union sigval value) {
+    ticks += value.sival_int;
+    free(malloc(100));
+}
+
+/* Libc makes a thread for it that blocks all signals, and allocates nothing before the first tick;
+ * libc's own use of the signal that makes them listen goes on. */
+START_TEST(timers_with_threads_stop_nobody_from_collecting) {
+    timer_t timer;
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = tick};
+    struct itimerspec often = {{0, 2000000}, {0, 2000000}};
+    event.sigev_value.sival_int = 1;
+    ck_assert_int_eq(timer_create(CLOCK_MONOTONIC, &event, &timer), 0);
+    for (int i = 0; i < 3; i++)
+        ck_assert(tithe_collect());
+    ck_assert_int_eq(timer_settime(timer, 0, &often, NULL), 0);
+    for (int i = 0; i < 10; i++) {
+        ck_assert(tithe_collect());
+        ck_assert_int_eq(setuid(getuid()), 0);
+        usleep(5000);
+    }
+    ck_assert_int_gt(ticks, 0);
+    timer_delete(timer);
+}
+END_TEST
+
+/* The thread that this one makes is there when the one that made it, and main, are no more. */
+static void *collect_for_others(void *context) {
+    char **map = context;
+    usleep(20000);
+    for (int i = 0; i < 3; i++) {
+        if (!tithe_collect())
+            _exit(2);
+        overwrite_lost(sizeof "still here");
+    }
+    _exit(strcmp(map[0], "still here") == 0 ? 0 : 3);
+}
+
+static void *hand_over(void *context) {
+    pthread_t next;
+    usleep(20000);
+    if (!tithe_collect() || pthread_create(&next, NULL, collect_for_others, context) != 0)
+        _exit(1);
+    return NULL;
+}
+
+static void leave_others_alone(bool after_a_collection) {
+    pthread_t thread;
+    char **map = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map[0] = strdup("still here");
+    if (after_a_collection && !tithe_collect())
+        _exit(4);
+    if (pthread_create(&thread, NULL, hand_over, map) != 0)
+        _exit(5);
+    pthread_detach(thread);
+    pthread_exit(NULL);
+}
+
+START_TEST(others_are_collected_for_when_main_has_left) {
+    for (int after = 0; after < 2; after++) {
+        int status = -1;
+        pid_t child = fork();
+        if (child == 0)
+            leave_others_alone(after);
+        ck_assert_int_eq(waitpid(child, &status, 0), child);
+        ck_assert_int_eq(status, 0);
+    }
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_constructor_may_wait_for_a_thread,
@@ -738,6 +811,8 @@ int main(void) {
         blocks_may_be_protected,
         a_distance_is_a_pointer,
         where_memory_cannot_be_read_all_survives,
+        timers_with_threads_stop_nobody_from_collecting,
+        others_are_collected_for_when_main_has_left,
     };
     if (&tithe_collect == NULL) {
         fputs("shim_hazards_test: run this under tithe\n", stderr);

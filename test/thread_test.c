@@ -288,11 +288,11 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {
-        every_thread_is_held_still_and_goes_on, threads_may_come_and_go,
-        a_thread_made_by_raw_clone_is_found,    a_deaf_thread_cancels_the_stop,
-        a_thread_that_blocks_what_it_can_is_stopped,
-        a_dead_main_thread_does_not_count,      a_leaving_thread_gives_its_cache_back,
-        the_stop_signal_moves_out_of_the_way,   the_signal_stack_is_made_on_demand_only,
+        every_thread_is_held_still_and_goes_on,      threads_may_come_and_go,
+        a_thread_made_by_raw_clone_is_found,         a_deaf_thread_cancels_the_stop,
+        a_thread_that_blocks_what_it_can_is_stopped, a_dead_main_thread_does_not_count,
+        a_leaving_thread_gives_its_cache_back,       the_stop_signal_moves_out_of_the_way,
+        the_signal_stack_is_made_on_demand_only,
     };
     return SUITE_RUN("thread", tests, 60);
 }

@@ -77,10 +77,6 @@ void *signal_word(const siginfo_t *info) {
     return info->si_value.sival_ptr;
 }
 
-/* What glibc sends to all threads when one of them changes its user; the program cannot block it.
- */
-enum { BORROWED_SIGNAL = 33 };
-
 static struct kernel_action lender;
 static volatile int wanted_signal;
 
@@ -99,18 +95,18 @@ static void on_borrowed(int number, siginfo_t *info, void *context) {
 /* glibc sets its own handler when the first thread is made, and does not look at it again. */
 static bool borrow(void) {
     struct kernel_action now;
-    if (system_call(SYS_rt_sigaction, BORROWED_SIGNAL, 0, &now, sizeof now.mask) != 0)
+    if (system_call(SYS_rt_sigaction, SIGNAL_BORROWED, 0, &now, sizeof now.mask) != 0)
         return false;
     if (now.handler == on_borrowed)
         return true;
     lender = now;
-    return signal_install(BORROWED_SIGNAL, on_borrowed);
+    return signal_install(SIGNAL_BORROWED, on_borrowed);
 }
 
 void signal_unblock_in(int tid, int number) {
     wanted_signal = number;
     if (borrow())
-        signal_send(tid, BORROWED_SIGNAL, (void *)&wanted_signal);
+        signal_send(tid, SIGNAL_BORROWED, (void *)&wanted_signal);
 }
 
 /* Signals that nobody handles are dropped when they arrive, unless they are blocked, as all are

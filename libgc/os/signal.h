@@ -27,6 +27,10 @@ bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 /* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
 int signal_send(int tid, int number, void *word);
 
+/* What glibc sends to all threads when one of them changes its user; programs cannot block it by
+ * libc's calls. */
+enum { SIGNAL_BORROWED = 33 };
+
 /* Has a thread that blocks the signal unblock it, if it is one that libc made for itself (timers,
  * asynchronous files): those block all signals but libc's own two, and one of these is borrowed.
  * Returns at once; the thread may take a while. */

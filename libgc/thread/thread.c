@@ -66,7 +66,8 @@ static void record_clear(struct thread *thread) {
     thread->suspended = 0;
     thread->handle = thread->stack_bottom = 0;
     thread->call_broken = thread->call_cut = false;
-    thread->deaf = thread->unblocked = false;
+    thread->deaf = false;
+    thread->deaf_looks = 0;
     AO_int_store(&thread->stack_due, 0);
     thread->assist_bytes = 0;
     thread->assist_nanoseconds = 0;

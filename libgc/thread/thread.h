@@ -43,7 +43,7 @@ struct thread {
     uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
     uintptr_t stack_bottom;      /* what libgc's programs said it is; 0: they did not */
     bool deaf;                   /* blocks the stop signal, as was last found; the stopper */
-    bool unblocked;              /* and was once made to unblock it; the stopper */
+    unsigned deaf_looks;         /* how often since it was asked not to; the stopper */
 
     /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */

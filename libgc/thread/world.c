@@ -20,7 +20,7 @@
 #include <errno.h>
 #include <limits.h>
 
-enum { PATIENCE_MILLISECONDS = 20, MOST_ROUNDS = 1000 };
+enum { PATIENCE_MILLISECONDS = 20, MOST_ROUNDS = 1000, MOST_DEAF_LOOKS = 10 };
 
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
 void (*world_asked_hook)(struct thread *thread);
@@ -179,14 +179,17 @@ static bool is_deaf(struct thread *thread) {
     return thread->deaf = tasks_block(thread->tid, installed_signal);
 }
 
-/* Once is enough, and what does not help once never does. */
+/* It is asked once to admit the signal, and is waited for a while. Threads that have registered
+ * admit it anyway, and may only seem deaf because they are in a handler; they are left alone,
+ * because the call they are in would fail. */
 static bool is_deaf_for_good(struct thread *thread) {
     if (!is_deaf(thread))
         return false;
-    if (thread->unblocked)
+    if (thread->has_cache || thread->deaf_looks >= MOST_DEAF_LOOKS ||
+        tasks_block(thread->tid, SIGNAL_BORROWED))
         return true;
-    thread->unblocked = true;
-    signal_unblock_in(thread->tid, installed_signal);
+    if (thread->deaf_looks++ == 0)
+        signal_unblock_in(thread->tid, installed_signal);
     return false;
 }
 

@@ -1,9 +1,9 @@
 /* Which stacks are whose, and when they die; see dead_stacks.h. All of it is under the registry's
  * lock, as the list of what is excluded from the roots.
  *
- * libc's record of a thread lies at its handle, at the upper end of the stack. The kernel clears the
- * thread's id there when it has ended, and a join makes it negative; where that is, and by what a record is recognised, is looked
- * up in the records themselves.
+ * libc's record of a thread lies at its handle, at the upper end of the stack. The kernel clears
+ * the thread's id there when it has ended, and a join makes it negative; where that is, and by what
+ * a record is recognised, is looked up in the records themselves.
  */
 #include "leak/dead_stacks.h"
 
@@ -50,7 +50,8 @@ static void learn_offsets(uintptr_t record, uintptr_t high) {
     size_t bytes = high - record < RECORD_MOST ? high - record : RECORD_MOST;
     int id = tasks_self();
     own_offset = SIZE_MAX;
-    for (size_t at = 0; at + sizeof record <= bytes && own_offset == SIZE_MAX; at += sizeof record) {
+    for (size_t at = 0; at + sizeof record <= bytes && own_offset == SIZE_MAX;
+         at += sizeof record) {
         uintptr_t word = *(const volatile uintptr_t *)(record + at);
         if (word == record || word == record + at)
             own_offset = at;
@@ -127,8 +128,25 @@ static enum life life_of(const struct stack *stack) {
     return id <= 0 ? ENDED : LIVES;
 }
 
+static void bury_main_stack(const struct map *map, void *context) {
+    extern void *__libc_stack_end;
+    uintptr_t end = (uintptr_t)__libc_stack_end;
+    bool *buried = context;
+    if (map->kind == MAP_KIND_MAIN_STACK && map->start < end && end <= map->end)
+        *buried = roots_exclude(map->start, end);
+}
+
+/* A process may go on when its first thread has ended. What lies at and above the first frame is
+ * the process's: arguments, environment. */
+static void bury_main(void) {
+    static bool buried;
+    if (!buried && tasks_state(tasks_process()) == 'Z')
+        maps_each(bury_main_stack, &buried);
+}
+
 void dead_stacks_bury(void) {
     lock_take(&thread_registry_lock);
+    bury_main();
     bool known = in_creation == 0 && id_offset > 0 && own_offset != SIZE_MAX;
     for (size_t i = 0; i < MOST_STACKS && known; i++) {
         struct stack *stack = &stacks[i];

@@ -40,8 +40,8 @@ static void look_at_distance(struct object from, uint64_t word, size_t offset, e
         visit(target, offset, context);
 }
 
-static void each_distance(struct object from, const unsigned char *words, size_t offset, size_t bytes,
-                          edge_visit *visit, void *context) {
+static void each_distance(struct object from, const unsigned char *words, size_t offset,
+                          size_t bytes, edge_visit *visit, void *context) {
     for (size_t at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) {
         uint64_t word;
         memcpy(&word, words + at, sizeof word);

@@ -137,8 +137,7 @@ static void add_collected(struct sum *to, const struct sum *sum) {
 void sums_note_collected(const struct sums *sums) {
     for (unsigned stack = 0; stack < sums->stacks; stack++) {
         const struct sum *sum = &sums->lost[stack];
-        struct sum *to =
-            sum->blocks ? record_of(&collected_region, stack, sizeof *to) : NULL;
+        struct sum *to = sum->blocks ? record_of(&collected_region, stack, sizeof *to) : NULL;
         if (to)
             add_collected(to, sum);
     }

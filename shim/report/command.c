@@ -22,15 +22,21 @@ static bool take_process(struct report_options *options, const char *argument) {
 int report_command(char **arguments) {
     struct report_options options;
     struct report_result result = {0};
-    int at = 0;
+    const char *directory = NULL;
     report_options_start(&options, stdout);
-    for (; arguments[at] && arguments[at][0] == '-'; at++) {
+    for (int at = 0; arguments[at]; at++) {
+        if (arguments[at][0] != '-' && directory == NULL) {
+            directory = arguments[at];
+            continue;
+        }
         if (strcmp(arguments[at], "-h") == 0 || strcmp(arguments[at], "--help") == 0)
             return fputs(usage, stdout) < 0 || fputs(report_options_help, stdout) < 0;
         if (!take_process(&options, arguments[at]) && !report_option(&options, arguments, &at))
-            refuse(EXIT_REFUSED, "unknown option %s; see tithe report --help", arguments[at]);
+            refuse(EXIT_REFUSED,
+                   "%s is neither an option nor the one directory; see tithe report --help",
+                   arguments[at]);
     }
-    if (arguments[at] == NULL || arguments[at + 1])
+    if (directory == NULL)
         refuse(EXIT_REFUSED, "one directory is needed; see tithe report --help");
-    return report_directory(&options, arguments[at], &result);
+    return report_directory(&options, directory, &result);
 }

@@ -144,9 +144,9 @@ static bool is_in(const struct symbol_frame *frame, const char *part) {
 
 /* Frames of allocators and of what allocates on behalf of its caller say nothing. */
 static bool is_allocator(const struct symbol_frame *frame) {
-    static const char *const names[] = {
-        "malloc",         "calloc",        "realloc",  "reallocarray", "strdup", "strndup",
-        "posix_memalign", "aligned_alloc", "memalign", "valloc",       "free",   "cfree"};
+    static const char *const names[] = {"malloc",   "calloc",  "realloc",        "reallocarray",
+                                        "strdup",   "strndup", "posix_memalign", "aligned_alloc",
+                                        "memalign", "valloc",  "free",           "cfree"};
     const char *name = frame->function;
     if (is_in(frame, "libtithe.so"))
         return true;

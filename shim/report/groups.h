@@ -24,8 +24,8 @@ struct group {
 
 struct groups {
     const struct check *check;
-    bool compared;        /* there was an earlier check */
-    char **unused;        /* suppressions of the user's that have suppressed nothing */
+    bool compared; /* there was an earlier check */
+    char **unused; /* suppressions of the user's that have suppressed nothing */
     size_t unused_count;
     struct group *groups; /* lost ones first, then growing, then live; in each by bytes kept */
     size_t count;

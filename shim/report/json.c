@@ -247,8 +247,8 @@ static void write_head(const struct groups *groups, FILE *out) {
         fprintf(out,
                 "\"collects\":%s,\"collecting_checks\":%u,\"collected\":{\"blocks\":%zu,"
                 "\"bytes\":%zu},",
-                check->collects ? "true" : "false", check->collecting_checks,
-                lost.collected_blocks, lost.collected_bytes);
+                check->collects ? "true" : "false", check->collecting_checks, lost.collected_blocks,
+                lost.collected_bytes);
 }
 
 struct warning_writer {

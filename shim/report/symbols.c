@@ -138,32 +138,73 @@ static void place_of_call(Dwarf_Die *unit, Dwarf_Die *scope, struct symbol_frame
     frame->line = line;
 }
 
+static bool may_hold_functions(int tag) {
+    return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
+           tag == DW_TAG_union_type || tag == DW_TAG_module;
+}
+
+static bool is_inside_function(int tag) {
+    return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
+           tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
+}
+
+/* dwarf_getscopes finds nothing in some of Rust's units and leaves out inlined functions in others,
+ * so the tree is searched here. The function proper at an address, in a unit or what is in it. */
+static bool find_function(const Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *function) {
+    Dwarf_Die outer = *scope, child;
+    if (dwarf_child(&outer, &child) != 0)
+        return false;
+    do {
+        int tag = dwarf_tag(&child);
+        bool found = tag == DW_TAG_subprogram && dwarf_haspc(&child, pc) > 0;
+        if (found)
+            *function = child;
+        if (found || (may_hold_functions(tag) && find_function(&child, pc, function)))
+            return true;
+    } while (dwarf_siblingof(&child, &child) == 0);
+    return false;
+}
+
+/* The scope right inside another one that an address lies in; false when there is none. */
+static bool enter(const Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *inner) {
+    Dwarf_Die outer = *scope;
+    if (dwarf_child(&outer, inner) != 0)
+        return false;
+    do
+        if (is_inside_function(dwarf_tag(inner)) && dwarf_haspc(inner, pc) > 0)
+            return true;
+    while (dwarf_siblingof(inner, inner) == 0);
+    return false;
+}
+
+/* The function proper and those inlined into it, outermost first. */
+static int find_chain(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die chain[MOST_INLINED]) {
+    Dwarf_Die scope, inner;
+    int count = 0;
+    if (!find_function(unit, pc, &scope))
+        return 0;
+    chain[count++] = scope;
+    for (; count < MOST_INLINED && enter(&scope, pc, &inner); scope = inner)
+        if (dwarf_tag(&inner) == DW_TAG_inlined_subroutine)
+            chain[count++] = inner;
+    return count;
+}
+
 /* The chain of inlined functions at an address, innermost first, and then the function proper. */
 static void add_inlined(struct symbol_place *place, const struct image *image, uint64_t address,
                         struct symbol_frame frame) {
     Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(image->module, address, &bias), *inner = NULL,
-              *scopes = NULL;
-    int count = unit ? dwarf_getscopes(unit, address - bias, &inner) : 0;
-    count = count > 0 ? dwarf_getscopes_die(&inner[0], &scopes) : 0;
-    for (int i = 0; i < count && place->count < MOST_INLINED; i++) {
-        int tag = dwarf_tag(&scopes[i]);
-        if (tag != DW_TAG_inlined_subroutine && tag != DW_TAG_subprogram)
-            continue;
-        frame.inlined = tag == DW_TAG_inlined_subroutine;
-        const char *name = name_of_function(&scopes[i]);
+    Dwarf_Die *unit = dwfl_module_addrdie(image->module, address, &bias), chain[MOST_INLINED];
+    int count = unit ? find_chain(unit, address - bias, chain) : 0;
+    while (count-- > 0) {
         struct symbol_frame one = frame;
-        one.function = readable_name(name);
-        one.symbol = name;
+        one.inlined = count > 0;
+        one.symbol = name_of_function(&chain[count]);
+        one.function = readable_name(one.symbol);
         add_frame(place, one);
-        if (!frame.inlined)
-            break;
-        place_of_call(unit, &scopes[i], &frame);
+        if (count > 0)
+            place_of_call(unit, &chain[count], &frame);
     }
-    free(inner);
-    free(scopes);
-    if (place->count > 0)
-        place->frames[place->count - 1].inlined = false;
 }
 
 static void find_names(struct symbol_place *place, const struct image *image,

@@ -74,8 +74,7 @@ static struct totals totals_of(const struct groups *groups) {
             continue;
         }
         totals.groups += group->sums.blocks > 0;
-        totals.collected_blocks +=
-            group->sums.collected.blocks + group->sums.collected.held_blocks;
+        totals.collected_blocks += group->sums.collected.blocks + group->sums.collected.held_blocks;
         totals.collected_bytes += group->sums.collected.bytes + group->sums.collected.held_bytes;
         totals.direct_blocks += group->sums.blocks;
         totals.direct_bytes += group->sums.bytes;
@@ -128,8 +127,7 @@ static void write_totals(const struct groups *groups, const struct style *style,
     fputc('\n', out);
     if (groups->check->has_collects)
         fprintf(out, "  collected by %u earlier check%s: %s in %s block%s\n",
-                groups->check->collecting_checks,
-                groups->check->collecting_checks == 1 ? "" : "s",
+                groups->check->collecting_checks, groups->check->collecting_checks == 1 ? "" : "s",
                 size_text(totals.collected_bytes, bytes),
                 count_text(totals.collected_blocks, blocks),
                 totals.collected_blocks == 1 ? "" : "s");
@@ -312,8 +310,9 @@ static void write_dangling(const struct check *check, const struct dangling *dan
                            const struct report_options *options, const struct style *style,
                            FILE *out) {
     char bytes[32], blocks[32];
-    fprintf(out, "\n%s#%zu DANGLING%s  %s in %s block%s, freed and still pointed to; one is 0x%" PRIx64
-                 "\n   freed by\n",
+    fprintf(out,
+            "\n%s#%zu DANGLING%s  %s in %s block%s, freed and still pointed to; one is 0x%" PRIx64
+            "\n   freed by\n",
             style->bad, rank, style->plain, size_text(dangling->bytes, bytes),
             count_text(dangling->blocks, blocks), dangling->blocks == 1 ? "" : "s",
             dangling->sample);

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Runs every case of the corpus and compares what is reported with what the case loses.
 
-Usage: corpus.py --tithe COMMAND --corpus PROGRAM --library FILE [--peers] [--table FILE] [CASE...]
+Usage: corpus.py --tithe COMMAND --corpus PROGRAM [--corpus PROGRAM...] --library FILE [--peers] [--table FILE] [CASE...]
 With --peers, the same cases also run under LeakSanitizer (preloaded), valgrind and heaptrack, as far
 as they are installed, and all results go to a table. Exit status 1 where tithe's answer is wrong.
 """
@@ -124,13 +124,13 @@ class Heaptrack:
         return None, round(float(found.group(1)) * unit)
 
 
-def read_cases(options):
-    listed = subprocess.run([options.corpus, "--list"], check=True, capture_output=True, text=True)
+def read_cases(options, corpus):
+    listed = subprocess.run([corpus, "--list"], check=True, capture_output=True, text=True)
     cases = []
     for line in listed.stdout.splitlines():
         name, blocks, size, where = line.split()
         if not options.cases or name in options.cases:
-            cases.append({"name": name, "truth": (int(blocks), int(size)),
+            cases.append({"name": name, "program": corpus, "truth": (int(blocks), int(size)),
                           "in_child": where == "child"})
     return cases
 
@@ -159,7 +159,7 @@ def write_table(path, rows, tools):
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--tithe", required=True)
-    parser.add_argument("--corpus", required=True)
+    parser.add_argument("--corpus", required=True, action="append")
     parser.add_argument("--library", required=True)
     parser.add_argument("--peers", action="store_true")
     parser.add_argument("--table")
@@ -169,11 +169,11 @@ def main():
     kinds = [Tithe] + ([LeakSanitizer, Valgrind, Heaptrack] if options.peers else [])
     tools = [kind(options) for kind in kinds]
     rows, wrong = [], 0
-    for case in read_cases(options):
+    for case in [case for corpus in options.corpus for case in read_cases(options, corpus)]:
         answers = []
         for tool in tools:
             try:
-                result = tool.lost(options.corpus, case, environment)
+                result = tool.lost(case["program"], case, environment)
             except subprocess.TimeoutExpired:
                 result = None
             answers.append(describe(result, case["truth"]))

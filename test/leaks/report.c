@@ -1,6 +1,7 @@
-/* A program for test/leaks/report.py: leaks that are named, inlined, growing or many, and waits if
- * told.
+/* A program for test/leaks/report.py: leaks that are named, inlined, growing or many; it waits or
+ * becomes a daemon if told.
  */
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,6 +44,9 @@ __attribute__((noinline)) static void lose_many(int blocks) {
 }
 
 int main(int count, char **arguments) {
+    bool daemonizes = count > 1 && strcmp(arguments[1], "daemon") == 0;
+    if (daemonizes && daemon(1, 0) != 0)
+        return 1;
     report_lose(100);
     report_known_leak(1000);
     cxx_lose();
@@ -50,7 +54,7 @@ int main(int count, char **arguments) {
     __asm__ volatile("" : : : "memory");
     if (count > 2)
         lose_many(atoi(arguments[2]));
-    else if (count > 1) {
+    else if (count > 1 && !daemonizes) {
         char line[16];
         while (fgets(line, sizeof line, stdin)) {
             for (int i = 0; i < 100; i++)

@@ -8,6 +8,7 @@ import gzip
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -158,6 +159,35 @@ class Report(unittest.TestCase):
                 numbers.append(value)
             lost += numbers[1]
         self.assertEqual(lost, 1601)
+
+    def test_options_and_the_directory_come_in_any_order(self):
+        result = tithe("report", self.kept.name, "--format=json")
+        self.assertEqual(result.stdout, self.report("--format=json"))
+        self.assertEqual(tithe("report", self.kept.name, self.kept.name).returncode, 125)
+        self.assertEqual(tithe("report", "--format=json").returncode, 125)
+        self.assertEqual([name for name in os.listdir(self.kept.name) if name.endswith(".socket")], [])
+
+    @unittest.skipUnless(shutil.which("rustc"), "there is no rustc")
+    def test_names_of_rust(self):
+        with tempfile.TemporaryDirectory() as directory:
+            source = os.path.join(directory, "m.rs")
+            with open(source, "w", encoding="ascii") as out:
+                out.write("fn leaked() -> usize { Box::leak(Box::new([1u8; 123])).len() }\n"
+                          "fn main() { println!(\"{}\", leaked()); }\n")
+            built = subprocess.run(["rustc", "-g", "-o", source[:-3], source], capture_output=True, check=False)
+            if built.returncode != 0:
+                self.skipTest("rustc does not work here")
+            report = valid(tithe("leaks", "--format=json", source[:-3]).stderr)
+        self.assertEqual((report["leaked_blocks"], report["leaked_bytes"]), (1, 123))
+        frames = [group for group in report["groups"] if group["kind"] == "lost"][0]["frames"]
+        at = [frame.get("function") for frame in frames].index("m::leaked")
+        self.assertTrue(frames[at]["file"].endswith("m.rs"), frames[at])
+        self.assertTrue(frames[at - 1]["inline"], frames[at - 1])
+
+    def test_a_daemon_is_awaited(self):
+        ran = tithe("leaks", "--format=json", OPTIONS.program, "daemon")
+        self.assertEqual(ran.returncode, 23, ran.stderr)
+        self.assertEqual(valid(ran.stderr)["leaked_bytes"], 1601)
 
     def test_suppressions_of_both_kinds(self):
         block = "{\n  known\n  Memcheck:Leak\n  fun:malloc\n  ...\n  fun:%s*\n}\n"
@@ -335,7 +365,7 @@ class Running(unittest.TestCase):
         for _ in range(4):
             answer = self.ask("--format=json")
             self.assertEqual(answer.returncode, 23, answer.stderr)
-            report = json.loads(answer.stderr)
+            report = valid(answer.stdout)
             self.grow()
         self.assertEqual(report["trigger"], "request")
         growing = [group for group in report["groups"] if group["kind"] == "growing"]
@@ -346,8 +376,8 @@ class Running(unittest.TestCase):
         lost = [group for group in report["groups"] if group["delta"]["bytes"] == 100]
         self.assertEqual(len(lost), 1)
         answer = self.ask()
-        self.assertIn("GROWING", answer.stderr)
-        self.assertIn("report_cache+0", answer.stderr)
+        self.assertIn("GROWING", answer.stdout)
+        self.assertIn("report_cache+0", answer.stdout)
 
     def test_others_are_refused(self):
         for _ in range(3):

@@ -1,7 +1,8 @@
 /* A program for test/leaks/report.py that leaks like a server: server MIB [MILLISECONDS [THREADS]]
  * takes so many MiB of requests in each thread, and waits so long after every MiB of them. Of every
- * other request its block and a ring of two small ones are lost; the others go through a small cache.
- * Prints how many blocks and bytes were lost, and the most memory the process ever had, in KiB.
+ * other request its block and a ring of two small ones are lost; the others go through a small
+ * cache. Prints how many blocks and bytes were lost, and the most memory the process ever had, in
+ * KiB.
  */
 #include <pthread.h>
 #include <stdio.h>

@@ -129,6 +129,20 @@ static int add_to_epoll(void) {
 static void epoll_alive(void) { add_to_epoll(); }
 static void epoll_closed(void) { close(add_to_epoll()); }
 
+static void tick(union sigval value) { (void)value; }
+
+/* Libc makes a thread that blocks all signals. */
+static void timer_thread(void) {
+    timer_t timer;
+    struct itimerspec far = {.it_value = {1000, 0}};
+    struct sigevent event = {.sigev_notify = SIGEV_THREAD, .sigev_notify_function = tick};
+    event.sigev_value.sival_ptr = malloc(87);
+    timer_create(CLOCK_MONOTONIC, &event, &timer);
+    timer_settime(timer, 0, &far, NULL);
+    memset(&event, 0, sizeof event);
+    CORPUS_USE(malloc(88));
+}
+
 static void timer_alive(void) {
     timer_t timer;
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1};
@@ -226,6 +240,7 @@ const struct leak_case memory_cases[] = {
     {"epoll_alive", 0, 0, epoll_alive, 0},
     {"epoll_closed", 1, 86, epoll_closed, 0},
     {"timer_alive", 0, 0, timer_alive, 0},
+    {"timer_thread", 1, 88, timer_thread, 0},
     {"low_bits", 0, 0, low_bits, 0},
     {"high_bits", 0, 0, high_bits, 0},
     {"inside_alive", 0, 0, inside_alive, 0},

@@ -2,6 +2,7 @@
 #include "corpus.h"
 
 #include <fcntl.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -97,6 +98,28 @@ static void child_of_child(void) {
     wait_for_child();
 }
 
+static void *wait_with_block(void *argument) {
+    void *volatile block = malloc(5000);
+    CORPUS_USE(block);
+    pause();
+    CORPUS_USE(block);
+    return argument;
+}
+
+/* In the child, the other threads are gone and their stacks are still there. */
+static void child_of_threads(void) {
+    pthread_t threads[4];
+    for (int i = 0; i < 4; i++)
+        pthread_create(&threads[i], NULL, wait_with_block, NULL);
+    usleep(20000);
+    if (fork() == 0) {
+        for (size_t bytes = 1; bytes <= 40; bytes++)
+            lose(bytes);
+        exit(0);
+    }
+    wait_for_child();
+}
+
 static void with_vfork(void) {
     lose(123);
     if (vfork() == 0)
@@ -128,6 +151,7 @@ const struct leak_case process_cases[] = {
     {"child_loses", 1, 119, child_loses, 1},
     {"child_inherits", 0, 0, child_inherits, 1},
     {"child_of_child", 1, 122, child_of_child, 1},
+    {"child_of_threads", 40, 40 * 41 / 2, child_of_threads, 1},
     {"with_vfork", 1, 123, with_vfork, 0},
     {"with_shell", 1, 124, with_shell, 0},
     {"another_root", 1, 125, another_root, 0},

@@ -1,10 +1,12 @@
 /* What threads hold while they live, and lose when they end. */
 #include "corpus.h"
 
+#include <dlfcn.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdlib.h>
 #include <string.h>
+#include <threads.h>
 #include <unistd.h>
 
 static __thread void *volatile own;
@@ -141,6 +143,103 @@ static void argument_alive(void) {
     sem_wait(&ready);
 }
 
+/* Libc keeps what a detached thread has ended with for the next one. */
+static void detached_local_dead(void) {
+    for (int i = 0; i < 4; i++)
+        run_on(hold_in_local, NULL);
+    usleep(100000);
+}
+
+static pthread_key_t plain_key;
+
+static void *hold_by_key(void *argument) {
+    pthread_setspecific(plain_key, malloc(130));
+    sem_post(&ready);
+    return argument;
+}
+
+static void detached_key_dead(void) {
+    pthread_key_create(&plain_key, NULL);
+    for (int i = 0; i < 4; i++)
+        run_on(hold_by_key, NULL);
+    usleep(100000);
+}
+
+static void joined_later(void) {
+    pthread_t threads[8];
+    sem_init(&ready, 0, 0);
+    for (int i = 0; i < 8; i++)
+        pthread_create(&threads[i], NULL, hold_in_local, NULL);
+    for (int i = 0; i < 8; i++)
+        pthread_join(threads[i], NULL);
+}
+
+static tss_t c_key;
+
+static int hold_by_c_key(void *argument) {
+    tss_set(c_key, malloc(131));
+    return argument != NULL;
+}
+
+static void c_thread_key_dead(void) {
+    tss_create(&c_key, NULL);
+    for (int i = 0; i < 3; i++) {
+        thrd_t thread;
+        thrd_create(&thread, hold_by_c_key, NULL);
+        thrd_join(thread, NULL);
+    }
+}
+
+static void *use_library(void *library) {
+    void (*hold)(size_t bytes);
+    *(void **)&hold = dlsym(library, "library_hold_in_thread");
+    hold(132);
+    sem_post(&ready);
+    return NULL;
+}
+
+/* The library's thread-local memory is a block of its own, in a table that outlives the thread. */
+static void library_local_dead(void) {
+    void *library = dlopen(getenv("CORPUS_LIBRARY"), RTLD_NOW);
+    if (library == NULL)
+        abort();
+    for (int i = 0; i < 2; i++)
+        run_on(use_library, library);
+    pthread_t thread;
+    pthread_create(&thread, NULL, use_library, library);
+    pthread_join(thread, NULL);
+    use_library(library);
+    usleep(100000);
+}
+
+static void *wait_for_ever(void *argument) {
+    sem_post(&ready);
+    pause();
+    return argument;
+}
+
+/* Blocks as large as what our wrapper of pthread_create takes for a while. */
+static void beside_threads(void) {
+    for (int i = 0; i < 4; i++)
+        run_on(wait_for_ever, NULL);
+    for (size_t bytes = 1; bytes <= 64; bytes++)
+        CORPUS_USE(malloc(bytes));
+}
+
+static void *lose_later(void *argument) {
+    usleep(50000);
+    return lose(argument);
+}
+
+/* The process ends when the last thread does. */
+static void main_leaves(void) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, lose_later, NULL);
+    pthread_detach(thread);
+    CORPUS_USE(malloc(70));
+    pthread_exit(NULL);
+}
+
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
 static void *wait_for_mutex(void *argument) {
@@ -168,6 +267,13 @@ const struct leak_case threads_cases[] = {
     {"thread_many", 50, 3500, thread_many, 0},
     {"thread_exits", 0, 0, thread_exits, 0},
     {"thread_waiting", 0, 0, thread_waiting, 0},
+    {"detached_local_dead", 4, 4 * 72, detached_local_dead, 0},
+    {"detached_key_dead", 4, 4 * 130, detached_key_dead, 0},
+    {"joined_later", 8, 8 * 72, joined_later, 0},
+    {"c_thread_key_dead", 3, 3 * 131, c_thread_key_dead, 0},
+    {"library_local_dead", 3, 3 * 132, library_local_dead, 0},
+    {"beside_threads", 64, 64 * 65 / 2, beside_threads, 0},
+    {"main_leaves", 2, 2 * 70, main_leaves, 0},
     {"key_dead", 1, 74, key_dead, 0},
     {"key_freed", 0, 0, key_freed, 0},
     {"key_alive", 0, 0, key_alive, 0},
