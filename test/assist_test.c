@@ -24,7 +24,7 @@
 
 START_TEST(the_last_marker_to_leave_finds_completion_once) {
     ck_assert(!phase_enter());
-    phase_open();
+    phase_open(true);
     ck_assert(phase_enter() && phase_enter());
     ck_assert(!phase_leave());
     ck_assert(!phase_claim());
@@ -33,7 +33,7 @@ START_TEST(the_last_marker_to_leave_finds_completion_once) {
     ck_assert(!phase_enter());
     ck_assert(phase_claim());
     ck_assert(!phase_claim());
-    phase_close();
+    phase_close(true);
     ck_assert_int_eq(phase_now(), PHASE_OFF);
 }
 END_TEST
@@ -42,14 +42,14 @@ START_TEST(no_round_is_complete_while_a_job_is_left) {
     struct job job = {4096, 8192, JOB_ROOTS, SCAN_WORDS};
     ck_assert(heap_start());
     ck_assert(jobs_add(job));
-    phase_open();
+    phase_open(true);
     ck_assert(phase_enter());
     ck_assert(!phase_leave());
     ck_assert(phase_enter());
     ck_assert(jobs_take(&job) && !jobs_take(&job));
     ck_assert(phase_leave());
     ck_assert(phase_claim());
-    phase_close();
+    phase_close(true);
 }
 END_TEST
 
@@ -100,9 +100,9 @@ static void wait_until_parked(const struct parked *parked) {
 static void pretend_to_mark(bool on) {
     AO_char_store(&heap.marking, on);
     if (on)
-        phase_open();
+        phase_open(true);
     else
-        phase_close();
+        phase_close(true);
 }
 
 START_TEST(flushed_credit_pays_the_queue_in_order_and_then_the_pool) {

@@ -112,7 +112,7 @@ static void close(bool done) {
     report_cycle(&current, done);
     TELL(ended, done);
     AO_int_store_release(&ended, AO_int_load(&begun));
-    phase_close();
+    phase_close(!current.alone);
     credit_wake_all();
 }
 
@@ -151,7 +151,7 @@ static bool open_first_round(void) {
     lock_take(&thread_registry_lock);
     bool known = roots_prepare(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
     if (known) {
-        phase_open();
+        phase_open(true);
         world_ask_stacks();
     }
     lock_give(&thread_registry_lock);
@@ -171,6 +171,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),
+                             .alone = !pace_wants_workers(),
                              .concurrent = !small && !maps_are_copied_by_file() && arm()};
     credit_reset();
     assist_reset();
@@ -206,7 +207,7 @@ static bool wants_round(void) {
 static bool open_round(void) {
     if (!rescan_plan_heap(false) || !roots_plan_written())
         return false;
-    phase_open();
+    phase_open(true);
     credit_wake_all();
     return true;
 }
@@ -280,7 +281,7 @@ static bool mark_stopped(struct marker *marker) {
     drain(marker, 0);
     current.stop_planned = clock_nanoseconds();
     scan_world_stopped(true);
-    phase_open();
+    phase_open(!current.alone);
     drain_with_helpers(marker);
     drain_stopped(marker);
     known &= !maps_are_refused();
@@ -299,6 +300,7 @@ static bool mark_stopped(struct marker *marker) {
  * out of the quarantine was freed, not collected. */
 static void settle(void) {
     size_t live = AO_load(&heap.live), marked = AO_load(&heap.marked);
+    marked = marked < live ? marked : live; /* some may have been counted twice, in the stop */
     current.live_most = live;
     current.live_after = marked;
     AO_store(&heap.live, marked);
@@ -317,7 +319,9 @@ static enum stop_result stopped_phase(void) {
     TELL(stopping);
     if (!world_stop())
         return STOP_FAILED;
-    worker_call_helpers();
+    queue_keep_quiet(current.alone);
+    if (!current.alone)
+        worker_call_helpers();
     TELL(stopped);
     current.stop_stopped = clock_nanoseconds();
     if (!current.concurrent) {
@@ -330,7 +334,9 @@ static enum stop_result stopped_phase(void) {
         settle();
     current.stop_settled = clock_nanoseconds();
     current.stop_written = rescan_take_count();
-    worker_release_helpers();
+    if (!current.alone)
+        worker_release_helpers();
+    queue_keep_quiet(false);
     TELL(starting);
     world_start();
     TELL(started);
@@ -370,6 +376,8 @@ static void stop_and_end(void) {
         close(true);
         if (current.concurrent)
             relax_begin();
+        else if (pace_is_small())
+            sweep_finish(); /* or what died in one size would keep its pages from all others */
     } else if (result == STOP_FAILED) {
         try_again();
     } else {

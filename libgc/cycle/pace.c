@@ -19,10 +19,9 @@ enum {
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
         32 << 20,           /* bytes, roots included, that two threads scan in some milliseconds */
-    TINY_SCANNED = 1 << 20, /* and that one scans in half of one */
+    TINY_SCANNED = 4 << 20, /* and that one alone scans in a millisecond or two */
     SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
     RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
-    SMALL_GROWTH = 1 << 20, /* bytes that a small heap grows by besides its percentage */
     GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
@@ -194,7 +193,6 @@ static size_t kept_goal(void) {
 
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
-    wanted = capped_sum(wanted, stops_for_small ? SMALL_GROWTH : 0);
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
     least = least > grown ? least : grown;

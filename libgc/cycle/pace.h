@@ -41,7 +41,8 @@ void pace_note_resident(size_t bytes);
 /* True when the mark to come is one of those. */
 bool pace_is_small(void);
 
-/* True when threads of the collector's own are worth having for it. */
+/* True when it is so much that threads of the collector's own are worth having, or waking, for it.
+ */
 bool pace_wants_workers(void);
 
 /* Marking begins with so many bytes live, after preparing for it since start (nanoseconds). */

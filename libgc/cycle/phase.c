@@ -45,13 +45,14 @@ bool phase_claim(void) {
            AO_compare_and_swap_full(&word, seen, with_phase(seen, PHASE_ENDING));
 }
 
-static void conductor_write(enum phase phase) {
+static void conductor_write(enum phase phase, bool wakes) {
     AO_store_full(&word, with_phase(AO_load(&word) + ONE_VERSION, phase));
-    queue_stir();
+    if (wakes)
+        queue_stir();
 }
 
-void phase_open(void) { conductor_write(PHASE_MARKING); }
-void phase_close(void) { conductor_write(PHASE_OFF); }
+void phase_open(bool wakes) { conductor_write(PHASE_MARKING, wakes); }
+void phase_close(bool wakes) { conductor_write(PHASE_OFF, wakes); }
 
 void phase_after_fork(void) {
     AO_store(&word, with_phase(AO_load(&word) & ~(AO_t)MARKERS, PHASE_OFF));

@@ -35,11 +35,11 @@ bool phase_leave(void);
 bool phase_claim(void);
 
 /* Opens a round, with its jobs already listed; by the conductor, from off or ending. Wakes whoever
- * sleeps for work. */
-void phase_open(void);
+ * sleeps for work, if that is wanted. */
+void phase_open(bool wakes);
 
 /* Ends the mark; by the conductor. */
-void phase_close(void);
+void phase_close(bool wakes);
 
 /* In the child of a fork: there is neither a mark nor a marker. */
 void phase_after_fork(void);

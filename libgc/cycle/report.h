@@ -12,6 +12,7 @@ struct cycle {
     enum cycle_trigger trigger;
     unsigned number;
     bool concurrent; /* else marked in the stop as a whole */
+    bool alone;      /* and so little that nobody is woken to help */
     unsigned rounds, failed_stops;
     size_t trigger_bytes, goal_bytes, live_before, live_most, live_after;
     size_t written;        /* bytes on written pages that the last round found */

@@ -12,6 +12,7 @@ struct list {
 static struct lock lock = LOCK_INITIALIZER;
 static struct list large, small;
 static volatile unsigned work_word; /* counts stirs */
+static volatile bool quiet;         /* the conductor */
 static volatile unsigned sleepers; /* who announced it; each adds itself before it looks for work */
 
 bool queue_claim(struct span *span) {
@@ -44,7 +45,7 @@ void queue_append(struct span *const *spans, unsigned count) {
         list_append(span_is_large(spans[i]) ? &large : &small, spans[i]);
     lock_give(&lock);
     AO_nop_full();
-    if (was_empty && AO_int_load(&sleepers) > 0)
+    if (was_empty && !quiet && AO_int_load(&sleepers) > 0)
         queue_stir();
 }
 
@@ -64,7 +65,9 @@ bool queue_is_empty(void) {
            AO_load_acquire((volatile AO_t *)&small.first) == 0;
 }
 
-bool queue_is_wanted(void) { return AO_int_load(&sleepers) > 0 && queue_is_empty(); }
+bool queue_is_wanted(void) { return !quiet && AO_int_load(&sleepers) > 0 && queue_is_empty(); }
+
+void queue_keep_quiet(bool now) { quiet = now; }
 
 unsigned queue_announce(void) {
     AO_int_fetch_and_add1_full(&sleepers);
@@ -92,4 +95,7 @@ void queue_clear(void) {
         queue_release(span);
 }
 
-void queue_after_fork(void) { AO_int_store(&sleepers, 0); }
+void queue_after_fork(void) {
+    AO_int_store(&sleepers, 0);
+    quiet = false;
+}

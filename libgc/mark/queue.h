@@ -30,6 +30,10 @@ bool queue_is_empty(void);
 /* A glance: true when somebody waits for work and there is none. */
 bool queue_is_wanted(void);
 
+/* From now on, or no longer, what is queued wakes nobody: it is so little that sharing it would
+ * cost more. Nobody marks. */
+void queue_keep_quiet(bool quiet);
+
 /* Waiting for work: whoever waits announces it, then looks once more whether there is any, and
  * sleeps or withdraws. Sleeping ends when somebody stirs after the announcement, or after
  * nanoseconds (negative: no limit). Everything that makes work for others stirs. */
