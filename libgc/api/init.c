@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 1 << 20, PERCENT = 60, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 1 << 20, PERCENT = 75, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;

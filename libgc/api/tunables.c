@@ -20,7 +20,7 @@ GC_word GC_non_gc_bytes;
 GC_word GC_max_retries;
 unsigned long GC_time_limit = 999999;
 
-enum { SIGNALS_MOST = 64, DEFAULT_DIVISOR = 3, PERCENT_FOR_ONE = 180 };
+enum { SIGNALS_MOST = 64, DEFAULT_DIVISOR = 3, PERCENT_FOR_ONE = 225 };
 
 GC_word GC_free_space_divisor = DEFAULT_DIVISOR;
 

@@ -349,8 +349,14 @@ void pages_keep_idle(size_t bytes) { AO_store(&kept, bytes); }
 
 static size_t idle_bound(void) {
     size_t share = AO_load(&heap.live) / IDLE_SHARE, least = AO_load(&kept);
-    least = least > IDLE_KEPT ? least : IDLE_KEPT;
+    least = least + least / 4 > IDLE_KEPT ? least + least / 4 : IDLE_KEPT;
     return share > least ? share : least;
+}
+
+/* What is released when the bound is exceeded makes room for more to become idle. */
+static size_t idle_target(void) {
+    size_t half = idle_bound() / 2, least = AO_load(&kept);
+    return half > least ? half : least;
 }
 
 void pages_release_idle(void) {
@@ -363,7 +369,7 @@ void pages_release_idle(void) {
         return;
     lock_take(&lock);
     size_t bound = idle_bound();
-    size_t target = idle_bytes > bound ? bound / 2 : idle_bytes;
+    size_t target = idle_bytes > bound ? idle_target() : idle_bytes;
     long stale = clock_coarse_milliseconds() - IDLE_MILLISECONDS;
     while (oldest && !release_refused && (idle_bytes > target || oldest->since < stale))
         run_release(oldest);
