@@ -337,6 +337,30 @@ START_TEST(a_forked_child_collects) {
 }
 END_TEST
 
+/* More waits to be read than a marker can hold, in whole spans of grey pairs that lead to others.
+ */
+START_TEST(wide_graphs_are_marked) {
+    enum { PAIRS = 40000 };
+    GC_INIT();
+    uintptr_t ***pairs = GC_malloc(PAIRS * sizeof *pairs);
+    for (uintptr_t i = 0; i < PAIRS; i++)
+        pairs[i] = GC_malloc(2 * sizeof **pairs);
+    for (uintptr_t i = 0; i < PAIRS; i++)
+        for (int side = 0; side < 2; side++) {
+            pairs[i][side] = GC_malloc(2 * sizeof ***pairs);
+            pairs[i][side][1] = 2 * i + side;
+        }
+    for (int round = 0; round < 5; round++) {
+        GC_gcollect();
+        for (int i = 0; i < PAIRS; i++)
+            GC_malloc(2 * sizeof ***pairs);
+    }
+    for (uintptr_t i = 0; i < PAIRS; i++)
+        for (int side = 0; side < 2; side++)
+            ck_assert_uint_eq(pairs[i][side][1], 2 * i + side);
+}
+END_TEST
+
 START_TEST(objects_are_found_and_resized) {
     GC_INIT();
     char *object = GC_MALLOC(100), *chain = GC_malloc_many(40);
@@ -394,6 +418,7 @@ int main(void) {
         threads_are_suspended_and_stopped,
         threads_may_block_all_signals_but_the_one_that_stops,
         a_forked_child_collects,
+        wide_graphs_are_marked,
         objects_are_found_and_resized,
         debugging_objects_have_a_header,
         collecting_is_switched_off_and_on,

@@ -493,7 +493,7 @@ static void scan_small(struct marker *marker, struct span *span) {
         struct object object = {span, index++};
         if (!is_grey(object) || !object_blacken(object))
             continue;
-        if (marker->unread_count == SCAN_UNREAD)
+        while (marker->unread_count == SCAN_UNREAD) /* what is read may fill the place again */
             object_scan(marker, unread_take(marker));
         unread_add(marker, object);
     }
