@@ -134,6 +134,41 @@ START_TEST(maps_are_told_apart) {
 }
 END_TEST
 
+struct writable {
+    struct map maps[256];
+    unsigned count;
+};
+
+static void add_writable(const struct map *map, void *context) {
+    struct writable *writable = context;
+    if (map->writable && writable->count < 256)
+        writable->maps[writable->count++] = *map;
+}
+
+/* However the kernel was asked. The main stack may have grown between. */
+START_TEST(writable_maps_are_the_same) {
+    static struct writable all, some;
+    int fd = memfd_create("another name", 0);
+    ck_assert_int_eq(ftruncate(fd, 65536), 0);
+    mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    mmap(NULL, 65536, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    mmap(NULL, 65536, PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert(maps_open());
+    ck_assert(maps_each(add_writable, &all));
+    ck_assert(maps_each_writable(add_writable, &some));
+    ck_assert_uint_gt(all.count, 5);
+    ck_assert_uint_eq(some.count, all.count);
+    for (unsigned i = 0; i < all.count; i++) {
+        const struct map *one = &all.maps[i], *other = &some.maps[i];
+        ck_assert(one->start == other->start || one->kind == MAP_KIND_MAIN_STACK);
+        ck_assert_uint_eq(one->end, other->end);
+        ck_assert_int_eq(one->kind, other->kind);
+        ck_assert(one->readable == other->readable && one->executable == other->executable);
+        ck_assert(one->shared == other->shared && one->cached == other->cached);
+    }
+}
+END_TEST
+
 /* More maps than one read of the kernel's list brings. */
 START_TEST(many_maps_are_all_seen) {
     enum { MAPS = 5000 };
@@ -374,6 +409,7 @@ int main(void) {
         reservation_leaves_room_under_a_limit,
         lock_excludes,
         maps_are_told_apart,
+        writable_maps_are_the_same,
         many_maps_are_all_seen,
         only_touched_pages_are_resident,
         unchanged_pages_of_a_private_file_map_are_left_out,

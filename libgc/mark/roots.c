@@ -434,7 +434,7 @@ bool roots_plan(struct marker *marker, enum roots_scope scope) {
             scan_thread(marker, thread);
     }
     plan_sort();
-    bool known = maps_each(visit_map, NULL);
+    bool known = limited ? maps_each_writable(visit_map, NULL) : maps_each(visit_map, NULL);
     plan_added();
     if (scope != ROOTS_WRITTEN)
         found_bytes = plan.bytes;

@@ -44,6 +44,9 @@ bool maps_are_copied_by_file(void);
  * missed. */
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context);
 
+/* The same for those that are writable, and perhaps for others, where it is quicker that way. */
+bool maps_each_writable(void (*visit)(const struct map *map, void *context), void *context);
+
 /* Calls visit for each run of resident pages inside [start, end), never one read as zeros only
  * because nothing was written there. private_only leaves out pages that still equal their file. */
 void maps_resident(uintptr_t start, uintptr_t end, bool private_only,
