@@ -19,7 +19,7 @@ enum {
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
     SMALL_SCANNED =
         32 << 20,           /* bytes, roots included, that two threads scan in some milliseconds */
-    TINY_SCANNED = 4 << 20, /* and that one alone scans in a millisecond or two */
+    TINY_SCANNED = 1 << 20, /* and that one alone scans in half of one */
     SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
     RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
     GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
