@@ -387,6 +387,22 @@ START_TEST(a_memory_limit_tightens_the_goal_and_leaves_room_to_go_on) {
 }
 END_TEST
 
+START_TEST(a_cycle_that_writing_outruns_is_put_off_twice) {
+    const size_t much = PACE_MUCH_WRITTEN + 1;
+    options.min_heap = 1 << 20;
+    options.percent = 100;
+    end_cycle(1000 << 20, 8 << 20, 0);
+    ck_assert(!pace_puts_off(PACE_MUCH_WRITTEN));
+    ck_assert(pace_puts_off(much) && pace_puts_off(much) && !pace_puts_off(much));
+    ck_assert(pace_puts_off(much));
+    AO_store(&heap.live, pace_goal());
+    ck_assert(!pace_puts_off(much));
+    AO_store(&heap.live, 1000 << 20);
+    options.gc_every = 1 << 20;
+    ck_assert(!pace_puts_off(much));
+}
+END_TEST
+
 START_TEST(allocation_owes_the_work_that_is_left_until_the_goal) {
     options.min_heap = 1 << 20;
     options.limit = SIZE_MAX;
@@ -552,6 +568,7 @@ int main(void) {
         a_program_that_frees_never_collects,
         goal_and_trigger_follow_what_survives,
         a_memory_limit_tightens_the_goal_and_leaves_room_to_go_on,
+        a_cycle_that_writing_outruns_is_put_off_twice,
         allocation_owes_the_work_that_is_left_until_the_goal,
         nothing_is_collected_before_it_is_allowed,
         without_proc_everything_survives,

@@ -24,7 +24,6 @@
 #include "os/dirty.h"
 #include "os/log.h"
 #include "os/maps.h"
-#include "os/options.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
@@ -34,13 +33,11 @@
 
 enum {
     MOST_ROUNDS = 16,
-    FEWEST_ROUNDS = 3,           /* while more than few pages are written */
-    FEW_WRITTEN = 1 << 20,       /* bytes of written pages that the stop can do with */
-    TOO_MUCH_WRITTEN = 64 << 20, /* and that it should not have to */
-    MOST_POSTPONED = 2,          /* cycles in a row */
-    MOST_FAILED_STOPS = 6,       /* then the cycle is given up */
-    FIRST_PATIENCE = 1000000,    /* nanoseconds before a stop is tried again, doubled each time */
-    STOPPED_NAP = 20000          /* nanoseconds, when others have the last work of the stop */
+    FEWEST_ROUNDS = 3,        /* while more than few pages are written */
+    FEW_WRITTEN = 1 << 20,    /* bytes of written pages that the stop can do with */
+    MOST_FAILED_STOPS = 6,    /* then the cycle is given up */
+    FIRST_PATIENCE = 1000000, /* nanoseconds before a stop is tried again, doubled each time */
+    STOPPED_NAP = 20000       /* nanoseconds, when others have the last work of the stop */
 };
 
 struct cycle_hooks cycle_hooks;
@@ -54,7 +51,6 @@ struct cycle_watcher cycle_watcher;
     } while (0)
 
 static struct cycle current;                           /* under the cycle's lock */
-static unsigned postponed;                             /* cycles in a row; the same */
 static volatile unsigned begun, ended, last_cancelled; /* the conductor; release */
 
 unsigned conduct_begun(void) { return AO_int_load_acquire(&begun); }
@@ -216,25 +212,24 @@ static bool open_round(void) {
     return true;
 }
 
-/* A program that frees what it allocates is served from its caches: it owes nothing, so nothing
- * slows its writing down, and the stop would have to read the better part of the heap again. Its
- * heap does not grow, so the cycle can wait until it does; but not for ever. */
 static bool is_outrun(void) {
-    return current.concurrent && current.trigger == CYCLE_PACED && options.gc_every == 0 &&
-           current.written > TOO_MUCH_WRITTEN && postponed < MOST_POSTPONED &&
-           AO_load(&heap.live) < pace_goal();
+    return current.concurrent && current.trigger == CYCLE_PACED && pace_puts_off(current.written);
+}
+
+/* Whoever sees to the next step may have had to wait for a processor, while the program wrote. */
+static bool has_fallen_behind(void) {
+    return current.concurrent && current.rounds < MOST_ROUNDS &&
+           current.written <= PACE_MUCH_WRITTEN && rescan_waiting() > PACE_MUCH_WRITTEN;
 }
 
 void conduct_advance(void) {
     current.rounds++;
-    if (wants_round()) {
+    if (wants_round() || has_fallen_behind()) {
         if (!open_round())
             give_up("out of memory for the list of written pages");
     } else if (is_outrun()) {
-        postponed++;
         give_up("the program writes faster than its memory can be read");
     } else {
-        postponed = 0;
         stop_and_end();
     }
 }

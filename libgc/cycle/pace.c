@@ -25,6 +25,7 @@ enum {
     GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
+    MOST_PUT_OFF = 2,          /* cycles in a row */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
 
@@ -45,8 +46,9 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
-static size_t doomed; /* kept by the mark that ends, and about to be freed */
-static bool limited;  /* the goal is what the memory limit leaves */
+static size_t doomed;    /* kept by the mark that ends, and about to be freed */
+static unsigned put_off; /* cycles in a row; the conductor */
+static bool limited;     /* the goal is what the memory limit leaves */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
 static size_t allocated_at_round;
@@ -151,6 +153,13 @@ void pace_round(size_t written) {
     double rate = writing * RESCANS_PER_WRITTEN;
     rate = rate < MOST_RESCAN_PER_BYTE ? rate : MOST_RESCAN_PER_BYTE;
     AO_store(&rescan_per_byte, rate * RATE_ONE);
+}
+
+bool pace_puts_off(size_t written) {
+    bool puts_off = written > PACE_MUCH_WRITTEN && put_off < MOST_PUT_OFF &&
+                    options.gc_every == 0 && AO_load(&heap.live) < pace_goal();
+    put_off = puts_off ? put_off + 1 : 0;
+    return puts_off;
 }
 
 void pace_work_done(size_t bytes) {

@@ -53,6 +53,15 @@ void pace_begin(size_t live, long long start);
  * that each round finds less than the one before. */
 void pace_round(size_t written);
 
+/* Bytes of written pages that a stop should not have to read. */
+enum { PACE_MUCH_WRITTEN = 64 << 20 };
+
+/* After the last round, which found so much written: true if the cycle should be given up and be
+ * due again later. A program that frees what it allocates is served from its caches: it owes
+ * nothing, so nothing slows its writing down, and the stop would have to read the better part of
+ * the heap again. Its heap does not grow, so the cycle can wait until it does; but not for ever. */
+bool pace_puts_off(size_t written);
+
 /* So many bytes were scanned; revises the rate. */
 void pace_work_done(size_t scanned);
 

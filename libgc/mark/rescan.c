@@ -6,7 +6,10 @@
 #include "os/dirty.h"
 #include "os/maps.h"
 
-enum { CHUNK_BYTES = 32 << 20 };
+enum {
+    CHUNK_BYTES = 32 << 20,
+    WORTH_ASKING = 128 << 10 /* bytes of written pages, whether they are there at all */
+};
 
 static volatile AO_t written;    /* bytes; any marker adds */
 static volatile unsigned missed; /* 1 after a read that failed; any marker sets */
@@ -15,6 +18,17 @@ size_t rescan_take_count(void) {
     size_t bytes = AO_load(&written);
     AO_fetch_and_add(&written, -bytes);
     return bytes;
+}
+
+static void count_pages(uintptr_t start, uintptr_t end, void *bytes) {
+    *(size_t *)bytes += end - start;
+}
+
+size_t rescan_waiting(void) {
+    size_t bytes = 0;
+    uintptr_t start = heap.objects.start;
+    bool told = dirty_peek_any(start, start + pages_used_bytes(), false, count_pages, &bytes);
+    return told ? bytes : 0;
 }
 
 bool rescan_take_missed(void) { return AO_int_compare_and_swap_full(&missed, 1, 0); }
@@ -84,6 +98,16 @@ static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
     }
 }
 
+/* The quick question whether a page was written is answered with yes for pages that were never
+ * touched, too: those of a large array that the program does not fill would be read for nothing,
+ * and made resident by it. */
+static void visit_heap_stopped(uintptr_t start, uintptr_t end, void *marker) {
+    if (end - start < WORTH_ASKING)
+        visit_heap(start, end, marker);
+    else
+        maps_resident(start, end, false, visit_heap, marker);
+}
+
 struct foreign {
     struct marker *marker;
     const struct job *job;
@@ -117,7 +141,7 @@ void rescan_run(struct marker *marker, const struct job *job) {
         told = dirty_take(job->start, job->end, visit_heap, marker);
         break;
     case JOB_HEAP_STOPPED:
-        told = dirty_peek(job->start, job->end, visit_heap, marker);
+        told = dirty_peek(job->start, job->end, visit_heap_stopped, marker);
         break;
     }
     if (told)

@@ -22,4 +22,8 @@ bool rescan_take_missed(void);
 /* How many bytes of written pages were found since the last call. */
 size_t rescan_take_count(void);
 
+/* How many bytes of the heap's pages were written and have not been found yet; 0 where the kernel
+ * does not tell. */
+size_t rescan_waiting(void);
+
 #endif
