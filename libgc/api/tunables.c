@@ -5,6 +5,7 @@
  */
 #include "api/api.h"
 
+#include "cycle/pace.h"
 #include "os/options.h"
 #include "os/signal.h"
 #include "thread/world.h"
@@ -53,8 +54,12 @@ SETTING(unsigned long, time_limit, GC_time_limit)
  * default; a greater one means less room and more collecting. */
 void tunables_apply(void) {
     GC_word divisor = GC_free_space_divisor;
-    if (divisor != DEFAULT_DIVISOR && divisor > 0)
-        options.percent = PERCENT_FOR_ONE / divisor > 0 ? PERCENT_FOR_ONE / divisor : 1;
+    if (divisor == DEFAULT_DIVISOR || divisor == 0)
+        return;
+    size_t percent = PERCENT_FOR_ONE / divisor > 0 ? PERCENT_FOR_ONE / divisor : 1;
+    if (percent != options.percent)
+        pace_forget_goal();
+    options.percent = percent;
 }
 
 void GC_set_free_space_divisor(GC_word divisor) {

@@ -194,9 +194,14 @@ static size_t limit_left(size_t roots) {
     return limit > others ? limit - others : 0;
 }
 
+static volatile bool forgets_goal; /* any thread sets it; the conductor clears it */
+
+void pace_forget_goal(void) { forgets_goal = true; }
+
 /* A small heap that has shrunk is likely to grow again, and had the memory before. */
 static size_t kept_goal(void) {
-    size_t before = AO_load(&goal);
+    size_t before = forgets_goal ? 0 : AO_load(&goal);
+    forgets_goal = false;
     return stops_for_small && is_small(before) ? before - before / GOAL_KEPT_SHARE : 0;
 }
 
@@ -204,8 +209,9 @@ static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
+    size_t kept = kept_goal();
     least = least > grown ? least : grown;
-    least = least > kept_goal() ? least : kept_goal();
+    least = least > kept ? least : kept;
     size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
     wanted = wanted > least ? wanted : least;
     allowed = allowed > floor ? allowed : floor;

@@ -34,6 +34,9 @@ bool pace_overdue(void);
  * written meanwhile would cost more, and keep more garbage. For programs with small heaps. */
 void pace_stop_for_small_marks(void);
 
+/* The percentage has changed: the next cycle sets the goal without regard to what it was. */
+void pace_forget_goal(void);
+
 /* The process has so much memory in all: the heap of a small program may grow by a share of that,
  * however little of it is alive. */
 void pace_note_resident(size_t bytes);

@@ -37,6 +37,13 @@ static inline bool change_state(volatile unsigned char *state, unsigned char fro
     return true;
 }
 
+/* Grey must be seen before the span is found queued already: whoever takes that off the queue first
+ * says so and then looks. A plain store may come after the look of its own thread at the queue, and
+ * did: objects stayed grey, and what they led to was lost. */
+static bool make_waiting(volatile unsigned char *state) {
+    return AO_char_compare_and_swap_full(state, object_white(), OBJECT_GREY);
+}
+
 static bool object_blacken(struct object object) {
     return change_state(object_state(object), OBJECT_GREY, object_live_colour());
 }
@@ -108,7 +115,7 @@ static inline void object_mark(struct marker *marker, struct object object) {
     bool waits = !atomic && (span_is_large(object.span) || marker->unread_count == SCAN_UNREAD);
     if (waits && span_is_large(object.span))
         AO_store(&object.span->scanned, 0);
-    if (!change_state(state, white, waits ? OBJECT_GREY : colour))
+    if (!(waits ? make_waiting(state) : change_state(state, white, colour)))
         return;
     marker->marked_objects++;
     marker->marked_bytes += object.span->object_bytes;

@@ -24,6 +24,7 @@ bool vm_region_reserve(struct vm_region *region, size_t bytes) {
         return false;
     region->start = (uintptr_t)start;
     region->reserved = bytes;
+    region->executable = false;
     AO_store_release(&region->committed, 0);
     return true;
 }
