@@ -100,6 +100,7 @@ END_TEST
  * on meanwhile. */
 START_TEST(the_children_of_a_wide_object_keep_theirs) {
     enum { CHILDREN = 200000, EACH = 2 }; /* 512 of them lie in a span */
+    options.verify = true;
     cycle_enable();
     size_t ***wide = alloc_slow(CHILDREN * sizeof *wide, OBJECT_SCANNED);
     for (size_t i = 0; i < CHILDREN; i++) {

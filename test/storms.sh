@@ -17,15 +17,15 @@ while [ $# -gt 0 ]; do
 done
 [ ${#names[@]} -gt 0 ] || names=(moving coming mapping)
 configurations=(
-    min_heap=1M
-    gc_every=64K
-    gc_every=64K:dirty=none
-    gc_every=64K:dirty=soft
-    gc_every=64K:assist=signal
-    gc_every=64K:assist=off
-    gc_every=64K:workers=0
-    gc_every=64K:workers=4
-    gc_every=64K:workers=0:assist=signal:dirty=none
+    min_heap=1M:verify=1
+    verify=1:gc_every=64K
+    verify=1:gc_every=64K:dirty=none
+    verify=1:gc_every=64K:dirty=soft
+    verify=1:gc_every=64K:assist=signal
+    verify=1:gc_every=64K:assist=off
+    verify=1:gc_every=64K:workers=0
+    verify=1:gc_every=64K:workers=4
+    verify=1:gc_every=64K:workers=0:assist=signal:dirty=none
 )
 [ -z "$only" ] || configurations=("$only")
 export STORM_LIBRARY=$build/test/storms/.libs/library.so

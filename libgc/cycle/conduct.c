@@ -24,6 +24,7 @@
 #include "os/dirty.h"
 #include "os/log.h"
 #include "os/maps.h"
+#include "os/options.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
@@ -296,6 +297,8 @@ static bool mark_stopped(struct marker *marker) {
     phase_open(!current.alone);
     drain_with_helpers(marker);
     drain_stopped(marker);
+    if (options.verify)
+        object_verify_none_grey();
     known &= !maps_are_refused();
     if (known)
         keep_caches();

@@ -46,6 +46,7 @@ static const struct option table[] = {
     {"limit", OPTION_SIZE, &options.limit, 0, SIZE_MAX, NULL},
     {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
+    {"verify", OPTION_SWITCH, &options.verify, 0, 0, NULL},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
     {"quarantine", OPTION_CHOICE, options.quarantine, 0, sizeof options.quarantine, "off on fill"},
     {"leaks", OPTION_TEXT, options.leaks, 0, sizeof options.leaks, NULL},

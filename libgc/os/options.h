@@ -27,6 +27,7 @@ struct options {
     size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
     char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
     char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
+    bool verify;    /* verify: each mark is looked over when it ends */
     bool collect;   /* collect: off never collects; free still works */
     char quarantine[8];  /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
     char leaks[256];     /* leaks: the directory check files are written to; hunts leaks */

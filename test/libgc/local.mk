@@ -18,6 +18,7 @@ libgc-probes-table: test/libgc/probes
 
 # Deprecated functions are called like all others; some are told to do what compilers warn of.
 libgc_suite_cflags = $(AM_CFLAGS) $(CHECK_CFLAGS) -I$(srcdir)/test -Wno-deprecated-declarations \
+	-Wno-unknown-warning-option \
 	-Wno-alloc-size-larger-than
 libgc_suite_libs = libgc.la $(CHECK_LIBS) -lpthread -ldl
 
