@@ -25,6 +25,7 @@ configurations=(
     verify=1:gc_every=64K:assist=off
     verify=1:gc_every=64K:workers=0
     verify=1:gc_every=64K:workers=4
+    verify=1:gc_every=64K:workers=3:dirty=none
     verify=1:gc_every=64K:workers=0:assist=signal:dirty=none
 )
 [ -z "$only" ] || configurations=("$only")
