@@ -70,10 +70,17 @@ static struct range_list disregarded;     /* the conductor's */
 
 void roots_limit(void) { limited = true; }
 
-static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
+/* True if one of the ranges covers the whole of this one. */
+static bool list_covers(const struct range_list *list, uintptr_t start, uintptr_t end) {
     for (size_t i = 0; i < list->count; i++)
         if (ranges_of(list)[i].start <= start && end <= ranges_of(list)[i].end)
             return true;
+    return false;
+}
+
+static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
+    if (list_covers(list, start, end))
+        return true;
     size_t bytes = MOST_ADDED * sizeof(struct range);
     if (list->region.reserved == 0 &&
         (!vm_region_reserve(&list->region, bytes) || !vm_region_commit(&list->region, bytes, 0)))
@@ -86,23 +93,14 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
 
 bool roots_add(uintptr_t start, uintptr_t end) { return list_add(&added, start, end); }
 bool roots_exclude(uintptr_t start, uintptr_t end) { return list_add(&excluded, start, end); }
-bool roots_are_added(uintptr_t address) {
-    for (size_t i = 0; i < added.count; i++)
-        if (address - ranges_of(&added)[i].start <
-            ranges_of(&added)[i].end - ranges_of(&added)[i].start)
-            return true;
-    return false;
-}
+bool roots_are_added(uintptr_t address) { return list_covers(&added, address, address + 1); }
 
 void roots_clear_excluded(void) { excluded.count = 0; }
 bool roots_disregard(uintptr_t start, uintptr_t end) { return list_add(&disregarded, start, end); }
 void roots_disregard_none(void) { disregarded.count = 0; }
 
 bool roots_are_excluded(uintptr_t start, uintptr_t end) {
-    for (size_t i = 0; i < excluded.count; i++)
-        if (ranges_of(&excluded)[i].start <= start && end <= ranges_of(&excluded)[i].end)
-            return true;
-    return false;
+    return list_covers(&excluded, start, end);
 }
 
 void roots_include(uintptr_t start, uintptr_t end) {
