@@ -6,21 +6,24 @@
 
 #include <atomic_ops.h>
 
-enum { PLACES = 1024, WALKS = 8 };
+enum { PLACES_BITS = 10, PLACES = 1 << PLACES_BITS, WALKS = 8 };
 
-/* A word of the stack in half the room, because what is recalled should stay in the processor's
- * first cache: its value, an address of 48 bits, above its distance from the stack pointer in
- * words. */
-typedef uint64_t packed_word;
-enum { DISTANCE_BITS = 16, MOST_DISTANCE = (1 << DISTANCE_BITS) - 1 };
+/* Four words of the stack, each by its distance from the stack pointer in words. All are in one
+ * place, because what is recalled should stay in the processor's first cache. */
+enum { IN_GROUP = 4, GROUPS = UNWIND_WORDS / IN_GROUP, MOST_DISTANCE = UINT16_MAX };
+
+struct group {
+    volatile uint16_t distances[IN_GROUP];
+    volatile uintptr_t values[IN_GROUP];
+};
 
 struct walk {
     unsigned number, generation;
     struct unwind_frame frame;
     uintptr_t limit;
     bool needs_fp;
-    unsigned word_count;
-    packed_word words[UNWIND_WORDS];
+    unsigned group_count;
+    struct group groups[GROUPS];
 };
 
 /* Where allocators of the program's own stand between, one place has many walks through it. A
@@ -42,8 +45,8 @@ bool recall_start(void) {
 }
 
 static struct place *place_of(const struct unwind_frame *frame) {
-    uint64_t hash = (frame->pc + frame->sp * 31) * 0x9e3779b97f4a7c15u;
-    return (struct place *)table.start + (hash >> 32) % PLACES;
+    uint64_t hash = (frame->pc ^ frame->sp << 28) * 0x9e3779b97f4a7c15u;
+    return (struct place *)table.start + (hash >> (64 - PLACES_BITS));
 }
 
 static bool begins_alike(const struct walk *walk, const struct unwind_frame *frame, uintptr_t limit,
@@ -55,65 +58,70 @@ static bool begins_alike(const struct walk *walk, const struct unwind_frame *fra
 
 /* Words between the stack pointer and the stack's end can be read. Others are only there while
  * somebody writes the walk. */
-static bool is_unchanged(const struct walk *walk, const uintptr_t *sp, size_t room) {
-    unsigned count = walk->word_count;
-    const volatile packed_word *word = walk->words, *end = word + count;
-    for (; count <= UNWIND_WORDS && word < end; word++) {
-        packed_word packed = *word;
-        size_t distance = packed & MOST_DISTANCE;
-        if (distance >= room || sp[distance] != packed >> DISTANCE_BITS)
-            return false;
-    }
-    return count <= UNWIND_WORDS;
+static inline bool is_same(const struct group *group, unsigned i, const uintptr_t *sp,
+                           size_t room) {
+    size_t distance = group->distances[i];
+    return distance < room && sp[distance] == group->values[i];
 }
 
-/* False when a word does not fit. */
-static bool pack(struct walk *walk, const struct unwind_stack *stack, uintptr_t sp) {
-    if (stack->word_count > UNWIND_WORDS)
-        return false;
-    for (size_t i = 0; i < stack->word_count; i++) {
-        struct unwind_word word = stack->words[i];
-        size_t distance = (word.at - sp) / sizeof(uintptr_t);
-        if (word.at % sizeof(uintptr_t) || distance > MOST_DISTANCE ||
-            word.value >> (64 - DISTANCE_BITS))
+static inline bool is_unchanged(const struct walk *walk, const uintptr_t *sp, size_t room) {
+    size_t count = *(const volatile unsigned *)&walk->group_count;
+    const struct group *group = walk->groups, *end = group + (count < GROUPS ? count : GROUPS);
+    for (; group < end; group++)
+        if (!is_same(group, 0, sp, room) || !is_same(group, 1, sp, room) ||
+            !is_same(group, 2, sp, room) || !is_same(group, 3, sp, room))
             return false;
-        walk->words[i] = word.value << DISTANCE_BITS | distance;
-    }
-    walk->word_count = stack->word_count;
     return true;
 }
 
-unsigned recall_number(struct unwind_frame frame, uintptr_t limit, unsigned generation) {
-    struct place *place = place_of(&frame);
-    unsigned number = 0;
-    unsigned version = AO_int_load_acquire(&place->version);
+/* The last group is filled up with its last word. False when a word does not fit. */
+static bool pack(struct walk *walk, const struct unwind_stack *stack, uintptr_t sp) {
+    size_t groups = (stack->word_count + IN_GROUP - 1) / IN_GROUP;
+    if (groups > GROUPS)
+        return false;
+    for (size_t i = 0; i < groups * IN_GROUP; i++) {
+        size_t last = stack->word_count - 1;
+        struct unwind_word word = stack->words[i < last ? i : last];
+        size_t distance = (word.at - sp) / sizeof(uintptr_t);
+        if (word.at % sizeof(uintptr_t) || distance > MOST_DISTANCE)
+            return false;
+        walk->groups[i / IN_GROUP].distances[i % IN_GROUP] = distance;
+        walk->groups[i / IN_GROUP].values[i % IN_GROUP] = word.value;
+    }
+    walk->group_count = groups;
+    return true;
+}
+
+unsigned recall_number(const struct unwind_frame *frame, uintptr_t limit, unsigned generation) {
+    const struct place *place = place_of(frame);
+    unsigned number = 0, version = AO_int_load_acquire(&place->version);
     if (limit == 0 || version % 2 != 0)
         return 0;
-    size_t room = (limit - frame.sp) / sizeof(uintptr_t);
-    for (const struct walk *walk = place->walks; walk < place->walks + WALKS && number == 0;
-         walk++) {
-        if (begins_alike(walk, &frame, limit, generation) &&
-            is_unchanged(walk, (const uintptr_t *)frame.sp, room))
+    const uintptr_t *sp = (const uintptr_t *)frame->sp;
+    size_t room = (limit - frame->sp) / sizeof(uintptr_t);
+    for (const struct walk *walk = place->walks; walk < place->walks + WALKS; walk++)
+        if (begins_alike(walk, frame, limit, generation) && is_unchanged(walk, sp, room)) {
             number = walk->number;
-    }
+            break;
+        }
     AO_nop_read();
     return AO_int_load(&place->version) == version ? number : 0;
 }
 
-void recall_keep(struct unwind_frame frame, uintptr_t limit, unsigned generation,
+void recall_keep(const struct unwind_frame *frame, uintptr_t limit, unsigned generation,
                  const struct unwind_stack *stack, unsigned number) {
-    struct place *place = place_of(&frame);
+    struct place *place = place_of(frame);
     unsigned version = AO_int_load(&place->version);
-    if (limit == 0 || number == 0 || frame.sp % sizeof(uintptr_t) || version % 2 != 0 ||
+    if (limit == 0 || number == 0 || frame->sp % sizeof(uintptr_t) || version % 2 != 0 ||
         !AO_int_compare_and_swap_full(&place->version, version, version + 1))
         return;
     struct walk *walk = &place->walks[place->next++ % WALKS];
     walk->number = 0;
     walk->generation = generation;
-    walk->frame = frame;
+    walk->frame = *frame;
     walk->limit = limit;
     walk->needs_fp = stack->needs_fp;
-    if (pack(walk, stack, frame.sp))
+    if (pack(walk, stack, frame->sp))
         walk->number = number;
     AO_int_store_release(&place->version, version + 2);
 }

@@ -71,21 +71,25 @@ static void learn_modules(const uintptr_t *pcs, size_t count) {
         modules_learn(pcs[i]);
 }
 
-static unsigned take_stack(const void *frame) {
+/* Out of line, for the room it takes on the stack. */
+__attribute__((noinline, cold)) static unsigned walk_stack(const struct unwind_frame *start,
+                                                           uintptr_t limit, unsigned generation) {
     struct unwind_stack stack;
-    const uintptr_t *words = frame;
-    struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
-    uintptr_t limit = stack_limit(start.sp);
-    unsigned generation = modules_generation(), number = recall_number(start, limit, generation);
-    if (number)
-        return number;
-    unwind_take(start, limit, options.depth, &stack);
+    unwind_take(*start, limit, options.depth, &stack);
     unsigned known = depot_count();
-    number = depot_number(stack.pcs, stack.count, stack.hash, generation);
+    unsigned number = depot_number(stack.pcs, stack.count, stack.hash, generation);
     if (number >= known)
         learn_modules(stack.pcs, stack.count);
     recall_keep(start, limit, generation, &stack, number);
     return number;
+}
+
+static inline unsigned take_stack(const void *frame) {
+    const uintptr_t *words = frame;
+    struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
+    uintptr_t limit = stack_limit(start.sp);
+    unsigned generation = modules_generation(), number = recall_number(&start, limit, generation);
+    return number ? number : walk_stack(&start, limit, generation);
 }
 
 /* Roughly exponential with the mean wanted: minus the logarithm of a uniform number, whose broken
@@ -106,7 +110,7 @@ static inline bool wants_note(size_t bytes) {
     return __builtin_expect(until_sample <= 0 || ignoring > 0, 0);
 }
 
-static struct note note_made(size_t bytes, unsigned stack) {
+static inline struct note note_made(size_t bytes, unsigned stack) {
     return (struct note){.time = record_time(),
                          .bytes = bytes < UINT32_MAX ? bytes : UINT32_MAX,
                          .stack = (stack + NOTE_FIRST_STACK) | (ignoring > 0 ? NOTE_IGNORED : 0)};
@@ -153,10 +157,10 @@ static void note(void *object, size_t bytes, const void *frame) {
     } while (0)
 
 /* What was freed is cleared, so only memory that lay in another span before may hold anything. */
-static void *take_clear(size_t bytes) {
+static inline void *take_clear(size_t bytes) {
     void *object = alloc_fast(alloc_with_end(bytes));
     const struct span *span = heap_span_of((uintptr_t)object);
-    if (span && !span->zeroed)
+    if (span && __builtin_expect(!span->zeroed, 0))
         memset(object, 0, span->object_bytes);
     return object;
 }
@@ -184,21 +188,20 @@ static struct note *note_at(const void *object) {
     return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
 }
 
-static void clear_freed(struct object object) {
-    if (!record_is_sampled() && !span_is_large(object.span))
-        memset((void *)object_address(object), 0, object.span->object_bytes);
+static inline void clear_freed(const struct span *span, void *object) {
+    if (!record_is_sampled() && !span_is_large(span))
+        memset(object, 0, span->object_bytes);
 }
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
  * it: what it leads to in turn must not count. A large block is gone at once. */
-static void forget(void *address) {
-    struct object object;
-    struct note *note;
-    if (!object_find((uintptr_t)address, &object) || (note = note_of(object)) == NULL)
+static inline void forget(const struct span *span, void *address) {
+    size_t index = span_index(span, (uintptr_t)address);
+    if (index >= AO_int_load(&span->object_count))
         return;
-    AO_int_store(&note->stack, NOTE_NOBODY);
-    if (object_address(object) == (uintptr_t)address)
-        clear_freed(object);
+    AO_int_store(&span->notes[index].stack, NOTE_NOBODY);
+    if (span_object(span, index) == (uintptr_t)address)
+        clear_freed(span, address);
 }
 
 /* What goes to quarantine is never read by marks, and stays known: pointers to it may dangle. */
@@ -215,13 +218,13 @@ __attribute__((noinline)) void record_free(void *object) {
     if (span && span->notes && quarantine_is_on())
         retire(object, __builtin_frame_address(0));
     else if (span && span->notes)
-        forget(object);
+        forget(span, object);
     free_fast(object);
 }
 
 void record_collect(struct object object, struct note *note) {
     AO_int_store(&note->stack, NOTE_NOBODY);
-    clear_freed(object);
+    clear_freed(object.span, (void *)object_address(object));
     free_uncached((void *)object_address(object));
 }
 
