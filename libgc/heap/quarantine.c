@@ -11,14 +11,12 @@
 
 struct quarantine quarantine;
 
-static volatile unsigned char on;
+volatile unsigned char quarantine_state;
 static bool fills;
 
 /* Of the mark that goes on: of objects that markers have reached, and of those freed meanwhile,
  * which this mark can say nothing about. */
 static volatile AO_t reached_bytes, reached_blocks, late_bytes, late_blocks;
-
-bool quarantine_is_on(void) { return AO_char_load(&on) != 0; }
 
 /* Pages of small objects look like those of large ones, whose objects are never pushed to a cache.
  */
@@ -27,7 +25,7 @@ void quarantine_start(bool fill) {
         return;
     fills = fill;
     pages_lock();
-    AO_char_store_full(&on, 1);
+    AO_char_store_full(&quarantine_state, 1);
     size_t pages = AO_load(&heap.objects.committed) >> HEAP_PAGE_SHIFT;
     memset(heap.page_classes, 0, pages * sizeof *heap.page_classes);
     pages_unlock();

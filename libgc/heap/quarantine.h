@@ -34,7 +34,8 @@ extern struct quarantine quarantine;
 
 /* From now on freed objects are quarantined, and filled if fill says so. Without locks. */
 void quarantine_start(bool fill);
-bool quarantine_is_on(void);
+extern volatile unsigned char quarantine_state;
+static inline bool quarantine_is_on(void) { return AO_char_load(&quarantine_state) != 0; }
 
 /* Takes a freed object in; address is what the program passed, and must be the start of an
  * allocated object of the span. Without locks. */

@@ -41,13 +41,14 @@ enum {
     CHILD_PATIENCE = 500        /* milliseconds after which a forked child has a listener, too */
 };
 
+volatile bool listener_is_due;
+
 static struct {
     struct thread *thread;
     uintptr_t block;
     int socket;
     int process;
     volatile bool ending;
-    volatile bool due;                    /* in a forked child, after a while */
     volatile unsigned due_at;             /* milliseconds of record_time */
     volatile bool grown;                  /* a check is wanted because of that */
     volatile sig_atomic_t asked, killing; /* by signal: a check; and then the end by SIGTERM */
@@ -208,7 +209,7 @@ static bool make_thread(void) {
 static void start(void) {
     if (AO_test_and_set_full(&listener.starting) == AO_TS_SET)
         return;
-    listener.due = false;
+    listener_is_due = false;
     listener.ending = false;
     listener.process = tasks_process();
     listener.socket = limits_filtered() ? -1 : open_socket();
@@ -232,8 +233,8 @@ void listener_start(void) {
     start();
 }
 
-void listener_wake_in_program(void) {
-    if (__builtin_expect(listener.due, 0) && (int)(record_time() - listener.due_at) >= 0) {
+void listener_make_when_due(void) {
+    if ((int)(record_time() - listener.due_at) >= 0) {
         check_start();
         start();
     }
@@ -265,7 +266,7 @@ void listener_dismiss(void) {
     name_socket(&address);
     system_call(SYS_unlinkat, AT_FDCWD, address.sun_path, 0);
     listener.due_at = record_time();
-    listener.due = true;
+    listener_is_due = true;
 }
 
 void listener_after_fork(void) {
@@ -276,5 +277,5 @@ void listener_after_fork(void) {
     listener.asked = listener.killing = 0;
     listener.grown = false;
     listener.due_at = record_time() + CHILD_PATIENCE;
-    listener.due = true;
+    listener_is_due = true;
 }

@@ -9,11 +9,18 @@
 
 #include <stdbool.h>
 
+/* One must be made after a while: in a forked child. */
+extern volatile bool listener_is_due;
+
 /* By the constructor, after check_start. */
 void listener_start(void);
 
 /* By a thread of the program's that allocates: makes the listener if one is due. */
-void listener_wake_in_program(void);
+void listener_make_when_due(void);
+static inline void listener_wake_in_program(void) {
+    if (__builtin_expect(listener_is_due, 0))
+        listener_make_when_due();
+}
 
 bool listener_is_there(void);
 

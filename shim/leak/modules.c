@@ -22,7 +22,8 @@
 enum { MOST_MODULES = 4096, MOST_SEGMENTS = 32, NOTE_MOST = 512 };
 
 static struct vm_region table;
-static volatile unsigned count, generation; /* whoever holds busy; release */
+volatile unsigned modules_now;
+static volatile unsigned count; /* whoever holds busy; release */
 static volatile AO_TS_t busy = AO_TS_INITIALIZER;
 
 bool modules_start(void) {
@@ -30,7 +31,6 @@ bool modules_start(void) {
     return vm_region_reserve(&table, bytes) && vm_region_commit(&table, bytes, 0);
 }
 
-unsigned modules_generation(void) { return AO_int_load(&generation); }
 size_t modules_count(void) { return AO_int_load_acquire(&count); }
 
 static struct module *at(size_t number) { return (struct module *)table.start + number; }
@@ -105,7 +105,7 @@ void modules_learn(uintptr_t address) {
         struct module *module = at(count);
         *module = (struct module){.start = (uintptr_t)object.dlfo_map_start,
                                   .end = (uintptr_t)object.dlfo_map_end,
-                                  .from = generation,
+                                  .from = modules_now,
                                   .to = UINT32_MAX};
         read_path(module, object.dlfo_link_map);
         read_notes(module);
@@ -127,11 +127,11 @@ void modules_notice_gone(void) {
         return;
     for (size_t i = 0; i < count; i++)
         if (at(i)->to == UINT32_MAX && !is_there(at(i))) {
-            AO_int_store(&at(i)->to, generation + 1);
+            AO_int_store(&at(i)->to, modules_now + 1);
             gone = true;
         }
     if (gone) {
-        AO_int_store_release(&generation, generation + 1);
+        AO_int_store_release(&modules_now, modules_now + 1);
         unwind_forget();
     }
     AO_CLEAR(&busy);

@@ -7,6 +7,7 @@
 #ifndef TITHE_SHIM_LEAK_MODULES_H
 #define TITHE_SHIM_LEAK_MODULES_H
 
+#include <atomic_ops.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -31,7 +32,9 @@ void modules_learn(uintptr_t address);
 /* Finds what is gone of the objects known; then the generation is another one. */
 void modules_notice_gone(void);
 
-unsigned modules_generation(void);
+/* Release; whoever notices writes it. */
+extern volatile unsigned modules_now;
+static inline unsigned modules_generation(void) { return AO_int_load(&modules_now); }
 
 /* All ever learned: numbers 0 to modules_count() - 1. */
 size_t modules_count(void);
