@@ -22,6 +22,7 @@ libtithe_la_SOURCES = \
 	shim/leak/depot.c shim/leak/depot.h \
 	shim/leak/edges.c shim/leak/edges.h \
 	shim/leak/exit.c shim/leak/exit.h \
+	shim/leak/links.c shim/leak/links.h \
 	shim/leak/listener.c shim/leak/listener.h \
 	shim/leak/lost.c shim/leak/lost.h \
 	shim/leak/modules.c shim/leak/modules.h \

@@ -1,4 +1,4 @@
-/* Notes: sixteen bytes beside each object for whoever asked for them: leak hunting.
+/* Notes: twelve bytes beside each object for whoever asked for them: leak hunting.
  *
  * They lie outside the objects, one row a span: of every span, or only of those that hold an object
  * with a note. Rows are only ever reused as rows, so that a note which is written late hits another
@@ -14,7 +14,7 @@
 #include <stddef.h>
 
 struct note {
-    unsigned stack, time, bytes, link;
+    unsigned stack, time, bytes;
 };
 
 /* Gives every span its notes, those that are there and those to come. Any thread, without a lock.

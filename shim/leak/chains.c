@@ -4,6 +4,7 @@
 #include "leak/check.h"
 #include "leak/dangling.h"
 #include "leak/edges.h"
+#include "leak/links.h"
 #include "leak/lost.h"
 #include "leak/modules.h"
 #include "leak/record.h"
@@ -54,8 +55,8 @@ static bool add(uint64_t word) {
     return true;
 }
 
-static bool is_reached(uintptr_t address, const struct note *note) {
-    unsigned link = note->link;
+static bool is_reached(uintptr_t address) {
+    unsigned link = links_get(address);
     return link > 0 && link <= search.count && !is_root(link - 1) &&
            entry_address(link - 1) == address;
 }
@@ -73,13 +74,12 @@ static void note_first(const struct note *note, size_t number) {
 static bool reach(struct object target, size_t parent) {
     struct note *note = note_of(target);
     uintptr_t address = object_address(target);
-    if (note == NULL || object_is_free(*object_state(target)) || is_reached(address, note) ||
+    if (note == NULL || object_is_free(*object_state(target)) || is_reached(address) ||
         lost_contains(address, note))
         return false;
     uint64_t granule = (address - heap.objects.start) / SIZES_GRANULE;
-    if (!add(granule << PARENT_BITS | parent))
+    if (!links_set(address, search.count + 1) || !add(granule << PARENT_BITS | parent))
         return false;
-    AO_int_store(&note->link, search.count);
     note_first(note, search.count);
     return true;
 }
@@ -117,6 +117,7 @@ static bool is_ours(uintptr_t start, uintptr_t end) {
     heap_each_region(compare_region, part);
     return is_own || dangling_owns(start, end) || roots_are_excluded(start, end) ||
            overlaps(start, end, search.region.start, search.region.reserved) ||
+           links_own(start, end) ||
            overlaps(start, end, (uintptr_t)lost_get(0), lost_count() * sizeof(struct lost)) ||
            overlaps(start, end, (uintptr_t)search.sums->lost,
                     2 * search.sums->stacks * sizeof(struct sum));
@@ -290,10 +291,10 @@ static void write_chain(unsigned stack, size_t last) {
     writer_add("\n");
 }
 
-bool chains_has(uintptr_t address, const struct note *note) { return is_reached(address, note); }
+bool chains_has(uintptr_t address) { return is_reached(address); }
 
-void chains_write_steps(const struct note *note, bool whole) {
-    size_t number = note->link - 1;
+void chains_write_steps(uintptr_t address, bool whole) {
+    size_t number = links_get(address) - 1;
     if (whole)
         write_steps(number);
     else

@@ -11,8 +11,6 @@
 
 #include "leak/sums.h"
 
-#include "heap/notes.h"
-
 #include <stdint.h>
 
 /* Searches, if there is anything to search for. */
@@ -21,10 +19,10 @@ void chains_find(const struct sums *sums);
 /* Adds the lines to the check file. */
 void chains_write(void);
 
-/* Whether the search has found a chain to the block with this note, and its steps, or only the last
- * one, for a line of the check file. */
-bool chains_has(uintptr_t address, const struct note *note);
-void chains_write_steps(const struct note *note, bool whole);
+/* Whether the search has found a chain to the block that begins there, and its steps, or only the
+ * last one, for a line of the check file. */
+bool chains_has(uintptr_t address);
+void chains_write_steps(uintptr_t address, bool whole);
 
 void chains_end(void);
 

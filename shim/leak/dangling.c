@@ -58,11 +58,11 @@ static bool write_one(uintptr_t address, bool whole) {
     struct object object;
     const struct note *note;
     if (!object_find(address, &object) || (note = note_of(object)) == NULL ||
-        !(note->stack & NOTE_FREED) || !chains_has(address, note))
+        !(note->stack & NOTE_FREED) || !chains_has(address))
         return false;
     writer_add("dangling 0x%lx %zu %u %u", address, record_bytes(object, note), note_stack(note),
                record_freed_stack(note));
-    chains_write_steps(note, whole);
+    chains_write_steps(address, whole);
     writer_add("\n");
     return true;
 }

@@ -2,6 +2,8 @@
 #include "leak/lost.h"
 
 #include "leak/edges.h"
+#include "leak/links.h"
+#include "leak/record.h"
 
 #include "os/vm.h"
 
@@ -12,6 +14,12 @@ static struct vm_region region;
 static size_t count, room;
 
 static struct lost *at(size_t number) { return (struct lost *)region.start + number; }
+
+void lost_end(void) {
+    vm_region_end(&region);
+    links_end();
+    count = room = 0;
+}
 
 /* Address space only: what is not lost costs nothing. */
 bool lost_prepare(void) {
@@ -27,23 +35,24 @@ bool lost_prepare(void) {
         }
     }
     room = region.reserved / sizeof(struct lost);
-    return room > 0;
-}
-
-void lost_end(void) {
-    vm_region_end(&region);
-    count = room = 0;
+    if (room > 0 && links_prepare())
+        return true;
+    lost_end();
+    return false;
 }
 
 void lost_add(struct object object, struct note *note) {
-    if (count == room)
+    uintptr_t address = object_address(object);
+    if (count == room || !links_set(address, count + 1))
         return;
-    *at(count) = (struct lost){.address = object_address(object)};
-    note->link = ++count;
+    *at(count++) = (struct lost){.address = address};
+    if (note->stack != NOTE_NOBODY)
+        AO_int_store(&note->stack, note->stack | NOTE_LISTED);
 }
 
 bool lost_contains(uintptr_t address, const struct note *note) {
-    unsigned link = note->link;
+    bool may_be = note->stack == NOTE_NOBODY || (note->stack & NOTE_LISTED);
+    unsigned link = may_be ? links_get(address) : 0;
     return link > 0 && link <= count && (at(link - 1)->address & ~(uintptr_t)FLAGS) == address;
 }
 
@@ -52,8 +61,9 @@ const struct lost *lost_get(size_t number) { return at(number); }
 
 /* The list's entry for an object, or NULL. */
 static struct lost *entry_of(struct object object) {
+    uintptr_t address = object_address(object);
     const struct note *note = note_of(object);
-    return note && lost_contains(object_address(object), note) ? at(note->link - 1) : NULL;
+    return note && lost_contains(address, note) ? at(links_get(address) - 1) : NULL;
 }
 
 static void each_edge(struct lost *from,

@@ -140,7 +140,6 @@ static void note(void *object, size_t bytes, const void *frame) {
     struct note made = note_made(bytes, take_stack(frame));
     to->time = made.time;
     to->bytes = made.bytes;
-    to->link = 0;
     AO_int_store_release(&to->stack, made.stack);
     listener_wake_in_program();
 }

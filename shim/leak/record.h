@@ -32,13 +32,14 @@ static inline bool record_is_sampled(void) { return AO_char_load(&record_state) 
 enum {
     NOTE_NOBODY = 0,
     NOTE_FIRST_STACK = 1,
-    NOTE_FREED = 1u << 30, /* it was, and is or was in quarantine; the time is the stack of that */
+    NOTE_LISTED = 1u << 29, /* a check has found it lost, and nobody has freed and taken it since */
+    NOTE_FREED = 1u << 30,  /* it was, and is or was in quarantine; the time is the stack of that */
     NOTE_IGNORED = 1u << 31
 };
 
 /* 0 where the stack is not known. */
 static inline unsigned note_stack(const struct note *note) {
-    unsigned stack = note->stack & ~(NOTE_IGNORED | NOTE_FREED);
+    unsigned stack = note->stack & ~(NOTE_IGNORED | NOTE_FREED | NOTE_LISTED);
     return stack ? stack - NOTE_FIRST_STACK : 0;
 }
 
