@@ -144,16 +144,18 @@ static void note(void *object, size_t bytes, const void *frame) {
     listener_wake_in_program();
 }
 
-/* The frame of the function that the program called, or of one beneath it. */
-#define NOTE(object, bytes)                                                                        \
-    do {                                                                                           \
-        if (!record_is_on())                                                                       \
-            record_decide();                                                                       \
-        if (!record_is_sampled() && record_is_on())                                                \
-            note(object, bytes, __builtin_frame_address(0));                                       \
-        else if (record_is_sampled() && wants_note(bytes))                                         \
-            note_sample(object, bytes, __builtin_frame_address(0));                                \
-    } while (0)
+/* frame: of the function that the program called, or of one beneath it. */
+static inline void note_by_state(void *object, size_t bytes, const void *frame) {
+    unsigned char state = AO_char_load(&record_state);
+    if (__builtin_expect(state == RECORD_UNDECIDED, 0)) {
+        record_decide();
+        state = AO_char_load(&record_state);
+    }
+    if (state == RECORD_ON)
+        note(object, bytes, frame);
+    else if (state == RECORD_SAMPLED && wants_note(bytes))
+        note_sample(object, bytes, frame);
+}
 
 /* What was freed is cleared, so only memory that lay in another span before may hold anything. */
 static inline void *take_clear(size_t bytes) {
@@ -166,19 +168,19 @@ static inline void *take_clear(size_t bytes) {
 
 __attribute__((noinline)) void *record_malloc(size_t bytes) {
     void *object = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
-    NOTE(object, bytes);
+    note_by_state(object, bytes, __builtin_frame_address(0));
     return object;
 }
 
 __attribute__((noinline)) void *record_calloc(size_t bytes) {
     void *object = alloc_cleared(alloc_with_end(bytes), OBJECT_SCANNED);
-    NOTE(object, bytes);
+    note_by_state(object, bytes, __builtin_frame_address(0));
     return object;
 }
 
 __attribute__((noinline)) void *record_aligned(size_t alignment, size_t bytes) {
     void *object = alloc_aligned(alignment, alloc_with_end(bytes), OBJECT_SCANNED);
-    NOTE(object, bytes);
+    note_by_state(object, bytes, __builtin_frame_address(0));
     return object;
 }
 
@@ -259,7 +261,7 @@ __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
             clear_rest(object, before);
     }
     if (resized)
-        NOTE(resized, bytes);
+        note_by_state(resized, bytes, __builtin_frame_address(0));
     return resized;
 }
 
