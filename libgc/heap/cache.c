@@ -182,8 +182,17 @@ static void span_take_back(struct span_set *set, struct span *span, size_t index
     }
 }
 
+/* Markers take part in it only while a mark goes on. */
+static inline unsigned char free_state(volatile unsigned char *state, bool marking) {
+    if (marking)
+        return object_exchange_state(state, OBJECT_FREE);
+    unsigned char before = AO_char_load(state);
+    AO_char_store(state, OBJECT_FREE);
+    return before;
+}
+
 /* Returns the state the object had. */
-static unsigned char object_release(struct span_set *set, void *address) {
+static unsigned char object_release(struct span_set *set, void *address, bool marking) {
     struct object object;
     if (!object_find((uintptr_t)address, &object) || span_set_of(object.span) != set ||
         object_address(object) != (uintptr_t)address)
@@ -191,7 +200,7 @@ static unsigned char object_release(struct span_set *set, void *address) {
     sweep_span(object.span);
     if (object_is_free(*object_state(object)))
         log_fatal("double free of %p (%zu bytes)", address, object.span->object_bytes);
-    unsigned char before = object_exchange_state(object_state(object), OBJECT_FREE);
+    unsigned char before = free_state(object_state(object), marking);
     span_take_back(set, object.span, object.index);
     return before;
 }
@@ -200,8 +209,9 @@ static void set_give(unsigned span_class, void **slots, unsigned count) {
     struct span_set *set = &span_sets[span_class];
     size_t bytes = object_bytes_of(span_class), marked = 0;
     lock_take(&set->lock);
+    bool marking = AO_char_load(&heap.marking);
     for (unsigned i = 0; i < count; i++)
-        marked += object_release(set, slots[i]) != object_white();
+        marked += object_release(set, slots[i], marking) != object_white();
     heap_count_freed(count * bytes, marked * bytes);
     lock_give(&set->lock);
     pages_release_idle();
