@@ -197,7 +197,8 @@ static unsigned char object_release(struct span_set *set, void *address, bool ma
     if (!object_find((uintptr_t)address, &object) || span_set_of(object.span) != set ||
         object_address(object) != (uintptr_t)address)
         log_fatal("free of %p, which is not the start of an allocated block", address);
-    sweep_span(object.span);
+    if (span_is_unswept(object.span))
+        sweep_span(object.span);
     if (object_is_free(*object_state(object)))
         log_fatal("double free of %p (%zu bytes)", address, object.span->object_bytes);
     unsigned char before = free_state(object_state(object), marking);
