@@ -30,23 +30,31 @@ struct walk {
  * writer makes the version odd, and even again; a reader that saw another one before than after, or
  * an odd one, has seen nothing. So that no reader needs a locked instruction. */
 struct place {
-    volatile unsigned version; /* by compare-and-swap; release when it becomes even */
-    unsigned next;             /* to be replaced */
-    struct walk walks[WALKS];
+    volatile unsigned version;            /* by compare-and-swap; release when it becomes even */
+    unsigned next;                        /* to be replaced */
+    volatile unsigned short walks[WALKS]; /* numbers; from the first 0 on there are none */
 };
 
-static struct vm_region table;
+/* A place gets its walks when it needs them, one after the other, and keeps them: so that few pages
+ * are in use where there are few walks. */
+static struct {
+    struct place places[PLACES];
+    struct walk walks[PLACES * WALKS + 1];
+} * table;
+static volatile unsigned walks_used;
 
 /* What the words hold may be anything, the last pointer to a lost block among others. */
 bool recall_start(void) {
-    size_t bytes = PLACES * sizeof(struct place);
-    return vm_region_reserve(&table, bytes) && vm_region_commit(&table, bytes, 0) &&
-           roots_exclude(table.start, table.start + table.reserved);
+    struct vm_region region;
+    if (!vm_region_reserve(&region, sizeof *table) || !vm_region_commit(&region, sizeof *table, 0))
+        return false;
+    table = (void *)region.start;
+    return roots_exclude(region.start, region.start + region.reserved);
 }
 
 static struct place *place_of(const struct unwind_frame *frame) {
     uint64_t hash = (frame->pc ^ frame->sp << 28) * 0x9e3779b97f4a7c15u;
-    return (struct place *)table.start + (hash >> (64 - PLACES_BITS));
+    return &table->places[hash >> (64 - PLACES_BITS)];
 }
 
 static bool begins_alike(const struct walk *walk, const struct unwind_frame *frame, uintptr_t limit,
@@ -99,11 +107,11 @@ unsigned recall_number(const struct unwind_frame *frame, uintptr_t limit, unsign
         return 0;
     const uintptr_t *sp = (const uintptr_t *)frame->sp;
     size_t room = (limit - frame->sp) / sizeof(uintptr_t);
-    for (const struct walk *walk = place->walks; walk < place->walks + WALKS; walk++)
-        if (begins_alike(walk, frame, limit, generation) && is_unchanged(walk, sp, room)) {
+    for (unsigned i = 0; i < WALKS && place->walks[i] && number == 0; i++) {
+        const struct walk *walk = &table->walks[place->walks[i]];
+        if (begins_alike(walk, frame, limit, generation) && is_unchanged(walk, sp, room))
             number = walk->number;
-            break;
-        }
+    }
     AO_nop_read();
     return AO_int_load(&place->version) == version ? number : 0;
 }
@@ -115,7 +123,10 @@ void recall_keep(const struct unwind_frame *frame, uintptr_t limit, unsigned gen
     if (limit == 0 || number == 0 || frame->sp % sizeof(uintptr_t) || version % 2 != 0 ||
         !AO_int_compare_and_swap_full(&place->version, version, version + 1))
         return;
-    struct walk *walk = &place->walks[place->next++ % WALKS];
+    volatile unsigned short *at = &place->walks[place->next++ % WALKS];
+    if (*at == 0)
+        *at = AO_int_fetch_and_add1(&walks_used) + 1;
+    struct walk *walk = &table->walks[*at];
     walk->number = 0;
     walk->generation = generation;
     walk->frame = *frame;
