@@ -192,8 +192,8 @@ static void show_progress(size_t done, size_t all) {
                 all);
 }
 
-struct groups *groups_make(const struct check *check, const struct check *earlier,
-                           unsigned growing) {
+struct groups *groups_make(const struct check *check, const struct check *earlier, unsigned growing,
+                           bool live_names) {
     struct groups *groups = collect(check);
     if (earlier)
         compare(groups, earlier);
@@ -205,7 +205,8 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
         for (size_t k = 0; k < check->chain_count && !group->sums.lost; k++)
             if (check->chains[k].stack == group->sums.stack)
                 group->chain = check->chains[k].steps;
-        group_name_frames(group, check);
+        if (group->kind != GROUP_LIVE || live_names)
+            group_name_frames(group, check);
         show_progress(i + 1, groups->count);
     }
     qsort_r(groups->groups, groups->count, sizeof *groups->groups, by_bytes, (void *)check);

@@ -32,12 +32,13 @@ struct groups {
 };
 
 /* Makes groups of a check's, and compares with an earlier one of the same process, if any. growing:
- * in how many checks in a row a live group must have grown to be called that. */
-struct groups *groups_make(const struct check *check, const struct check *earlier,
-                           unsigned growing);
+ * in how many checks in a row a live group must have grown to be called that. Groups that are just
+ * live have names only with live_names: to look them up takes longer than all the rest. */
+struct groups *groups_make(const struct check *check, const struct check *earlier, unsigned growing,
+                           bool live_names);
 void groups_free(struct groups *groups);
 
-/* Looks up the names of a group's stack, which groups_make does for all of its own. */
+/* Looks up the names of a group's stack, which groups_make does for its own. */
 void group_name_frames(struct group *group, const struct check *check);
 
 /* What a group keeps from being used: its own bytes, and those it holds; and what of it earlier
