@@ -21,7 +21,10 @@ enum {
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
-static bool stopped; /* written while no marker is at work */
+static bool stopped;           /* written while no marker is at work */
+static bool ends_count = true; /* before the first mark */
+
+void scan_without_ends(void) { ends_count = false; }
 
 void scan_world_stopped(bool now) { stopped = now; }
 
@@ -301,7 +304,7 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         uintptr_t rest = scan_rounds(marker, start, end, filter);
         scan_one_by_one(marker, rest, end, WORD_DISTANCE, filter);
     }
-    if (mode == SCAN_STACK)
+    if (mode == SCAN_STACK && ends_count)
         scan_ends(marker, start, end);
 }
 

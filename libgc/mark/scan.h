@@ -62,6 +62,9 @@ enum scan_mode {
  * machine code. */
 void scan_only_aligned(void);
 
+/* An address one past an object's end keeps nothing, on stacks neither. Before the first mark. */
+void scan_without_ends(void);
+
 /* From now on the world is stopped, and nobody but markers changes the states of objects; or it
  * runs again. No marker is at work. */
 void scan_world_stopped(bool now);
