@@ -125,10 +125,14 @@ int GC_get_no_dls(void) { return GC_no_dls; }
 void GC_set_all_interior_pointers(int value) { GC_all_interior_pointers = value; }
 int GC_get_all_interior_pointers(void) { return GC_all_interior_pointers; }
 
-/* The bounds that clients compare pointers with before they push them: all we may ever use. */
+/* The bounds that clients compare pointers with before they push them: all we may ever use. Where
+ * the program does without interior pointers, it does without the byte more that libgc would add
+ * for pointers one past the end. */
 void api_roots_start(void) {
     GC_least_plausible_heap_addr = (void *)heap.objects.start;
     GC_greatest_plausible_heap_addr = (void *)(heap.objects.start + heap.objects.reserved);
+    if (api_stands_alone && !GC_all_interior_pointers)
+        scan_without_ends();
 }
 
 /* libgc's default pushes the stacks of threads, which here are scanned anyway; whoever replaces it

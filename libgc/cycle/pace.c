@@ -205,8 +205,14 @@ static size_t kept_goal(void) {
     return stops_for_small && is_small(before) ? before - before / GOAL_KEPT_SHARE : 0;
 }
 
+/* What the heap may grow by a share of. Many small marks do little else than read roots, again and
+ * again the same, so there they count twice. */
+static size_t growing_part(size_t live, size_t roots) {
+    return capped_sum(live, stops_for_small ? capped_sum(roots, roots) : roots);
+}
+
 static void set_goal(size_t live, size_t roots) {
-    size_t wanted = capped_sum(live, share(capped_sum(live, roots), options.percent));
+    size_t wanted = capped_sum(live, share(growing_part(live, roots), options.percent));
     size_t least = options.min_heap + options.min_heap / 2;
     size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
     size_t kept = kept_goal();

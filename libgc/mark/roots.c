@@ -19,9 +19,10 @@ enum {
     RED_ZONE = 128, /* below the stack pointer the ABI lets functions keep data */
     OWN_REGIONS = 4,
     RANGES_PER_THREAD = 2,
-    MOST_TRACKED = 4096,       /* parts; what is beyond is read whole in the stop */
-    SMALL_PART = 128 << 10,    /* bytes that are sooner read again than tracked */
-    MOST_UNTRACKED = 512 << 10 /* bytes of such, because reading them makes the stop longer */
+    MOST_TRACKED = 4096,        /* parts; what is beyond is read whole in the stop */
+    SMALL_PART = 128 << 10,     /* bytes that are sooner read again than tracked */
+    MOST_UNTRACKED = 512 << 10, /* bytes of such, because reading them makes the stop longer */
+    MOST_UNASKED = 1 << 20      /* bytes that are read without asking which pages are resident */
 };
 
 struct range {
@@ -44,7 +45,9 @@ static struct {
     bool complete;
     bool cached, safe; /* what the map that is being visited is */
     size_t bytes;
-    size_t untracked; /* bytes of small parts */
+    size_t untracked;     /* bytes of small parts */
+    struct range *walked; /* maps that were added, and read in the walk already */
+    size_t walked_room, walked_count, walked_next, added_next;
     struct part *tracked;
     size_t tracked_room, tracked_count, tracked_next;
 } plan;
@@ -55,6 +58,7 @@ static uintptr_t data_end;    /* where the last data segment of a file ended: wh
 
 enum { MOST_ADDED = 8192 };
 
+/* In the order of their starts, until some are taken out of excluded. */
 struct range_list {
     size_t count;
     struct vm_region region; /* there from the first range on */
@@ -87,7 +91,11 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
         return false;
     if (list->count == MOST_ADDED)
         return false;
-    ranges_of(list)[list->count++] = (struct range){start, end, true};
+    struct range *ranges = ranges_of(list);
+    size_t at = list->count++;
+    for (; at > 0 && ranges[at - 1].start > start; at--)
+        ranges[at] = ranges[at - 1];
+    ranges[at] = (struct range){start, end, true};
     return true;
 }
 
@@ -137,7 +145,11 @@ bool roots_prepare(unsigned threads) {
         plan.tracked = metadata_take(MOST_TRACKED * sizeof *plan.tracked);
         plan.tracked_room = plan.tracked ? MOST_TRACKED : 0;
     }
-    return plan.ranges && plan.tracked;
+    if (plan.walked_room < added.count) {
+        plan.walked = metadata_take(2 * added.count * sizeof *plan.walked);
+        plan.walked_room = plan.walked ? 2 * added.count : 0;
+    }
+    return plan.ranges && plan.tracked && plan.walked_room >= added.count;
 }
 
 /* Where the live part of a stack begins. Only a thread that was interrupted may have something
@@ -354,9 +366,47 @@ static bool is_safe(const struct map *map) {
     return limited && plan.scope != ROOTS_TRACKED && !map->shared && !map->cached;
 }
 
+/* True for a map of which no page is without something that was added. */
+static bool is_added_whole(const struct map *map) {
+    size_t page = vm_page_bytes();
+    const struct range *ranges = ranges_of(&added);
+    while (plan.added_next < added.count && ranges[plan.added_next].end <= map->start)
+        plan.added_next++;
+    for (size_t i = plan.added_next; i < added.count; i++) {
+        if ((ranges[i].start & ~(page - 1)) > map->start)
+            return false;
+        if (((ranges[i].end + page - 1) & ~(page - 1)) >= map->end)
+            return true;
+    }
+    return false;
+}
+
+/* True if nothing in the map is to be read in another way than the rest. */
+static bool is_plain(const struct map *map) {
+    for (size_t i = plan.next; i < plan.count && plan.ranges[i].start < map->end; i++)
+        if (plan.ranges[i].end > map->start)
+            return false;
+    return map->writable && !map->executable;
+}
+
+/* What a program adds is mostly maps that are roots anyway, as the segments that guile loads by
+ * itself, each a private map of a file. They are read where they are, and once. */
+static bool visit_added(const struct map *map) {
+    if (!is_safe(map) || !is_plain(map) || plan.walked_count == plan.walked_room ||
+        !is_added_whole(map))
+        return false;
+    struct part part = {map->start, map->end, mode_of(map), false, true};
+    if (map->end - map->start <= MOST_UNASKED)
+        add_pages(map->start, map->end, &part);
+    else
+        maps_resident(map->start, map->end, false, add_pages, &part);
+    plan.walked[plan.walked_count++] = (struct range){map->start, map->end, true};
+    return true;
+}
+
 static void visit_map(const struct map *map, void *context) {
     (void)context;
-    if (!is_root(map))
+    if (!is_root(map) || (added.count > 0 && visit_added(map)))
         return;
     bool private_only = map->kind == MAP_KIND_FILE && !map->shared;
     enum scan_mode mode = mode_of(map);
@@ -393,14 +443,24 @@ static const struct range *next_excluded(uintptr_t at, uintptr_t end) {
     return next;
 }
 
+static void plan_unwalked(uintptr_t at, uintptr_t end) {
+    while (plan.walked_next < plan.walked_count && plan.walked[plan.walked_next].end <= at)
+        plan.walked_next++;
+    for (size_t i = plan.walked_next; i < plan.walked_count && plan.walked[i].start < end; i++) {
+        plan_whole(at, plan.walked[i].start, false, SCAN_WORDS);
+        at = plan.walked[i].end;
+    }
+    plan_whole(at, end, false, SCAN_WORDS);
+}
+
 /* What was added may be of any kind and lie anywhere, so it is read whole. */
 static void plan_added(void) {
     plan.safe = false;
     for (size_t i = 0; i < added.count; i++) {
         uintptr_t at = ranges_of(&added)[i].start & ~(uintptr_t)7, end = ranges_of(&added)[i].end;
         for (const struct range *hole; (hole = next_excluded(at, end)) != NULL; at = hole->end)
-            plan_whole(at, hole->start, false, SCAN_WORDS);
-        plan_whole(at, end, false, SCAN_WORDS);
+            plan_unwalked(at, hole->start);
+        plan_unwalked(at, end);
     }
 }
 
@@ -417,6 +477,7 @@ static void plan_excluded(void) {
 
 bool roots_plan(struct marker *marker, enum roots_scope scope) {
     plan.count = plan.next = plan.bytes = plan.tracked_next = plan.untracked = 0;
+    plan.walked_count = plan.walked_next = plan.added_next = 0;
     plan.scope = scope;
     plan.complete = true;
     if (scope == ROOTS_TRACKED)

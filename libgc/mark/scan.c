@@ -21,7 +21,10 @@ enum {
     SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
 };
 
-static bool stopped; /* written while no marker is at work */
+static bool stopped;           /* written while no marker is at work */
+static bool ends_count = true; /* before the first mark */
+
+void scan_without_ends(void) { ends_count = false; }
 
 void scan_world_stopped(bool now) { stopped = now; }
 
@@ -151,6 +154,8 @@ struct candidate {
 
 static unsigned find_spans(const struct marker *marker, struct candidate *candidates) {
     unsigned count = 0;
+    for (unsigned i = 0; i < marker->address_count; i++)
+        __builtin_prefetch(&heap.page_spans[heap_page_of(marker->addresses[i] & ~RESTRICTIONS)]);
     for (unsigned i = 0; i < marker->address_count; i++) {
         struct span *span = heap_span_of(marker->addresses[i] & ~RESTRICTIONS);
         __builtin_prefetch(span);
@@ -176,8 +181,8 @@ static unsigned find_objects(const struct candidate *candidates, unsigned count,
 }
 
 static void resolve(struct marker *marker) {
-    struct candidate candidates[SCAN_ADDRESSES];
-    struct object objects[SCAN_ADDRESSES];
+    struct candidate candidates[SCAN_ADDRESSES_ROOM];
+    struct object objects[SCAN_ADDRESSES_ROOM];
     unsigned count = find_objects(candidates, find_spans(marker, candidates), objects);
     marker->address_count = 0;
     for (unsigned i = 0; i < count; i++)
@@ -185,7 +190,6 @@ static void resolve(struct marker *marker) {
 }
 
 static inline void address_add(struct marker *marker, uintptr_t address) {
-    __builtin_prefetch(&heap.page_spans[heap_page_of(address)]);
     marker->addresses[marker->address_count++] = address | marker->restriction;
     if (__builtin_expect(marker->address_count == SCAN_ADDRESSES, 0))
         resolve(marker);
@@ -279,13 +283,23 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
 
 void scan_only_aligned(void) { only_aligned = true; }
 
+/* Adds a word to the list and keeps it there if it leads to the heap: whether it does is anybody's
+ * guess, the processor's too, and a branch guessed wrong costs as much as five words. */
 static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) {
     uintptr_t base = heap.objects.start, bytes = AO_load(&heap.objects.committed);
-    uintptr_t mask = word_mask();
-    for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
-        uintptr_t word = *(const volatile uintptr_t *)start & mask;
-        if (__builtin_expect(word - base < bytes, 0))
-            address_add(marker, word);
+    uintptr_t mask = word_mask(), restriction = marker->restriction;
+    start = (start + 7) & ~(uintptr_t)7;
+    while (start + 8 <= end) {
+        uintptr_t piece = end - start > SCAN_ADDRESSES * 8 ? start + SCAN_ADDRESSES * 8 : end;
+        unsigned count = marker->address_count;
+        for (; start + 8 <= piece; start += 8) {
+            uintptr_t word = *(const volatile uintptr_t *)start & mask;
+            marker->addresses[count] = word | restriction;
+            count += word - base < bytes;
+        }
+        marker->address_count = count;
+        if (count >= SCAN_ADDRESSES)
+            resolve(marker);
     }
 }
 
@@ -301,7 +315,7 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
         uintptr_t rest = scan_rounds(marker, start, end, filter);
         scan_one_by_one(marker, rest, end, WORD_DISTANCE, filter);
     }
-    if (mode == SCAN_STACK)
+    if (mode == SCAN_STACK && ends_count)
         scan_ends(marker, start, end);
 }
 

@@ -24,10 +24,17 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SCAN_ADDRESSES = 64, SCAN_UNREAD = 256, SCAN_SPANS = 16 };
+/* Addresses are looked up when there are at least SCAN_ADDRESSES, and so many may come at once. */
+enum {
+    SCAN_ADDRESSES = 64,
+    SCAN_ADDRESSES_ROOM = 2 * SCAN_ADDRESSES,
+    SCAN_UNREAD = 256,
+    SCAN_SPANS = 16
+};
 
 struct marker {
-    uintptr_t addresses[SCAN_ADDRESSES]; /* somewhere in the heap, perhaps with a restriction */
+    uintptr_t
+        addresses[SCAN_ADDRESSES_ROOM]; /* somewhere in the heap, perhaps with a restriction */
     unsigned address_count;
     uintptr_t restriction;             /* of the addresses that are being found */
     struct object unread[SCAN_UNREAD]; /* black, their contents to be scanned */
@@ -61,6 +68,9 @@ enum scan_mode {
 /* From now on pointers are only looked for at multiples of their size, as libgc does, outside of
  * machine code. */
 void scan_only_aligned(void);
+
+/* An address one past an object's end keeps nothing, on stacks neither. Before the first mark. */
+void scan_without_ends(void);
 
 /* From now on the world is stopped, and nobody but markers changes the states of objects; or it
  * runs again. No marker is at work. */

@@ -150,6 +150,33 @@ START_TEST(addresses_inside_keep_their_objects) {
 }
 END_TEST
 
+/* Holds addresses one past the ends of a herd's objects, which lie so that none of them is the
+ * start of another one. */
+__attribute__((noinline)) static int kept_at_ends(void) {
+    enum { BYTES = 32, STRIDE = 4 };
+    char *volatile ends[HERD];
+    for (int i = 0; i < HERD;) {
+        char *object = GC_malloc(BYTES);
+        if ((uintptr_t)object / BYTES % STRIDE != 0)
+            continue;
+        watch(&herd, i, object);
+        ends[i++] = object + BYTES;
+    }
+    collect();
+    GC_reachable_here(ends[0]);
+    return living(&herd);
+}
+
+START_TEST(ends_on_stacks_keep_objects_with_interior_addresses) {
+    GC_set_all_interior_pointers(_i);
+    GC_INIT();
+    if (_i == 1)
+        ck_assert_int_eq(kept_at_ends(), HERD);
+    else
+        ck_assert_int_lt(kept_at_ends(), FEW);
+}
+END_TEST
+
 static void *volatile *slots;
 
 __attribute__((noinline)) static void store_with_barriers(void) {
@@ -297,6 +324,7 @@ int main(void) {
         free_lists_are_printed,
         reachable_objects_are_enumerated,
     };
-    const struct looped loops[] = {{addresses_inside_keep_their_objects, 2}};
+    const struct looped loops[] = {{addresses_inside_keep_their_objects, 2},
+                                   {ends_on_stacks_keep_objects_with_interior_addresses, 2}};
     return SUITE_RUN_LOOPS("libgc, objects", once, loops, 60);
 }

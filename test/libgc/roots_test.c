@@ -11,6 +11,7 @@
 #include <link.h>
 #include <stdio.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static void *area[HERD], *other_area[HERD];
 static void *initialized_area[HERD] = {&initialized_area};
@@ -64,6 +65,32 @@ START_TEST(roots_are_added_and_removed) {
     GC_clear_roots();
     ck_assert(!keeps(mapped));
     ck_assert(keeps(area) && keeps(initialized_area));
+}
+END_TEST
+
+/* Loaders of their own map segments like that. */
+static void **map_file(size_t bytes) {
+    FILE *file = tmpfile();
+    ck_assert_int_eq(ftruncate(fileno(file), bytes), 0);
+    void *memory = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE, fileno(file), 0);
+    ck_assert_ptr_ne(memory, MAP_FAILED);
+    fclose(file);
+    return memory;
+}
+
+START_TEST(segments_of_files_are_added) {
+    enum { BYTES = 1 << 14, WORDS = BYTES / sizeof(void *), SPARED = 20 };
+    GC_INIT();
+    void **mapped = map_file(BYTES), **other = map_file(BYTES);
+    GC_add_roots(mapped + WORDS / 2, mapped + WORDS - SPARED);
+    GC_add_roots(mapped, mapped + WORDS - SPARED);
+    GC_add_roots(other, other + WORDS / 2);
+    ck_assert(keeps(mapped) && keeps(mapped + WORDS - SPARED - HERD) && keeps(other));
+    GC_exclude_static_roots(mapped + HERD, mapped + 2 * HERD);
+    ck_assert(keeps(mapped) && !keeps(mapped + HERD) && keeps(mapped + 2 * HERD));
+    GC_remove_roots(mapped, mapped + WORDS);
+    munmap(mapped, BYTES);
+    ck_assert(keeps(other) && keeps(area));
 }
 END_TEST
 
@@ -268,6 +295,7 @@ int main(void) {
     const TTest *const once[] = {
         data_are_roots_and_other_memory_is_not,
         roots_are_added_and_removed,
+        segments_of_files_are_added,
         what_is_excluded_is_no_root,
         data_of_finalizers_are_kept,
         roots_that_are_found_are_told_from_those_that_were_added,
