@@ -91,7 +91,12 @@ static void span_queue(struct marker *marker, struct span *span) {
 
 /* Its contents come while it waits. */
 static void unread_add(struct marker *marker, struct object object) {
-    __builtin_prefetch((void *)object_address(object));
+    uintptr_t start = object_address(object);
+    size_t bytes = object.span->object_bytes;
+    __builtin_prefetch((void *)start);
+    if (bytes > 64)
+        __builtin_prefetch((void *)(start + 64));
+    __builtin_prefetch((void *)(start + (bytes < 192 ? bytes : 192) - 1));
     marker->unread[marker->unread_count++] = object;
 }
 
