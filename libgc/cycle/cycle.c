@@ -165,6 +165,7 @@ static void prepare(struct thread *thread) {
     }
     lock_give(&cycle_lock);
     limits_memory();
+    relax_prepare();
     if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_resident(limits_resident());
     if (pace_wants_workers())
@@ -454,6 +455,7 @@ bool cycle_suspend(uintptr_t handle) {
 /* A started heap needs no lock to be found started, so the child cannot meet one held. */
 void cycle_before_fork(void) {
     heap_start();
+    relax_fork();
     take_locks();
     queue_lock();
     jobs_lock();

@@ -26,6 +26,7 @@ enum {
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     MOST_PUT_OFF = 2,          /* cycles in a row */
+    MOST_GROWTH = 4,           /* of the work from one mark to the next, as far as is foreseen */
     EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
 };
 
@@ -103,17 +104,29 @@ static size_t cycle_goal(void) {
 }
 
 /* More work than expected means that more of the heap is alive; all of it may be. */
-static size_t work_left(size_t done) {
+static size_t whole_work(size_t done) {
     size_t most = capped_sum(live_at_begin, last_roots);
-    size_t whole = done < expected ? expected : done < most ? most : done + done / 4;
-    return whole - done > LEAST_WORK ? whole - done : LEAST_WORK;
+    return done < expected ? expected : done < most ? most : done + done / 4;
 }
 
+/* Near the goal and beyond it the rate does not fall with the work that is left: if it did, every
+ * halving of that would let as much be allocated as the one before. */
 static void revise(void) {
     size_t end = cycle_goal(), live = AO_load(&heap.live);
     size_t least = end / LEAST_LEFT_SHARE > LEAST_LEFT ? end / LEAST_LEFT_SHARE : LEAST_LEFT;
-    size_t left = end > live && end - live > least ? end - live : least;
-    AO_store(&work_per_byte, work_left(AO_load(&scanned)) * (double)RATE_ONE / left);
+    bool near = end < live || end - live < least;
+    size_t done = AO_load(&scanned), whole = whole_work(done);
+    size_t rest = whole - done > LEAST_WORK ? whole - done : LEAST_WORK;
+    double rate = near ? (double)whole / least : (double)rest / (end - live);
+    AO_store(&work_per_byte, rate * RATE_ONE);
+}
+
+/* Of a mark that begins with so many bytes live, by what the last one was. */
+static size_t work_for(size_t live) {
+    if (last_scanned == 0 || live_at_begin == 0)
+        return live;
+    double growth = (double)live / live_at_begin;
+    return last_scanned * (growth < MOST_GROWTH ? growth : MOST_GROWTH);
 }
 
 static bool stops_for_small;
@@ -133,9 +146,9 @@ bool pace_is_small(void) { return is_small(AO_load(&heap.live)); }
 bool pace_wants_workers(void) { return !pace_is_small() || last_scanned > TINY_SCANNED; }
 
 void pace_begin(size_t live, long long start) {
+    expected = work_for(live);
     live_at_begin = live;
     begun = start;
-    expected = last_scanned ? last_scanned : live;
     AO_store(&scanned, 0);
     AO_store(&assist_time, 0);
     AO_store(&worker_time, 0);
@@ -225,12 +238,13 @@ static void set_goal(size_t live, size_t roots) {
     AO_store(&goal, limited ? allowed : wanted);
 }
 
-/* So far below the goal that the work of a mark like the last one costs WORK_PER_BYTE. More would
+/* So far below the goal that the work expected of the mark costs WORK_PER_BYTE. More would
  * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
  * rescanned. Nothing is allocated in a mark that is one stop. */
 static void set_trigger(size_t live) {
     size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
-    size_t runway = last_scanned / WORK_PER_BYTE, earliest = live + share(growth, EARLIEST_PERCENT);
+    size_t runway = work_for(end) / WORK_PER_BYTE,
+           earliest = live + share(growth, EARLIEST_PERCENT);
     runway = is_small(end) ? 0 : runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
     size_t bytes = end > runway ? end - runway : 0;
     bytes = bytes > earliest ? bytes : earliest;
@@ -247,7 +261,7 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     reached = reached > doomed ? reached - doomed : 0;
     doomed = 0;
     AO_store(&beside, 0);
-    set_goal(reached < live ? reached + (live - reached) / 2 : live, roots);
+    set_goal(reached < live ? reached + (live - reached) / 4 : live, roots);
     set_trigger(live);
     if (is_small(live))
         pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);

@@ -75,7 +75,8 @@ double pace_work_per_byte(void);
 void pace_time_spent(long long nanoseconds, bool assisting);
 
 /* A cycle ended with this many bytes live, of which it has found so many reachable; the rest was
- * allocated meanwhile, and half of that is taken to be garbage. It has found roots bytes of roots.
+ * allocated meanwhile, and most of that is taken to stand for what has become garbage. It has found
+ * roots bytes of roots.
  */
 void pace_end(size_t live, size_t reached, size_t roots);
 

@@ -1,14 +1,25 @@
 /* Between cycles nobody asks which pages are written, so the heap's pages are made writable again:
  * otherwise the program would pay a fault for each that it writes to. In the background, some pages
  * at a time; a page that is missed, or made writable too late, merely counts as written.
+ *
+ * Those of a large heap are then put together into huge ones, which tracking has split where the
+ * program wrote: half of what a program pays for a large heap is misses of the TLB. Only where all
+ * small pages are there, so that it takes no memory; and not in a process that has forked, because
+ * it would get pages of its own where it shares them with its child.
  */
 #ifndef TITHE_CYCLE_RELAX_H
 #define TITHE_CYCLE_RELAX_H
 
 #include <stdbool.h>
 
+/* Learns what the system allows. In a thread of the program's, before a cycle. */
+void relax_prepare(void);
+
 /* A cycle that tracked has ended: by the conductor. */
 void relax_begin(void);
+
+/* Before a fork. */
+void relax_fork(void);
 
 /* Does some of it. False when nothing was left. Any thread. */
 bool relax_some(void);

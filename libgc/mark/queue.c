@@ -7,10 +7,13 @@ struct list {
     struct span *first, *last;
 };
 
+enum { LONG_LENGTH = 2048 };
+
 /* Large objects come first: they lead to many others, and the more of those are grey in a span when
  * its turn comes, the fewer turns it needs. */
 static struct lock lock = LOCK_INITIALIZER;
 static struct list large, small;
+static volatile unsigned length;    /* of both; under the lock */
 static volatile unsigned work_word; /* counts stirs */
 static volatile bool quiet;         /* the conductor */
 static volatile unsigned sleepers; /* who announced it; each adds itself before it looks for work */
@@ -41,6 +44,7 @@ static unsigned list_take(struct list *list, struct span **spans, unsigned most)
 void queue_append(struct span *const *spans, unsigned count) {
     lock_take(&lock);
     bool was_empty = queue_is_empty();
+    AO_int_store(&length, length + count);
     for (unsigned i = 0; i < count; i++)
         list_append(span_is_large(spans[i]) ? &large : &small, spans[i]);
     lock_give(&lock);
@@ -56,6 +60,7 @@ unsigned queue_take(struct span **spans, unsigned most) {
     unsigned count = list_take(&large, spans, 1);
     if (count == 0)
         count = list_take(&small, spans, most);
+    AO_int_store(&length, length - count);
     lock_give(&lock);
     return count;
 }
@@ -64,6 +69,8 @@ bool queue_is_empty(void) {
     return AO_load_acquire((volatile AO_t *)&large.first) == 0 &&
            AO_load_acquire((volatile AO_t *)&small.first) == 0;
 }
+
+bool queue_is_long(void) { return AO_int_load(&length) > LONG_LENGTH; }
 
 bool queue_is_wanted(void) { return !quiet && AO_int_load(&sleepers) > 0 && queue_is_empty(); }
 

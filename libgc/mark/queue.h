@@ -27,6 +27,10 @@ void queue_release(struct span *span);
 /* A glance: true when nothing was queued. Exact when nobody marks. */
 bool queue_is_empty(void);
 
+/* A glance: true when it takes long for a queued span's turn to come, so that other objects of it
+ * are likely to be found meanwhile. */
+bool queue_is_long(void);
+
 /* A glance: true when somebody waits for work and there is none. */
 bool queue_is_wanted(void);
 

@@ -17,8 +17,10 @@ enum {
     OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
     BATCH = 16,              /* addresses looked up at once, if there are so many */
-    SHARE_LEAST = 48,        /* objects in hand of which some are given away */
-    SPARSE_BYTES = 1 << 20   /* from here on, only the resident pages of an object are read */
+    LINE_BYTES = 64,
+    FETCHED_BYTES = 3 * LINE_BYTES,
+    SHARE_LEAST = 48,      /* objects in hand of which some are given away */
+    SPARSE_BYTES = 1 << 20 /* from here on, only the resident pages of an object are read */
 };
 
 static bool stopped;           /* written while no marker is at work */
@@ -92,9 +94,14 @@ static void span_queue(struct marker *marker, struct span *span) {
     marker->claimed[marker->claimed_count++] = span;
 }
 
-/* Its contents come while it waits. */
+/* Its contents come while it waits: all of a small object, the beginning of others. */
 static void unread_add(struct marker *marker, struct object object) {
-    __builtin_prefetch((void *)object_address(object));
+    uintptr_t start = object_address(object);
+    size_t bytes = object.span->object_bytes;
+    __builtin_prefetch((const void *)start);
+    if (bytes > LINE_BYTES)
+        __builtin_prefetch((const void *)(start + LINE_BYTES));
+    __builtin_prefetch((const void *)(start + (bytes < FETCHED_BYTES ? bytes : FETCHED_BYTES) - 1));
     marker->unread[marker->unread_count++] = object;
 }
 
@@ -104,7 +111,8 @@ static void reach_quarantined(struct marker *marker, struct object object) {
         marker->marked_bytes += object.span->object_bytes;
 }
 
-/* Small scanned objects turn black and wait on the stack, others wait grey in their span. */
+/* Small scanned objects turn black and wait on the stack, others wait grey in their span. So do
+ * small ones while the queue is long: they are read together with others of the same pages. */
 static inline void object_mark(struct marker *marker, struct object object) {
     unsigned char white = object_white(), colour = object_live_colour();
     volatile unsigned char *state = object_state(object);
@@ -115,7 +123,8 @@ static inline void object_mark(struct marker *marker, struct object object) {
         return;
     }
     bool atomic = object.span->kind == OBJECT_ATOMIC;
-    bool waits = !atomic && (span_is_large(object.span) || marker->unread_count == SCAN_UNREAD);
+    bool waits = !atomic && (span_is_large(object.span) || marker->unread_count == SCAN_UNREAD ||
+                             marker->gathers);
     if (waits && span_is_large(object.span))
         AO_store(&object.span->scanned, 0);
     if (!(waits ? make_waiting(state) : change_state(state, white, colour)))
@@ -185,6 +194,7 @@ static void resolve(struct marker *marker) {
     struct object objects[SCAN_ADDRESSES_ROOM];
     unsigned count = find_objects(candidates, find_spans(marker, candidates), objects);
     marker->address_count = 0;
+    marker->gathers = queue_is_long();
     for (unsigned i = 0; i < count; i++)
         object_mark(marker, objects[i]);
 }

@@ -5,7 +5,8 @@
  * are taken through the page table, their spans' descriptors and their objects' states by the
  * batch, and what was white waits on a stack, its contents being fetched, until those that came
  * after it were read. What finds the stack full waits grey in its span, and the span is queued; so
- * does what a marker has not got to when it leaves, and what it gives away because others have
+ * does what is found while the queue is long, because objects of the same pages are read faster
+ * together; what a marker has not got to when it leaves; and what it gives away because others have
  * nothing to do.
  *
  * The program may run meanwhile, free what is being marked and use its memory anew: only white
@@ -39,6 +40,7 @@ struct marker {
     uintptr_t restriction;             /* of the addresses that are being found */
     struct object unread[SCAN_UNREAD]; /* black, their contents to be scanned */
     unsigned unread_count;
+    bool gathers; /* what is found waits in its span */
 
     struct span *taken[SCAN_SPANS]; /* off the queue and still claimed */
     unsigned taken_next, taken_count;

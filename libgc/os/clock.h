@@ -11,6 +11,13 @@ static inline long long clock_nanoseconds(void) {
     return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
+/* What the calling thread has used of its processor. */
+static inline long long clock_thread_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
 /* Cheaper, and as coarse as the kernel's tick. */
 static inline long long clock_coarse_milliseconds(void) {
     struct timespec now;

@@ -176,11 +176,11 @@ bool dirty_untrack(uintptr_t start, uintptr_t end) {
            system_call(SYS_ioctl, userfault.fd, UFFDIO_UNREGISTER, &range) == 0;
 }
 
-void dirty_relax(uintptr_t start, uintptr_t end) {
+bool dirty_relax(uintptr_t start, uintptr_t end) {
     struct uffdio_writeprotect request = {
         .range = {page_of(start), page_after(end) - page_of(start)}};
-    if (backend == DIRTY_USERFAULT && witness_is_tracked())
-        system_call(SYS_ioctl, userfault.fd, UFFDIO_WRITEPROTECT, &request);
+    return backend == DIRTY_USERFAULT && witness_is_tracked() &&
+           system_call(SYS_ioctl, userfault.fd, UFFDIO_WRITEPROTECT, &request) == 0;
 }
 
 /* Runs of pages that have the bit, and are there. */

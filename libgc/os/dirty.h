@@ -40,8 +40,8 @@ bool dirty_track(uintptr_t start, uintptr_t end);
 bool dirty_untrack(uintptr_t start, uintptr_t end);
 
 /* Makes the pages of a tracked range cheap to write to until they are taken again; until then they
- * count as written. */
-void dirty_relax(uintptr_t start, uintptr_t end);
+ * count as written. False when nothing was done. */
+bool dirty_relax(uintptr_t start, uintptr_t end);
 
 /* Calls visit for each run of resident pages that were written since they were last taken, if ever,
  * and takes them: what is written after the visit began is told by the next call. Soft-dirty pages

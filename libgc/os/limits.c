@@ -46,6 +46,12 @@ size_t limits_resident(void) {
     return resident * vm_page_bytes();
 }
 
+bool limits_huge_pages(void) {
+    char text[128];
+    return file_read("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof text) &&
+           strstr(text, "[never]") == NULL;
+}
+
 /* "max" and what is not a number are no limit. */
 static size_t file_limit(const char *path) {
     char text[64];

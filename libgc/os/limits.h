@@ -18,6 +18,9 @@ size_t limits_memory(void);
 /* Bytes of memory the process has now; 0 when /proc does not tell. In a thread of the program's. */
 size_t limits_resident(void);
 
+/* True unless the administrator wants no huge pages. In a thread of the program's, once. */
+bool limits_huge_pages(void);
+
 /* True while a seccomp filter is in force: service filters commonly kill for unusual calls. */
 bool limits_filtered(void);
 

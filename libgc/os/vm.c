@@ -3,6 +3,7 @@
 
 #include "os/syscall.h"
 
+#include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -100,6 +101,14 @@ bool vm_release(uintptr_t start, size_t bytes) {
 
 bool vm_guard(uintptr_t start, size_t bytes) {
     return system_call(SYS_mprotect, start, bytes, PROT_NONE) == 0;
+}
+
+enum { ADVISE_COLLAPSE = 25 }; /* Linux 6.1; it fails when some of the range cannot be had */
+
+bool vm_collapse(uintptr_t start, uintptr_t end) {
+    start = round_up(start, HUGE_PAGE_BYTES);
+    end &= ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
+    return start >= end || system_call(SYS_madvise, start, end - start, ADVISE_COLLAPSE) != -EINVAL;
 }
 
 size_t vm_reservable(size_t wanted) {

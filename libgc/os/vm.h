@@ -48,6 +48,11 @@ bool vm_release(uintptr_t start, size_t bytes);
 /* Makes whole system pages inaccessible, as the end of a stack. False when the system refuses. */
 bool vm_guard(uintptr_t start, size_t bytes);
 
+/* Puts those huge pages of the range together whose small ones are all there and none of which is
+ * protected from being written; programs that run meanwhile wait for moments. False when the system
+ * does not do that. */
+bool vm_collapse(uintptr_t start, uintptr_t end);
+
 /* The largest reservation that leaves the program its share of RLIMIT_AS: wanted, or less. */
 size_t vm_reservable(size_t wanted);
 
