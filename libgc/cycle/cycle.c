@@ -232,7 +232,7 @@ void cycle_poll(size_t bytes) {
     if (!AO_char_load(&heap.marking)) {
         if (__builtin_expect(is_wanted(), 0))
             serve_request();
-        else if (pace_due() && is_allowed())
+        else if (pace_due_for(bytes) && is_allowed())
             request();
         return;
     }

@@ -26,8 +26,10 @@ enum {
     WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     MOST_PUT_OFF = 2,          /* cycles in a row */
-    MOST_GROWTH = 4,           /* of the work from one mark to the next, as far as is foreseen */
-    EARLIEST_PERCENT = 30      /* of the growth to the goal has to be used before a cycle begins */
+    FEW_ASKED = 4 << 10,       /* bytes at once */
+    LEFT_TO_OTHERS = 128 << 10,
+    MOST_GROWTH = 4,      /* of the work from one mark to the next, as far as is foreseen */
+    EARLIEST_PERCENT = 30 /* of the growth to the goal has to be used before a cycle begins */
 };
 
 static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
@@ -35,6 +37,7 @@ static volatile AO_t goal;
 static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
 static volatile AO_t resident;    /* the program's threads, before a cycle */
 static volatile AO_t beside; /* bytes outside the heap that objects have come to need; any thread */
+static bool stops_for_small;
 static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
 
 /* Of the mark that goes on, written by the conductor at its beginning. */
@@ -76,6 +79,12 @@ bool pace_due(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= options.gc_every)
         return true;
     return AO_load(&heap.live) + AO_load(&beside) >= pace_trigger();
+}
+
+bool pace_due_for(size_t bytes) {
+    bool leaves = stops_for_small && bytes < FEW_ASKED && options.gc_every == 0;
+    size_t live = AO_load(&heap.live) + AO_load(&beside);
+    return pace_due() && (!leaves || live >= pace_trigger() + LEFT_TO_OTHERS);
 }
 
 void pace_count_beside(size_t bytes) { AO_fetch_and_add(&beside, bytes); }
@@ -128,8 +137,6 @@ static size_t work_for(size_t live) {
     double growth = (double)live / live_at_begin;
     return last_scanned * (growth < MOST_GROWTH ? growth : MOST_GROWTH);
 }
-
-static bool stops_for_small;
 
 static bool is_small(size_t live) {
     return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&

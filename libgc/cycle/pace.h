@@ -26,6 +26,12 @@ void pace_count_beside(size_t bytes);
 /* True when a cycle should begin now. */
 bool pace_due(void);
 
+/* The same for a thread that asks for so many bytes. With small heaps, where the program's threads
+ * begin the cycles, whoever asks for few leaves it to others for a while: a library's own small
+ * objects are allocated with its locks held and its lists half changed, and guile 3.0 loses a
+ * wakeup when a collection's callback comes while it queues for a mutex. */
+bool pace_due_for(size_t bytes);
+
 /* True when the cycle that is due has kept the program waiting for too long: whoever allocates
  * should begin it himself. */
 bool pace_overdue(void);
