@@ -47,9 +47,9 @@ static bool grow(struct weak_table *table) {
     return true;
 }
 
-/* At most half full, so that probing stays short. */
+/* At most three quarters full: then a probe for what is not there looks at eight entries or so. */
 struct weak_entry *weak_table_add(struct weak_table *table, uintptr_t key) {
-    if (table->count * 2 >= table->room && !grow(table))
+    if (table->count >= table->room / 4 * 3 && !grow(table))
         return NULL;
     struct weak_entry *entry = probe(table, weak_hide(key));
     entry->hidden_key = weak_hide(key);
