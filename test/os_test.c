@@ -42,6 +42,21 @@ START_TEST(region_grows_and_keeps_its_contents) {
 }
 END_TEST
 
+/* Whether the system puts them together or not. */
+START_TEST(collapsed_pages_keep_what_they_hold) {
+    struct vm_region region;
+    size_t bytes = 8 << 20;
+    ck_assert(vm_region_reserve(&region, bytes) && vm_region_commit(&region, bytes, 1));
+    for (size_t i = 0; i < bytes; i += 8)
+        *(uint64_t *)(region.start + i) = i;
+    ck_assert(vm_release(region.start + (6 << 20), 4096));
+    vm_collapse(region.start, region.start + bytes);
+    for (size_t i = 0; i < bytes; i += 8)
+        ck_assert_uint_eq(*(uint64_t *)(region.start + i), i - (6 << 20) < 4096 ? 0 : i);
+    ck_assert(vm_collapse(region.start + 4096, region.start + 8192));
+}
+END_TEST
+
 START_TEST(released_pages_read_as_zero) {
     struct vm_region region;
     ck_assert(vm_region_reserve(&region, 1 << 20) && vm_region_commit(&region, 1 << 20, 1));
@@ -405,6 +420,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {
         region_grows_and_keeps_its_contents,
+        collapsed_pages_keep_what_they_hold,
         released_pages_read_as_zero,
         reservation_leaves_room_under_a_limit,
         lock_excludes,

@@ -60,8 +60,8 @@ void GC_finalize_all(void) {
     run_finalizers();
 }
 
-/* In a table at most three quarters full, twice while that grows, and in the queue of those that are
- * due. More than that, because none of it is given back when they are done. */
+/* In a table at most three quarters full, twice while that grows, and in the queue of those that
+ * are due. More than that, because none of it is given back when they are done. */
 enum { FINALIZER_BYTES = 384 };
 
 /* Only objects of the heap die; for anything else there is nothing to register. */
