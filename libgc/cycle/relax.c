@@ -11,25 +11,29 @@
 
 #include <atomic_ops.h>
 
-/* A huge page takes about 0.1 ms, but many times that when the kernel has to move others for it. */
+/* Copying a huge page takes about 0.1 ms, but many times that where the kernel has to make room for
+ * it first. */
 enum {
     CHUNK_BYTES = 8 << 20,
     LARGE_HEAP_BYTES = 64 << 20,
-    MOST_NANOSECONDS = 4000000 /* for a chunk's huge pages; else they are left until next time */
+    NANOSECONDS_A_CHUNK = 1500000 /* on average, for putting it together */
 };
 
-static volatile AO_t next; /* bytes of the heap; any thread adds */
-static volatile AO_t end;  /* the conductor */
+static volatile AO_t next;      /* bytes of the heap; any thread adds */
+static volatile AO_t end;       /* the conductor */
+static volatile AO_t collapsed; /* chunks since the process started; any thread adds */
+static volatile AO_t left;      /* chunks to be put together; any thread takes */
+static volatile AO_t spent;     /* nanoseconds on that since the cycle; any thread adds */
 
-/* Whether pages are put together: asked once, by a thread of the program's; ended by any. */
+/* Whether pages are put together: asked once, by a thread of the program's, which may end it, too.
+ */
 static volatile bool asked, collapses;
-static volatile bool too_slow; /* any thread; the conductor clears it */
 
 void relax_prepare(void) {
     if (asked)
         return;
     asked = true;
-    collapses = limits_huge_pages();
+    collapses = limits_huge_pages() && vm_can_collapse();
 }
 
 void relax_fork(void) {
@@ -37,29 +41,48 @@ void relax_fork(void) {
     collapses = false;
 }
 
+static size_t chunks_of(size_t bytes) { return (bytes + CHUNK_BYTES - 1) / CHUNK_BYTES; }
+
 void relax_begin(void) {
+    size_t bytes = pages_used_bytes();
     roots_relax();
-    too_slow = false;
-    AO_store(&end, pages_used_bytes());
+    AO_store(&spent, 0);
+    AO_store(&left, 0);
+    AO_store(&end, bytes);
     AO_store_release(&next, 0);
 }
 
-static void collapse(uintptr_t from, uintptr_t to) {
-    long long start = clock_thread_nanoseconds();
-    if (!vm_collapse(from, to))
-        collapses = false;
-    if (clock_thread_nanoseconds() - start > MOST_NANOSECONDS)
-        too_slow = true;
-}
-
-bool relax_some(void) {
+static bool relax_chunk(void) {
     size_t most = AO_load(&end), from;
     if (AO_load_acquire(&next) >= most || (from = AO_fetch_and_add(&next, CHUNK_BYTES)) >= most)
         return false;
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && collapses && !too_slow && most >= LARGE_HEAP_BYTES)
-        collapse(base + from, base + to);
+    if (relaxed && to == most && collapses && most >= LARGE_HEAP_BYTES)
+        AO_store_release(&left, chunks_of(most));
     return true;
 }
+
+static bool take_chunk(void) {
+    size_t have;
+    do
+        have = AO_load_acquire(&left);
+    while (have > 0 && !AO_compare_and_swap_full(&left, have, have - 1));
+    return have > 0;
+}
+
+/* Round and round the heap. */
+static bool collapse_chunk(void) {
+    size_t most = AO_load(&end), chunks = chunks_of(most);
+    if (!take_chunk() || AO_load(&spent) > chunks * NANOSECONDS_A_CHUNK)
+        return false;
+    size_t from = AO_fetch_and_add(&collapsed, 1) % chunks * CHUNK_BYTES;
+    size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
+    long long start = clock_thread_nanoseconds();
+    vm_collapse(heap.objects.start + from, heap.objects.start + to);
+    AO_fetch_and_add(&spent, clock_thread_nanoseconds() - start);
+    return true;
+}
+
+bool relax_some(void) { return relax_chunk() || collapse_chunk(); }

@@ -9,9 +9,10 @@
 #include "heap/sweep.h"
 #include "os/log.h"
 
+#include <limits.h>
 #include <string.h>
 
-enum { FIRST_LIMIT = 8 };
+enum { FIRST_LIMIT = 8, MARKING_BYTES = 2048 /* taken at once while a mark goes on */ };
 
 static size_t object_bytes_of(unsigned span_class) {
     return sizes_bytes(sizes_size_class(span_class));
@@ -230,17 +231,27 @@ static void set_give(unsigned span_class, void **slots, unsigned count) {
     pages_release_idle();
 }
 
-static unsigned refill_count(const struct cache_bin *bin) {
-    return bin->limit > 1 ? bin->limit / 2 : 1;
+/* While a mark goes on, the first write to each page costs a fault; a refill that cleared objects
+ * on many pages would make its caller wait. */
+static unsigned most_in_refill(unsigned span_class) {
+    size_t bytes = object_bytes_of(span_class);
+    if (!AO_char_load(&heap.marking))
+        return UINT_MAX;
+    return bytes < MARKING_BYTES ? MARKING_BYTES / bytes : 1;
+}
+
+static unsigned refill_count(const struct cache_bin *bin, unsigned span_class) {
+    unsigned half = bin->limit > 1 ? bin->limit / 2 : 1, most = most_in_refill(span_class);
+    return half < most ? half : most;
 }
 
 size_t cache_refill_bytes(const struct cache *cache, unsigned span_class) {
-    return refill_count(&cache->bins[span_class]) * object_bytes_of(span_class);
+    return refill_count(&cache->bins[span_class], span_class) * object_bytes_of(span_class);
 }
 
 bool cache_refill(struct cache *cache, unsigned span_class) {
     struct cache_bin *bin = &cache->bins[span_class];
-    set_take(span_class, bin->slots, refill_count(bin), &bin->count);
+    set_take(span_class, bin->slots, refill_count(bin, span_class), &bin->count);
     bin_lengthen(bin, span_class);
     return bin->count > 0;
 }

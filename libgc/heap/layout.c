@@ -9,6 +9,8 @@ enum {
     SMALLEST_RESERVATION = 1 << 25,
     OBJECT_STEP = 1 << 20,
     LARGEST_OBJECT_STEP = 1 << 26,
+    LARGE_HEAP_BYTES = 1 << 26,
+    STEP_ROUNDED_BY = 1 << 21, /* to huge pages */
     TABLE_STEP = 1 << 16,
     METADATA_SHARE = 8 /* spans of the smallest objects take nearly a twelfth of what they hold */
 };
@@ -65,7 +67,16 @@ bool heap_start(void) {
     return started;
 }
 
-bool heap_extend(size_t bytes) {
+/* A large heap grows in huge pages, where small objects fill it. */
+static bool objects_commit(size_t bytes, size_t step, bool dense) {
+    size_t have = AO_load(&heap.objects.committed), target = have + step;
+    if (dense && have >= LARGE_HEAP_BYTES && target <= heap.objects.reserved && bytes <= target &&
+        vm_region_commit_table(&heap.objects, target, 0))
+        return true;
+    return vm_region_commit(&heap.objects, bytes, step);
+}
+
+bool heap_extend(size_t bytes, bool dense) {
     size_t have = AO_load(&heap.objects.committed);
     if (bytes <= have)
         return true;
@@ -73,12 +84,12 @@ bool heap_extend(size_t bytes) {
     if (step > LARGEST_OBJECT_STEP)
         step = LARGEST_OBJECT_STEP;
     /* The tables must cover whatever the step may commit beyond the bytes asked for. */
-    size_t covered = bytes + step + HEAP_PAGE_BYTES;
+    size_t covered = bytes + step + STEP_ROUNDED_BY;
     if (covered > heap.objects.reserved)
         covered = heap.objects.reserved;
     return vm_region_commit_table(&heap.page_span_table, span_table_bytes(covered), TABLE_STEP) &&
            vm_region_commit_table(&heap.page_class_table, class_table_bytes(covered), TABLE_STEP) &&
-           vm_region_commit(&heap.objects, bytes, step);
+           objects_commit(bytes, step, dense);
 }
 
 void heap_fit_address_space(size_t limit) {

@@ -51,8 +51,10 @@ extern struct heap heap;
 /* Reserves everything on the first call. False when not even a small heap can be had. */
 bool heap_start(void);
 
-/* Makes the first bytes of objects usable. False when out of memory. Holds the lock of pages.h. */
-bool heap_extend(size_t bytes);
+/* Makes the first bytes of objects usable. False when out of memory. Holds the lock of pages.h.
+ * dense: small objects are about to fill them, so that huge pages waste nothing; a large object may
+ * be used in few places only. */
+bool heap_extend(size_t bytes, bool dense);
 
 /* Shrinks the reservations so that the process's address space fits under limit bytes. */
 void heap_fit_address_space(size_t limit);

@@ -229,10 +229,12 @@ static struct span run_carve(struct run *run, uintptr_t base, size_t count, stru
     return whole;
 }
 
+enum { DENSE_PAGES = 16 };
+
 /* Turns the next never-used pages of the heap into a free run. */
 static bool heap_grow(size_t count) {
     if (count > (heap.objects.reserved - used) / HEAP_PAGE_BYTES ||
-        !heap_extend(used + count * HEAP_PAGE_BYTES))
+        !heap_extend(used + count * HEAP_PAGE_BYTES, count <= DENSE_PAGES))
         return false;
     uintptr_t base = heap.objects.start + used;
     used += count * HEAP_PAGE_BYTES;

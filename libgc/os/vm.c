@@ -3,7 +3,6 @@
 
 #include "os/syscall.h"
 
-#include <errno.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -105,10 +104,14 @@ bool vm_guard(uintptr_t start, size_t bytes) {
 
 enum { ADVISE_COLLAPSE = 25 }; /* Linux 6.1; it fails when some of the range cannot be had */
 
-bool vm_collapse(uintptr_t start, uintptr_t end) {
+/* Advice that the kernel does not know is an error even for no memory at all. */
+bool vm_can_collapse(void) { return system_call(SYS_madvise, 0, 0, ADVISE_COLLAPSE) == 0; }
+
+void vm_collapse(uintptr_t start, uintptr_t end) {
     start = round_up(start, HUGE_PAGE_BYTES);
     end &= ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
-    return start >= end || system_call(SYS_madvise, start, end - start, ADVISE_COLLAPSE) != -EINVAL;
+    if (start < end)
+        system_call(SYS_madvise, start, end - start, ADVISE_COLLAPSE);
 }
 
 size_t vm_reservable(size_t wanted) {

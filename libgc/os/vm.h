@@ -49,9 +49,12 @@ bool vm_release(uintptr_t start, size_t bytes);
 bool vm_guard(uintptr_t start, size_t bytes);
 
 /* Puts those huge pages of the range together whose small ones are all there and none of which is
- * protected from being written; programs that run meanwhile wait for moments. False when the system
- * does not do that. */
-bool vm_collapse(uintptr_t start, uintptr_t end);
+ * protected from being written, if the range is tracked (os/dirty.h); elsewhere, also those of
+ * which some are there. Threads that write there meanwhile wait for moments. */
+void vm_collapse(uintptr_t start, uintptr_t end);
+
+/* Whether the system does that. */
+bool vm_can_collapse(void);
 
 /* The largest reservation that leaves the program its share of RLIMIT_AS: wanted, or less. */
 size_t vm_reservable(size_t wanted);
