@@ -16,7 +16,7 @@
 enum {
     CHUNK_BYTES = 8 << 20,
     LARGE_HEAP_BYTES = 64 << 20,
-    NANOSECONDS_A_CHUNK = 1500000 /* on average, for putting it together */
+    NANOSECONDS_A_CHUNK = 1000000 /* on average, for putting it together */
 };
 
 static volatile AO_t next;      /* bytes of the heap; any thread adds */

@@ -9,7 +9,7 @@ enum {
     SMALLEST_RESERVATION = 1 << 25,
     OBJECT_STEP = 1 << 20,
     LARGEST_OBJECT_STEP = 1 << 26,
-    LARGE_HEAP_BYTES = 1 << 26,
+    LARGE_HEAP_BYTES = 1 << 29,
     STEP_ROUNDED_BY = 1 << 21, /* to huge pages */
     TABLE_STEP = 1 << 16,
     METADATA_SHARE = 8 /* spans of the smallest objects take nearly a twelfth of what they hold */
@@ -67,7 +67,9 @@ bool heap_start(void) {
     return started;
 }
 
-/* A large heap grows in huge pages, where small objects fill it. */
+/* A large heap grows in huge pages, where small objects fill it. Others use what programs before
+ * them gave back: the free huge pages of a virtual machine are often not its own any more, and each
+ * takes its host 5 ms. */
 static bool objects_commit(size_t bytes, size_t step, bool dense) {
     size_t have = AO_load(&heap.objects.committed), target = have + step;
     if (dense && have >= LARGE_HEAP_BYTES && target <= heap.objects.reserved && bytes <= target &&
