@@ -270,8 +270,7 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     AO_store(&beside, 0);
     set_goal(reached < live ? reached + (live - reached) / 4 : live, roots);
     set_trigger(live);
-    if (is_small(live))
-        pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
+    pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
 }
 
 void pace_cancel(void) {

@@ -15,7 +15,7 @@
  * it first. */
 enum {
     CHUNK_BYTES = 8 << 20,
-    LARGE_HEAP_BYTES = 64 << 20,
+    LARGE_HEAP_BYTES = 512 << 20, /* smaller ones have cycles too often for it to pay */
     NANOSECONDS_A_CHUNK = 1000000 /* on average, for putting it together */
 };
 
