@@ -189,9 +189,14 @@ static struct note *note_at(const void *object) {
     return object_find((uintptr_t)object, &found) ? note_of(found) : NULL;
 }
 
-static inline void clear_freed(const struct span *span, void *object) {
-    if (!record_is_sampled() && !span_is_large(span))
+static inline void clear_small(const struct span *span, void *object) {
+    if (!span_is_large(span))
         memset(object, 0, span->object_bytes);
+}
+
+static inline void clear_freed(const struct span *span, void *object) {
+    if (!record_is_sampled())
+        clear_small(span, object);
 }
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
@@ -223,9 +228,11 @@ __attribute__((noinline)) void record_free(void *object) {
     free_fast(object);
 }
 
+/* Cleared as all that is collected: what it leads to is collected, too, and whatever gets its place
+ * would hang on words of it that its next owner does not write. */
 void record_collect(struct object object, struct note *note) {
     AO_int_store(&note->stack, NOTE_NOBODY);
-    clear_freed(object.span, (void *)object_address(object));
+    clear_small(object.span, (void *)object_address(object));
     free_uncached((void *)object_address(object));
 }
 
