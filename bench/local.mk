@@ -24,7 +24,7 @@ system_libgc = -l:libgc.so.1
 
 EXTRA_PROGRAMS += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
 CLEANFILES += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
-EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-programs.md bench/libgc.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
+EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-cost.md bench/leaks-programs.md bench/overshoot.md bench/libgc.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
 	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side
 
 bench_allocation_SOURCES = bench/allocation.c bench/arguments.h bench/check.h bench/clock.h \
