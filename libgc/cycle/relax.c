@@ -59,7 +59,7 @@ static bool relax_chunk(void) {
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && to == most && collapses && most >= LARGE_HEAP_BYTES)
+    if (relaxed && to == most && most >= LARGE_HEAP_BYTES)
         AO_store_release(&left, chunks_of(most));
     return true;
 }
@@ -72,10 +72,10 @@ static bool take_chunk(void) {
     return have > 0;
 }
 
-/* Round and round the heap. */
+/* Round and round the heap. A fork may have come since the cycle ended. */
 static bool collapse_chunk(void) {
     size_t most = AO_load(&end), chunks = chunks_of(most);
-    if (!take_chunk() || AO_load(&spent) > chunks * NANOSECONDS_A_CHUNK)
+    if (!collapses || !take_chunk() || AO_load(&spent) > chunks * NANOSECONDS_A_CHUNK)
         return false;
     size_t from = AO_fetch_and_add(&collapsed, 1) % chunks * CHUNK_BYTES;
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
