@@ -26,7 +26,7 @@ check status 7 '' "$tithe" run --quiet sh -c 'exit 7'
 check summary 0 '^tithe: true\[[0-9]+\]: allocated .* in 0 cycles' "$tithe" run true
 check one-summary 0 '^1$' sh -c "'$tithe' run sh -c 'true; (true); sh -c true' 2>&1 | grep -c ^tithe:"
 check statistics 0 'cycle 1 \(paced\): trigger' "$tithe" run -s -o gc_every=64K \
-    bash -c 'for i in {1..2000}; do x+=$i; done'
+    bash -c 'for i in {1..100000}; do x=$i; done' # long enough for a whole cycle
 check unknown-option 0 "unknown option 'nosuch' ignored" "$tithe" run -q -o nosuch=1 true
 check bad-value 0 'has no valid value' "$tithe" run -q -o percent=x true
 check not-found 127 'command not found' "$tithe" run nosuchprogram
