@@ -45,7 +45,7 @@ START_TEST(reciprocal_divides_exactly) {
         size_t bytes = sizes_bytes(class);
         struct span span = {.base = 1 << 20};
         span.reciprocal = (((uint64_t)1 << 40) + bytes - 1) / bytes;
-        size_t length = (size_t)sizes_span_pages(class) * HEAP_PAGE_BYTES;
+        size_t length = (size_t)sizes_span_pages(class, SIZE_MAX) * HEAP_PAGE_BYTES;
         for (size_t offset = 0; offset < length; offset++)
             if (span_index(&span, span.base + offset) != offset / bytes)
                 ck_abort_msg("class %u offset %zu", class, offset);
@@ -53,25 +53,46 @@ START_TEST(reciprocal_divides_exactly) {
 }
 END_TEST
 
+static void check_waste(unsigned class, unsigned pages) {
+    size_t length = (size_t)pages * HEAP_PAGE_BYTES;
+    size_t used = sizes_span_objects(class, pages) * sizes_bytes(class);
+    REQUIRE(used <= length);
+    REQUIRE((length - used) * 16 <= length);
+    REQUIRE(sizes_span_objects(class, pages) >= 2);
+}
+
 START_TEST(spans_waste_little) {
     for (unsigned class = 1; class <= SIZES_CLASSES; class ++) {
-        size_t length = (size_t)sizes_span_pages(class) * HEAP_PAGE_BYTES;
-        size_t used = sizes_span_objects(class) * sizes_bytes(class);
-        REQUIRE(used <= length);
-        REQUIRE((length - used) * 16 <= length);
-        REQUIRE(sizes_span_objects(class) >= 2);
+        check_waste(class, sizes_span_pages(class, 0));
+        check_waste(class, sizes_span_pages(class, SIZE_MAX));
         REQUIRE(sizes_cache_limit(class) >= 2);
         REQUIRE(sizes_cache_limit(class) <= SIZES_CACHE_MOST);
     }
 }
 END_TEST
 
+/* A span is never longer than a sixteenth of what its class has, but for the shortest there are. */
+START_TEST(spans_grow_with_their_class) {
+    for (unsigned class = 1; class <= SIZES_CLASSES; class ++) {
+        unsigned fewest = sizes_span_pages(class, 0), last = fewest;
+        for (size_t in_all = 0; in_all <= 1024; in_all++) {
+            unsigned pages = sizes_span_pages(class, in_all);
+            REQUIRE(pages == fewest || pages * 16 <= in_all);
+            REQUIRE(pages >= last);
+            last = pages;
+        }
+        REQUIRE(last == fewest || sizes_span_objects(class, last) <= 512);
+    }
+    REQUIRE(sizes_span_pages(sizes_class(128), 1024) == 8);
+    REQUIRE(sizes_span_pages(sizes_class(128), 127) == 4);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
-        every_size_fits_its_class_closely,
-        aligned_classes_are_aligned,
-        reciprocal_divides_exactly,
-        spans_waste_little,
+        every_size_fits_its_class_closely, aligned_classes_are_aligned,
+        reciprocal_divides_exactly,        spans_waste_little,
+        spans_grow_with_their_class,
     };
     return SUITE_RUN("sizes", tests, 30);
 }

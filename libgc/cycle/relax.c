@@ -15,7 +15,6 @@
  * it first. */
 enum {
     CHUNK_BYTES = 8 << 20,
-    LARGE_HEAP_BYTES = 512 << 20, /* smaller ones have cycles too often for it to pay */
     NANOSECONDS_A_CHUNK = 1000000 /* on average, for putting it together */
 };
 
@@ -43,6 +42,11 @@ void relax_fork(void) {
 
 static size_t chunks_of(size_t bytes) { return (bytes + CHUNK_BYTES - 1) / CHUNK_BYTES; }
 
+/* The heap's as of the cycle's end, and then those of the metadata. */
+static size_t chunks_to_collapse(void) {
+    return chunks_of(AO_load(&end)) + chunks_of(AO_load(&heap.metadata.committed));
+}
+
 void relax_begin(void) {
     size_t bytes = pages_used_bytes();
     roots_relax();
@@ -59,8 +63,8 @@ static bool relax_chunk(void) {
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && to == most && most >= LARGE_HEAP_BYTES)
-        AO_store_release(&left, chunks_of(most));
+    if (relaxed && to == most && most >= HEAP_LARGE_BYTES)
+        AO_store_release(&left, chunks_to_collapse());
     return true;
 }
 
@@ -72,15 +76,22 @@ static bool take_chunk(void) {
     return have > 0;
 }
 
-/* Round and round the heap. A fork may have come since the cycle ended. */
+static void collapse_part(uintptr_t start, size_t from, size_t most) {
+    vm_collapse(start + from, start + (from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most));
+}
+
+/* Round and round. A fork may have come since the cycle ended. */
 static bool collapse_chunk(void) {
-    size_t most = AO_load(&end), chunks = chunks_of(most);
+    size_t most = AO_load(&end), chunks = chunks_to_collapse();
     if (!collapses || !take_chunk() || AO_load(&spent) > chunks * NANOSECONDS_A_CHUNK)
         return false;
-    size_t from = AO_fetch_and_add(&collapsed, 1) % chunks * CHUNK_BYTES;
-    size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
+    size_t chunk = AO_fetch_and_add(&collapsed, 1) % chunks;
     long long start = clock_thread_nanoseconds();
-    vm_collapse(heap.objects.start + from, heap.objects.start + to);
+    if (chunk < chunks_of(most))
+        collapse_part(heap.objects.start, chunk * CHUNK_BYTES, most);
+    else
+        collapse_part(heap.metadata.start, (chunk - chunks_of(most)) * CHUNK_BYTES,
+                      AO_load(&heap.metadata.committed));
     AO_fetch_and_add(&spent, clock_thread_nanoseconds() - start);
     return true;
 }

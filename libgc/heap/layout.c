@@ -9,7 +9,6 @@ enum {
     SMALLEST_RESERVATION = 1 << 25,
     OBJECT_STEP = 1 << 20,
     LARGEST_OBJECT_STEP = 1 << 26,
-    LARGE_HEAP_BYTES = 1 << 29,
     STEP_ROUNDED_BY = 1 << 21, /* to huge pages */
     TABLE_STEP = 1 << 16,
     METADATA_SHARE = 8 /* spans of the smallest objects take nearly a twelfth of what they hold */
@@ -72,7 +71,7 @@ bool heap_start(void) {
  * takes its host 5 ms. */
 static bool objects_commit(size_t bytes, size_t step, bool dense) {
     size_t have = AO_load(&heap.objects.committed), target = have + step;
-    if (dense && have >= LARGE_HEAP_BYTES && target <= heap.objects.reserved && bytes <= target &&
+    if (dense && have >= HEAP_LARGE_BYTES && target <= heap.objects.reserved && bytes <= target &&
         vm_region_commit_table(&heap.objects, target, 0))
         return true;
     return vm_region_commit(&heap.objects, bytes, step);

@@ -7,6 +7,9 @@ enum {
     SPAN_MOST_PAGES = 32,
     SPAN_FEWEST_OBJECTS = 8,
     SPAN_LARGEST_FOR_FEWEST = 65536, /* bytes a span may grow to only to hold that many */
+    SPAN_GROWN_PAGES = 8,            /* of a class that has many */
+    SPAN_GROWN_OBJECTS = 512,        /* then, too: descriptors and rows of notes stay reusable */
+    SPAN_SHARE = 16,                 /* of what its class has, at least, when it is longer */
     CACHE_BYTES = 16384,
     CACHE_FEWEST = 2,
     CACHE_MOST_HELD = 8 /* few programs have many objects that they must free themselves */
@@ -31,8 +34,7 @@ unsigned sizes_aligned_class(size_t bytes, size_t alignment) {
 }
 
 /* The fewest pages that hold enough objects and lose at most a sixteenth at the end. */
-unsigned sizes_span_pages(unsigned size_class) {
-    size_t bytes = sizes_bytes(size_class);
+static unsigned fewest_pages(size_t bytes) {
     size_t wanted = bytes * SPAN_FEWEST_OBJECTS;
     if (wanted > SPAN_LARGEST_FOR_FEWEST)
         wanted = SPAN_LARGEST_FOR_FEWEST;
@@ -43,8 +45,16 @@ unsigned sizes_span_pages(unsigned size_class) {
     return pages;
 }
 
-unsigned sizes_span_objects(unsigned size_class) {
-    return sizes_span_pages(size_class) * HEAP_PAGE_BYTES / sizes_bytes(size_class);
+unsigned sizes_span_pages(unsigned size_class, size_t in_all) {
+    size_t bytes = sizes_bytes(size_class), pages = fewest_pages(bytes);
+    while (pages * 2 <= SPAN_GROWN_PAGES && pages * 2 <= in_all / SPAN_SHARE &&
+           pages * 2 * HEAP_PAGE_BYTES <= bytes * SPAN_GROWN_OBJECTS)
+        pages *= 2;
+    return pages;
+}
+
+unsigned sizes_span_objects(unsigned size_class, unsigned pages) {
+    return pages * HEAP_PAGE_BYTES / sizes_bytes(size_class);
 }
 
 unsigned sizes_cache_limit(unsigned span_class) {

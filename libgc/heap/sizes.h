@@ -82,9 +82,13 @@ static inline void sizes_note(unsigned span_class, size_t bytes) {
         sizes_filled[span_class] = 1;
 }
 
-/* How many heap pages a span of this size class has, and how many objects fit. */
-unsigned sizes_span_pages(unsigned size_class);
-unsigned sizes_span_objects(unsigned size_class);
+/* How many heap pages a span of this size class has when spans of its kind have so many in all.
+ * Spans of a class that has many are longer: what is allocated together then lies together in few
+ * long runs, as processors expect when they fetch ahead. */
+unsigned sizes_span_pages(unsigned size_class, size_t in_all);
+
+/* How many objects fit into so many pages. */
+unsigned sizes_span_objects(unsigned size_class, unsigned pages);
 
 /* How many objects of this span class a thread may keep in its cache: no large ones. */
 unsigned sizes_cache_limit(unsigned span_class);

@@ -79,13 +79,13 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
     return span;
 }
 
-struct span *span_make_small(unsigned span_class) {
+static struct span *make_small(unsigned span_class, unsigned pages) {
     unsigned size_class = sizes_size_class(span_class);
-    unsigned objects = sizes_span_objects(size_class);
-    struct span *span =
-        span_make(span_class, objects, sizes_span_pages(size_class), HEAP_PAGE_BYTES);
+    unsigned objects = sizes_span_objects(size_class, pages);
+    struct span *span = span_make(span_class, objects, pages, HEAP_PAGE_BYTES);
     if (span == NULL)
         return NULL;
+    span_sets[span_class].pages += pages;
     memset(span->states, span->stale ? OBJECT_STALE : OBJECT_FREE, objects);
     span->object_bytes = sizes_bytes(size_class);
     span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
@@ -94,6 +94,13 @@ struct span *span_make_small(unsigned span_class) {
         memset(span->states + (objects + 1) / 2 * 2, 0, objects * sizeof(short));
     AO_int_store_release(&span->object_count, objects);
     return span;
+}
+
+struct span *span_make_small(unsigned span_class) {
+    unsigned size_class = sizes_size_class(span_class);
+    struct span *span =
+        make_small(span_class, sizes_span_pages(size_class, span_sets[span_class].pages));
+    return span ? span : make_small(span_class, sizes_span_pages(size_class, 0));
 }
 
 struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind) {
@@ -114,6 +121,8 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
 }
 
 void span_destroy(struct span *span, bool stale) {
+    if (!span_is_large(span))
+        span_set_of(span)->pages -= span->page_count;
     notes_drop(span, span->object_count);
     AO_int_store_full(&span->object_count, 0);
     pages_give(span, stale);

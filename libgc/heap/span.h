@@ -63,6 +63,7 @@ struct span_ring {
 struct span_set {
     struct lock lock;
     unsigned epoch; /* how often the set was unswept; a span of an older epoch is unswept */
+    size_t pages;   /* of all its spans of small objects */
     struct span_ring unswept, partial, full;
 } __attribute__((aligned(64)));
 

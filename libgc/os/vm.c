@@ -56,7 +56,7 @@ bool vm_region_make_executable(struct vm_region *region) {
                                          PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
 }
 
-enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 4 << 20 };
+enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 32 << 20 };
 
 bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step) {
     size_t have = AO_load(&region->committed);
