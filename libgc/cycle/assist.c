@@ -60,6 +60,8 @@ size_t assist_mark(struct thread *thread, size_t quota) {
     drain(&marker, quota > marker.scanned ? quota - marker.scanned : 0);
     assist_count_marked(&marker);
     pace_work_done(marker.scanned);
+    if (!queue_is_empty())
+        credit_call_first();
     if (phase_leave())
         thread->param = &complete;
     return marker.scanned;
@@ -73,19 +75,20 @@ static void report_time(struct thread *thread, long long start) {
     thread->assist_nanoseconds = 0;
 }
 
-/* Without workers nobody pays for a parked thread, so it waits for work as a worker does. */
+/* A parked thread counts as one that waits for work, so that markers share what they have in hand
+ * and call it. Without workers nobody pays for a parked thread, so it sleeps as a worker does. */
 static void wait_frozen(struct thread *thread) {
-    if (worker_count() > 0) {
-        credit_park(thread, PARK_NANOSECONDS);
-        return;
-    }
     unsigned announcement = queue_announce();
     bool waits = phase_now() == PHASE_MARKING ? queue_is_empty() && !jobs_are_left()
                                               : phase_now() != PHASE_COMPLETE;
-    if (waits && AO_char_load(&heap.marking))
-        queue_sleep(announcement, PARK_NANOSECONDS);
-    else
+    if (!waits || !AO_char_load(&heap.marking)) {
         queue_withdraw();
+    } else if (worker_count() > 0) {
+        credit_park(thread, PARK_NANOSECONDS);
+        queue_withdraw();
+    } else {
+        queue_sleep(announcement, PARK_NANOSECONDS);
+    }
 }
 
 /* Pays thread->owed, as far as there is work or somebody else pays. Everything it needs is in the

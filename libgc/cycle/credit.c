@@ -102,6 +102,15 @@ void credit_park(struct thread *thread, long long nanoseconds) {
     lock_give(&lock);
 }
 
+void credit_call_first(void) {
+    if (AO_load((volatile AO_t *)&first) == 0)
+        return;
+    lock_take(&lock);
+    if (first)
+        wake(queue_take_first());
+    lock_give(&lock);
+}
+
 void credit_wake_all(void) {
     lock_take(&lock);
     while (first)

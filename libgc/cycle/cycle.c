@@ -91,6 +91,8 @@ static bool worker_mark(struct marker *marker) {
     assist_count_marked(marker);
     pace_work_done(done);
     credit_flush(done);
+    if (!queue_is_empty())
+        credit_call_first();
     bool completed = phase_leave();
     pace_time_spent(clock_nanoseconds() - start, false);
     if (completed && !program_conducts)
@@ -177,9 +179,13 @@ static void prepare_whole(struct thread *thread) {
     worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
+/* Somebody may be just beginning the cycle, which takes long with a large heap: protecting its
+ * pages is most of it. As long as there is room, the program goes on meanwhile. */
+static bool is_being_begun(void) { return lock_is_held(&cycle_lock) && pace_has_room(); }
+
 /* A cycle is due. A worker begins it, unless it keeps us waiting for too long. */
 static void request(void) {
-    if (!is_possible())
+    if (is_being_begun() || !is_possible())
         return;
     if (worker_count() == 0)
         requested = false; /* they were dismissed */

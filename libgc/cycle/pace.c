@@ -13,7 +13,7 @@
 
 enum {
     LEAST_LEFT = 256 << 10,  /* bytes to the goal, for the rate: it may not grow without bound */
-    LEAST_LEFT_SHARE = 32,   /* nor may an assist take long: so much of the goal, if that is more */
+    LEAST_LEFT_SHARE = 64,   /* nor may an assist take long: so much of the goal, if that is more */
     LEAST_WORK = 1 << 20,    /* bytes expected to be left, as long as a mark has not ended */
     LIMIT_MOST_PERCENT = 50, /* of the processors' time that collecting may take */
     LEAST_RUNWAY = 1 << 20,  /* bytes between trigger and goal */
@@ -23,7 +23,7 @@ enum {
     SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
     RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
     GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
-    WORK_PER_BYTE = 12,     /* bytes scanned for an allocated one, when all goes as expected */
+    WORK_PER_BYTE = 40,     /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     MOST_PUT_OFF = 2,          /* cycles in a row */
     FEW_ASKED = 4 << 10,       /* bytes at once */
@@ -94,6 +94,8 @@ bool pace_overdue(void) {
         return true;
     return AO_load(&heap.live) >= pace_trigger() / 2 + pace_goal() / 2;
 }
+
+bool pace_has_room(void) { return options.gc_every == 0 && AO_load(&heap.live) < pace_goal(); }
 
 static size_t capped_sum(size_t a, size_t b) {
     size_t sum;

@@ -36,6 +36,9 @@ bool pace_due_for(size_t bytes);
  * should begin it himself. */
 bool pace_overdue(void);
 
+/* True while the heap is below the goal that the next cycle begins for. */
+bool pace_has_room(void);
+
 /* From now on the program is stopped for all of a mark that is likely to be short: tracking what is
  * written meanwhile would cost more, and keep more garbage. For programs with small heaps. */
 void pace_stop_for_small_marks(void);

@@ -48,6 +48,11 @@ static inline bool lock_try(struct lock *lock) {
     return AO_int_compare_and_swap_acquire(&lock->word, LOCK_FREE, LOCK_HELD);
 }
 
+/* A glance. */
+static inline bool lock_is_held(const struct lock *lock) {
+    return AO_int_load(&lock->word) != LOCK_FREE;
+}
+
 static inline void lock_give(struct lock *lock) {
     if (AO_int_compare_and_swap_release(&lock->word, LOCK_HELD, LOCK_FREE))
         return;
