@@ -26,6 +26,28 @@ static struct span take_pages(size_t count, size_t alignment) {
     return span;
 }
 
+/* White objects in the bin, then black ones. */
+START_TEST(a_flush_tells_whether_the_mark_was_outrun) {
+    enum { COUNT = 8, BYTES = 64 };
+    void *objects[COUNT];
+    unsigned class = sizes_span_class(BYTES, OBJECT_SCANNED);
+    struct thread *thread = thread_current();
+    for (int colour = 0; colour < 2; colour++) {
+        for (int i = 0; i < COUNT; i++)
+            objects[i] = alloc_fast(BYTES);
+        if (colour == 0)
+            object_swap_colours();
+        AO_char_store(&heap.marking, 1);
+        cache_empty(&thread->cache);
+        for (int i = 0; i < COUNT; i++)
+            free_fast(objects[i]);
+        ck_assert(cache_flush(&thread->cache, class) == (colour == 0));
+        AO_char_store(&heap.marking, 0);
+        cache_empty(&thread->cache);
+    }
+}
+END_TEST
+
 START_TEST(pages_are_joined_when_given_back) {
     struct span spans[16];
     for (int i = 0; i < 16; i++)
@@ -338,6 +360,7 @@ END_TEST
 
 int main(void) {
     const TTest *const tests[] = {
+        a_flush_tells_whether_the_mark_was_outrun,
         pages_are_joined_when_given_back,
         pages_are_aligned_on_demand,
         released_pages_are_known_to_be_zero,

@@ -18,8 +18,8 @@ static void free_small(unsigned span_class, void *object) {
     struct cache_bin *bin = &thread->cache.bins[span_class];
     if (bin->count > 0 && bin->slots[bin->count - 1] == object)
         log_fatal("double free of %p", object);
-    if (bin->count >= bin->limit)
-        cache_flush(&thread->cache, span_class);
+    if (bin->count >= bin->limit && cache_flush(&thread->cache, span_class))
+        thread->outruns = true;
     cache_push(bin, object);
 }
 

@@ -103,12 +103,15 @@ static void assist_alloc_1(struct thread *thread) {
         wait_frozen(thread);
 }
 
-/* It only finds what its own stack points to and leaves the rest to others. */
+/* It only finds what its own stack points to and leaves the rest to others. Between two rounds it
+ * goes on owing that. */
 static void scan_stack_asked(void *context) {
     struct thread *thread = context;
     struct marker marker = {0};
-    if (!phase_enter())
+    if (!phase_enter()) {
+        AO_int_store_full(&thread->stack_due, 1);
         return;
+    }
     roots_scan_own_stack(&marker, thread);
     drain(&marker, 0);
     assist_count_marked(&marker);

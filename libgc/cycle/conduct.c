@@ -35,10 +35,14 @@
 enum {
     MOST_ROUNDS = 16,
     FEWEST_ROUNDS = 3,        /* while more than few pages are written */
+    MOST_CHASES = 8,          /* rounds after threads that outrun the mark */
     FEW_WRITTEN = 1 << 20,    /* bytes of written pages that the stop can do with */
     MOST_FAILED_STOPS = 6,    /* then the cycle is given up */
     FIRST_PATIENCE = 1000000, /* nanoseconds before a stop is tried again, doubled each time */
-    STOPPED_NAP = 20000       /* nanoseconds, when others have the last work of the stop */
+    STOPPED_NAP = 20000,      /* nanoseconds, when others have the last work of the stop */
+    STACK_NAP = 50000,        /* nanoseconds between two looks whether stacks have been scanned */
+    STACK_NAPS = 40,
+    FAR_BEHIND = 4 << 20 /* bytes of written pages that are worth another round */
 };
 
 struct cycle_hooks cycle_hooks;
@@ -146,6 +150,29 @@ static bool arm(void) {
            dirty_take(start, start + pages_used_bytes(), ignore_pages, NULL);
 }
 
+static void nap(long nanoseconds) {
+    struct timespec time = {0, nanoseconds};
+    system_call(SYS_nanosleep, &time, 0);
+}
+
+static bool waits_for_stacks(void) {
+    lock_take(&thread_registry_lock);
+    bool waits = world_waits_for_stacks();
+    lock_give(&thread_registry_lock);
+    return waits;
+}
+
+/* The round may be over before a thread gets its signal; where all hangs on that thread's stack,
+ * all would be left to the stop. So the round stays open for a while. */
+static void keep_open_for_stacks(void) {
+    if (!phase_enter())
+        return;
+    for (int naps = 0; naps < STACK_NAPS && waits_for_stacks(); naps++)
+        nap(STACK_NAP);
+    if (phase_leave())
+        queue_stir();
+}
+
 /* The first round: all root memory but stacks, which their threads scan themselves when asked. */
 static bool open_first_round(void) {
     struct marker none = {0};
@@ -153,9 +180,11 @@ static bool open_first_round(void) {
     bool known = roots_prepare(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
     if (known) {
         phase_open(true);
-        world_ask_stacks();
+        world_ask_stacks(true);
     }
     lock_give(&thread_registry_lock);
+    if (known)
+        keep_open_for_stacks();
     return known;
 }
 
@@ -192,14 +221,24 @@ void conduct_begin(enum cycle_trigger trigger) {
         give_up("roots cannot be known");
 }
 
+static bool is_outrun_by_thread(void) {
+    lock_take(&thread_registry_lock);
+    bool outrun = world_is_outrun();
+    lock_give(&thread_registry_lock);
+    return outrun;
+}
+
 /* Pages are rescanned at least once, and until few were written between two rounds, or hardly fewer
- * than before. */
+ * than before. A thread that frees a long list from its head on outruns the mark: what is left of
+ * the list must not be left to the stop. */
 static bool wants_round(void) {
     size_t before = current.written;
     current.written = rescan_take_count();
     if (!current.concurrent || current.rounds >= MOST_ROUNDS)
         return false;
     pace_round(current.written);
+    if (current.rounds <= MOST_CHASES && is_outrun_by_thread())
+        return true;
     if (current.rounds <= FEWEST_ROUNDS)
         return current.rounds == 1 || current.written > FEW_WRITTEN;
     return current.written > FEW_WRITTEN && current.written < before / 10 * 9;
@@ -210,6 +249,10 @@ static bool open_round(void) {
         return false;
     phase_open(true);
     credit_wake_all();
+    lock_take(&thread_registry_lock);
+    world_ask_stacks(false);
+    lock_give(&thread_registry_lock);
+    keep_open_for_stacks();
     return true;
 }
 
@@ -219,8 +262,10 @@ static bool is_outrun(void) {
 
 /* Whoever sees to the next step may have had to wait for a processor, while the program wrote. */
 static bool has_fallen_behind(void) {
-    return current.concurrent && current.rounds < MOST_ROUNDS &&
-           current.written <= PACE_MUCH_WRITTEN && rescan_waiting() > PACE_MUCH_WRITTEN;
+    if (!current.concurrent || current.rounds >= MOST_ROUNDS)
+        return false;
+    size_t waiting = rescan_waiting();
+    return waiting > FAR_BEHIND && waiting / 4 > current.written;
 }
 
 void conduct_advance(void) {
@@ -363,13 +408,12 @@ static enum stop_result stopped_phase(void) {
 /* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork.
  * Marking goes on meanwhile, and another stop is tried when it is complete again. */
 static void try_again(void) {
-    long long nap = (long long)FIRST_PATIENCE << current.failed_stops;
-    struct timespec patience = {nap / 1000000000, nap % 1000000000};
+    long patience = (long)FIRST_PATIENCE << current.failed_stops;
     if (++current.failed_stops == MOST_FAILED_STOPS) {
         give_up("not every thread could be stopped");
         return;
     }
-    system_call(SYS_nanosleep, &patience, 0);
+    nap(patience);
     if (!current.concurrent)
         stop_and_end();
     else if (!open_round())

@@ -219,7 +219,8 @@ static unsigned char object_release(struct span_set *set, void *address, bool ma
     return before;
 }
 
-static void set_give(unsigned span_class, void **slots, unsigned count) {
+/* True when a mark goes on that had not reached all of them. */
+static bool set_give(unsigned span_class, void **slots, unsigned count) {
     struct span_set *set = &span_sets[span_class];
     size_t bytes = object_bytes_of(span_class), marked = 0;
     lock_take(&set->lock);
@@ -229,6 +230,7 @@ static void set_give(unsigned span_class, void **slots, unsigned count) {
     heap_count_freed(count * bytes, marked * bytes);
     lock_give(&set->lock);
     pages_release_idle();
+    return marking && marked < count;
 }
 
 /* While a mark goes on, the first write to each page costs a fault; a refill that cleared objects
@@ -258,20 +260,21 @@ bool cache_refill(struct cache *cache, unsigned span_class) {
 
 /* The thread may be stopped between any two of these lines, and then finds each object in a slot
  * below count or on this frame. */
-static void bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned count) {
+static bool bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned count) {
     void *oldest[SIZES_CACHE_MOST];
     memcpy(oldest, bin->slots, count * sizeof *oldest);
     CACHE_HOLD(oldest);
     memmove(bin->slots, bin->slots + count, (bin->count - count) * sizeof *bin->slots);
     CACHE_HOLD(oldest);
     bin->count -= count;
-    set_give(span_class, oldest, count);
+    return set_give(span_class, oldest, count);
 }
 
-void cache_flush(struct cache *cache, unsigned span_class) {
+bool cache_flush(struct cache *cache, unsigned span_class) {
     struct cache_bin *bin = &cache->bins[span_class];
-    bin_give_oldest(bin, span_class, (bin->count + 1) / 2);
+    bool outruns = bin_give_oldest(bin, span_class, (bin->count + 1) / 2);
     bin_lengthen(bin, span_class);
+    return outruns;
 }
 
 void cache_empty(struct cache *cache) {

@@ -68,8 +68,9 @@ void cache_leave_stale(void);
 /* How many bytes the next refill will take; of one object for a cache that holds nothing. */
 size_t cache_refill_bytes(const struct cache *cache, unsigned span_class);
 
-/* Returns the older half of a bin to its spans. */
-void cache_flush(struct cache *cache, unsigned span_class);
+/* Returns the older half of a bin to its spans. True when a mark goes on that had not reached all
+ * of what is returned. */
+bool cache_flush(struct cache *cache, unsigned span_class);
 
 /* Returns everything. */
 void cache_empty(struct cache *cache);

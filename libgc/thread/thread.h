@@ -49,6 +49,10 @@ struct thread {
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */
     volatile unsigned stack_due;
 
+    /* It has freed what the mark had not reached yet, so that what hangs on that may now hang on
+     * its stack alone. Set by the thread, cleared by the collecting thread when it asks. */
+    volatile bool outruns;
+
     /* The rest is the assist's; see cycle/assist.h. */
     volatile bool assist_due;     /* the thread sent itself a signal in order to assist */
     long assist_bytes;            /* credit, or debt if negative; the thread */

@@ -308,17 +308,34 @@ void world_start(void) {
     park_wake(&epoch, INT_MAX);
 }
 
-void world_ask_stacks(void) {
+void world_ask_stacks(bool all) {
     if (!install_handler())
         return;
     for (struct thread *thread = thread_first(); thread; thread = thread->next) {
         enum thread_state state = thread_state(thread);
-        if (state != THREAD_RUNNING && state != THREAD_FROZEN)
+        bool asks = all || thread->outruns || AO_int_load(&thread->stack_due);
+        if (!asks || (state != THREAD_RUNNING && state != THREAD_FROZEN))
             continue;
+        thread->outruns = false;
         AO_int_store_full(&thread->stack_due, 1);
         if (state == THREAD_RUNNING)
             send_signal(thread);
     }
+}
+
+bool world_waits_for_stacks(void) {
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread_state(thread) == THREAD_RUNNING && !thread->deaf &&
+            AO_int_load(&thread->stack_due))
+            return true;
+    return false;
+}
+
+bool world_is_outrun(void) {
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread->outruns)
+            return true;
+    return false;
 }
 
 void world_suspend(struct thread *thread) {

@@ -51,10 +51,17 @@ void world_freeze(struct thread *thread, const void *context);
 /* Waits while the world is stopped. The thread may then return to its own stack. */
 void world_thaw(struct thread *thread);
 
-/* Asks every thread of the program to scan its own stack soon: sets stack_due and sends a signal,
- * upon which the hook below is called in that thread. One that is frozen gets no signal and is to
- * look before it thaws. With the registry's lock. */
-void world_ask_stacks(void);
+/* Asks every thread of the program, or only those that outrun the mark or owe it from the last
+ * time, to scan its own stack soon: sets stack_due and sends a signal, upon which the hook below is
+ * called in that thread. One that is frozen gets no signal and is to look before it thaws. With the
+ * registry's lock. */
+void world_ask_stacks(bool all);
+
+/* Whether any that got a signal has not answered yet. With the registry's lock. */
+bool world_waits_for_stacks(void);
+
+/* Whether any thread has outrun the mark since it was asked. With the registry's lock. */
+bool world_is_outrun(void);
 
 /* Called in the stop handler when the thread is not to be stopped: with all signals blocked, the
  * interrupted stack pointer published in the record, on the signal stack if there is one. The
