@@ -119,6 +119,11 @@ static void scan_stack_asked(void *context) {
         queue_stir();
 }
 
+void assist_scan_own_stack(struct thread *thread) {
+    if (takes_stack(thread))
+        scan_stack_asked(thread);
+}
+
 struct run {
     struct thread *thread;
     void (*function)(struct thread *thread);
@@ -132,8 +137,7 @@ static void run_frozen(void *context) {
         run.thread->stack_pointer = run.live;
     world_freeze(run.thread, NULL);
     run.function(run.thread);
-    if (takes_stack(run.thread))
-        scan_stack_asked(run.thread);
+    assist_scan_own_stack(run.thread);
     world_thaw(run.thread);
 }
 

@@ -53,4 +53,7 @@ void assist_reset(void);
  * to. */
 void assist_asked(struct thread *thread);
 
+/* In the frozen thread: scans its own stack if it was asked to. */
+void assist_scan_own_stack(struct thread *thread);
+
 #endif

@@ -40,8 +40,8 @@ enum {
     MOST_FAILED_STOPS = 6,    /* then the cycle is given up */
     FIRST_PATIENCE = 1000000, /* nanoseconds before a stop is tried again, doubled each time */
     STOPPED_NAP = 20000,      /* nanoseconds, when others have the last work of the stop */
-    STACK_NAP = 50000,        /* nanoseconds between two looks whether stacks have been scanned */
-    STACK_NAPS = 40,
+    STACK_NAP = 100000,       /* nanoseconds between two looks whether stacks have been scanned */
+    STACK_NAPS = 50,
     FAR_BEHIND = 4 << 20 /* bytes of written pages that are worth another round */
 };
 
@@ -164,9 +164,11 @@ static bool waits_for_stacks(void) {
 
 /* The round may be over before a thread gets its signal; where all hangs on that thread's stack,
  * all would be left to the stop. So the round stays open for a while. */
-static void keep_open_for_stacks(void) {
+static void keep_open_for_stacks(struct thread *self) {
     if (!phase_enter())
         return;
+    if (self)
+        assist_scan_own_stack(self);
     for (int naps = 0; naps < STACK_NAPS && waits_for_stacks(); naps++)
         nap(STACK_NAP);
     if (phase_leave())
@@ -174,7 +176,7 @@ static void keep_open_for_stacks(void) {
 }
 
 /* The first round: all root memory but stacks, which their threads scan themselves when asked. */
-static bool open_first_round(void) {
+static bool open_first_round(struct thread *self) {
     struct marker none = {0};
     lock_take(&thread_registry_lock);
     bool known = roots_prepare(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
@@ -184,11 +186,11 @@ static bool open_first_round(void) {
     }
     lock_give(&thread_registry_lock);
     if (known)
-        keep_open_for_stacks();
+        keep_open_for_stacks(self);
     return known;
 }
 
-static void stop_and_end(void);
+static void stop_and_end(struct thread *self);
 
 static void number_cycle(void) {
     current.number = AO_int_load(&begun) + 1;
@@ -196,7 +198,7 @@ static void number_cycle(void) {
     AO_int_store_release(&assist_cycle, current.number);
 }
 
-void conduct_begin(enum cycle_trigger trigger) {
+void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     bool small = pace_is_small();
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
@@ -209,7 +211,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     number_cycle();
     TELL(begun);
     if (!current.concurrent) {
-        stop_and_end();
+        stop_and_end(self);
         return;
     }
     rescan_take_missed();
@@ -217,7 +219,7 @@ void conduct_begin(enum cycle_trigger trigger) {
     swap_colours();
     mark_held();
     conduct_unlock_heap();
-    if (!open_first_round())
+    if (!open_first_round(self))
         give_up("roots cannot be known");
 }
 
@@ -244,7 +246,7 @@ static bool wants_round(void) {
     return current.written > FEW_WRITTEN && current.written < before / 10 * 9;
 }
 
-static bool open_round(void) {
+static bool open_round(struct thread *self) {
     if (!rescan_plan_heap(false) || !roots_plan_written())
         return false;
     phase_open(true);
@@ -252,7 +254,7 @@ static bool open_round(void) {
     lock_take(&thread_registry_lock);
     world_ask_stacks(false);
     lock_give(&thread_registry_lock);
-    keep_open_for_stacks();
+    keep_open_for_stacks(self);
     return true;
 }
 
@@ -268,15 +270,15 @@ static bool has_fallen_behind(void) {
     return waiting > FAR_BEHIND && waiting / 4 > current.written;
 }
 
-void conduct_advance(void) {
+void conduct_advance(struct thread *self) {
     current.rounds++;
     if (wants_round() || has_fallen_behind()) {
-        if (!open_round())
+        if (!open_round(self))
             give_up("out of memory for the list of written pages");
     } else if (is_outrun()) {
         give_up("the program writes faster than its memory can be read");
     } else {
-        stop_and_end();
+        stop_and_end(self);
     }
 }
 
@@ -407,7 +409,7 @@ static enum stop_result stopped_phase(void) {
 
 /* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork.
  * Marking goes on meanwhile, and another stop is tried when it is complete again. */
-static void try_again(void) {
+static void try_again(struct thread *self) {
     long patience = (long)FIRST_PATIENCE << current.failed_stops;
     if (++current.failed_stops == MOST_FAILED_STOPS) {
         give_up("not every thread could be stopped");
@@ -415,12 +417,12 @@ static void try_again(void) {
     }
     nap(patience);
     if (!current.concurrent)
-        stop_and_end();
-    else if (!open_round())
+        stop_and_end(self);
+    else if (!open_round(self))
         give_up("out of memory for the list of written pages");
 }
 
-static void stop_and_end(void) {
+static void stop_and_end(struct thread *self) {
     TELL(lock);
     if (current.concurrent)
         conduct_lock_heap();
@@ -438,7 +440,7 @@ static void stop_and_end(void) {
         else if (pace_is_small())
             sweep_finish(); /* or what died in one size would keep its pages from all others */
     } else if (result == STOP_FAILED) {
-        try_again();
+        try_again(self);
     } else {
         give_up("roots cannot be known");
     }

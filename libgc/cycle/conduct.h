@@ -1,16 +1,18 @@
 /* The steps of a cycle, as cycle.h describes them; each is called under the cycle's lock, on a
- * worker's stack or by a frozen thread, all signals blocked.
+ * worker's stack (self is NULL then) or by the frozen thread self, all signals blocked.
  */
 #ifndef TITHE_CYCLE_CONDUCT_H
 #define TITHE_CYCLE_CONDUCT_H
 
 #include "cycle/cycle.h"
 
+struct thread;
+
 /* Begins a cycle; the phase is off. Returns with marking open, or with the cycle ended. */
-void conduct_begin(enum cycle_trigger trigger);
+void conduct_begin(struct thread *self, enum cycle_trigger trigger);
 
 /* Goes on from a round that was complete and is claimed: opens another one, or ends the cycle. */
-void conduct_advance(void);
+void conduct_advance(struct thread *self);
 
 /* Numbers of the last cycle that began and of the last that ended, whole or cancelled. Any thread.
  */

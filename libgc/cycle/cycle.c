@@ -66,19 +66,20 @@ static bool is_possible(void) {
     return enabled && thread_current() != &thread_left && thread_in_own_process();
 }
 
-/* On a worker's stack or frozen. What was due may have been done by another one meanwhile. */
-static void begin(enum cycle_trigger trigger) {
+/* On a worker's stack, or in the thread self, frozen. What was due may have been done by another
+ * one meanwhile. */
+static void begin(struct thread *self, enum cycle_trigger trigger) {
     lock_take(&cycle_lock);
     if (enabled && phase_now() == PHASE_OFF && (trigger != CYCLE_PACED || pace_due()))
-        conduct_begin(trigger);
+        conduct_begin(self, trigger);
     lock_give(&cycle_lock);
 }
 
-/* On a worker's stack or frozen: the round is complete, so somebody has to see to the next step. */
-static void advance(void) {
+/* The same: the round is complete, so somebody has to see to the next step. */
+static void advance(struct thread *self) {
     lock_take(&cycle_lock);
     if (phase_claim())
-        conduct_advance();
+        conduct_advance(self);
     lock_give(&cycle_lock);
 }
 
@@ -96,7 +97,7 @@ static bool worker_mark(struct marker *marker) {
     bool completed = phase_leave();
     pace_time_spent(clock_nanoseconds() - start, false);
     if (completed && !program_conducts)
-        advance();
+        advance(NULL);
     return completed || done > 0;
 }
 
@@ -121,16 +122,16 @@ static bool worker_turn(struct marker *marker) {
     if (program_conducts)
         return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
     if (phase_now() == PHASE_COMPLETE) {
-        advance();
+        advance(NULL);
         return true;
     }
     if (requested) {
         requested = false;
-        begin(CYCLE_PACED);
+        begin(NULL, CYCLE_PACED);
         return true;
     }
     if (is_wanted() && phase_now() == PHASE_OFF) {
-        begin(CYCLE_FORCED);
+        begin(NULL, CYCLE_FORCED);
         return true;
     }
     return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
@@ -144,15 +145,7 @@ void cycle_set_hooks(struct cycle_hooks hooks) {
     lock_give(&cycle_lock);
 }
 
-static void begin_paced(struct thread *thread) {
-    (void)thread;
-    begin(CYCLE_PACED);
-}
-
-static void advance_frozen(struct thread *thread) {
-    (void)thread;
-    advance();
-}
+static void begin_paced(struct thread *thread) { begin(thread, CYCLE_PACED); }
 
 /* What only a thread of the program's should do, before a cycle begins: open files, learn limits,
  * make workers. Frozen, because it waits for locks with all signals blocked. Where a file cannot be
@@ -198,10 +191,7 @@ static void request(void) {
         assist_run_frozen(thread_self, begin_paced);
 }
 
-static void begin_wanted(struct thread *thread) {
-    (void)thread;
-    begin(CYCLE_FORCED);
-}
+static void begin_wanted(struct thread *thread) { begin(thread, CYCLE_FORCED); }
 
 /* Somebody asked for a cycle: what workers may lack is made good, and if there are none, it begins.
  */
@@ -247,22 +237,22 @@ void cycle_poll(size_t bytes) {
     if (completed)
         conduct_count_completion();
     if ((completed || phase_now() == PHASE_COMPLETE) && thread_in_own_process())
-        assist_run_frozen(thread, advance_frozen);
+        assist_run_frozen(thread, advance);
 }
 
 /* One piece of whatever brings the cycle that the thread waits for nearer. */
 static void help(struct thread *thread) {
     enum phase phase = phase_now();
     if (phase == PHASE_OFF && conduct_begun() < thread->awaited) {
-        begin(CYCLE_FORCED);
+        begin(thread, CYCLE_FORCED);
     } else if (phase == PHASE_COMPLETE) {
-        advance();
+        advance(thread);
     } else if (assist_mark(thread, HELP_QUOTA) == 0 && thread->param == NULL) {
         unsigned announcement = queue_announce();
         queue_sleep(announcement, HELP_NAP);
     }
     if (thread->param)
-        advance();
+        advance(thread);
     thread->param = NULL;
 }
 
