@@ -2,11 +2,12 @@
  *
  * After a cycle the goal is what survived and the root memory that had to be read, plus `percent`
  * of that, but at least half more than `min_heap`, and not more than the memory limit leaves. The
- * next cycle begins at the trigger: as far below the goal as lately was allocated while a mark ran,
- * never below `min_heap`. While marking runs, each allocated byte owes so many bytes of marking
- * that the work still expected is done when the goal is reached; the rate is revised as both go on.
- * When collecting takes more than half of the processors' time, nothing is owed until that has
- * fallen: a limit that is too small makes the program slow, and does not stop it.
+ * next cycle begins at the trigger: so far below the goal that the work expected of the mark costs
+ * a fixed price for each byte allocated meanwhile, never below `min_heap`. While marking runs, each
+ * allocated byte owes so many bytes of marking that the work still expected is done when the goal
+ * is reached; the rate is revised as both go on. When collecting takes more than half of the
+ * processors' time, nothing is owed until that has fallen: a limit that is too small makes the
+ * program slow, and does not stop it.
  *
  * With `gc_every` a cycle is also due each so many allocated bytes, and has to end within as many.
  * Reading is lock-free for any thread; begin, end and cancel are the conductor's.

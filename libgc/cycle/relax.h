@@ -4,10 +4,10 @@
  *
  * Those of a large heap are then put together into huge ones, which tracking has split where the
  * program wrote: half of what a program pays for a large heap is misses of the TLB. So are those of
- * its metadata. Only where all
- * small pages are there, so that it takes no memory; and not in a process that has forked, because
- * it would get pages of its own where it shares them with its child. It takes so much time at most
- * after each cycle, and goes on after the next one where it stopped.
+ * its metadata. Only where all small pages are there, so that it takes no memory; and not in a
+ * process that has forked, because it would get pages of its own where it shares them with its
+ * child. It takes so much time at most after each cycle, and goes on after the next one where it
+ * stopped.
  */
 #ifndef TITHE_CYCLE_RELAX_H
 #define TITHE_CYCLE_RELAX_H

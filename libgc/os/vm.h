@@ -28,8 +28,8 @@ bool vm_region_reserve(struct vm_region *region, size_t bytes);
  * used up or the system refuses memory; what was usable stays so. */
 bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step);
 
-/* The same for tables that are read all over while marking: past the first few megabytes they grow
- * in steps of huge pages and ask the system for such, which spares many misses of the TLB. */
+/* The same for tables that are read all over while marking: past the first tens of megabytes they
+ * grow in steps of huge pages and ask the system for such, which spares many misses of the TLB. */
 bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step);
 
 /* Lets machine code be executed in all that is usable, now and later. By whoever commits. */
