@@ -55,14 +55,14 @@ static int get_events(aio_context_t context, long least, long most, struct io_ev
                       const struct timespec *timeout, const void *mask) {
     struct deadline deadline = deadline_after(CLOCK_MONOTONIC, timeout);
     struct timespec left;
-    struct thread *thread;
+    struct unbroken call;
     int count;
     do {
         const struct timespec *now = deadline_left(&deadline, &left);
-        thread = unbroken_begin();
+        call = unbroken_begin();
         count = mask ? system_call(SYS_io_pgetevents, context, least, most, events, now, mask)
                      : system_call(SYS_io_getevents, context, least, most, events, now);
-    } while (count == -EINTR && WAS_BROKEN(thread, CALL_DEPTH));
+    } while (count == -EINTR && WAS_BROKEN(call, CALL_DEPTH));
     for (int i = 0; i < count; i++)
         hold(context, (const struct iocb *)events[i].obj, false);
     return count;

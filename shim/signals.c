@@ -10,8 +10,11 @@
 
 #include "real.h"
 
+#include "os/handler.h"
 #include "thread/world.h"
 
+#include <atomic_ops.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <sys/signalfd.h>
 
@@ -83,15 +86,37 @@ TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct si
         sigdelset(&changed.sa_mask, world_signal());
         action = &changed;
     }
-    return REAL(sigaction)(number, action, old);
+    return handler_install(number, action, old);
+}
+
+/* The signals whose handlers signal installs without SA_RESTART. Written by any thread. */
+static volatile AO_t interrupting;
+
+static AO_t bit_of(int number) { return (AO_t)1 << (number - 1); }
+
+TITHE_EXPORT int siginterrupt(int number, int interrupts) {
+    struct sigaction action;
+    if (sigaction(number, NULL, &action) != 0)
+        return -1;
+    if (interrupts) {
+        AO_or(&interrupting, bit_of(number));
+        action.sa_flags &= ~SA_RESTART;
+    } else {
+        AO_and(&interrupting, ~bit_of(number));
+        action.sa_flags |= SA_RESTART;
+    }
+    return sigaction(number, &action, NULL);
 }
 
 TITHE_EXPORT sighandler_t signal(int number, sighandler_t handler) {
-    if (!is_taken(number))
-        return REAL(signal)(number, handler);
-    sighandler_t old = program_action.sa_handler;
-    program_action = (struct sigaction){.sa_handler = handler, .sa_flags = SA_RESTART};
-    return old;
+    struct sigaction action = {.sa_handler = handler}, old;
+    if (handler == SIG_ERR || number < 1 || number >= _NSIG) {
+        errno = EINVAL;
+        return SIG_ERR;
+    }
+    sigaddset(&action.sa_mask, number);
+    action.sa_flags = AO_load(&interrupting) & bit_of(number) ? 0 : SA_RESTART;
+    return sigaction(number, &action, &old) == 0 ? old.sa_handler : SIG_ERR;
 }
 
 ALIAS(__sigaction, sigaction);

@@ -25,13 +25,13 @@
         size_t at = 0;                                                                             \
         ssize_t result_;                                                                           \
         for (;;) {                                                                                 \
-            struct thread *thread_ = unbroken_begin();                                             \
+            struct unbroken call_ = unbroken_begin();                                              \
             result_ = (call);                                                                      \
             if (result_ > 0)                                                                       \
                 at += result_;                                                                     \
-            if (result_ == -1 && errno == EINTR && WAS_BROKEN(thread_, CALL_DEPTH)                 \
+            if (result_ == -1 && errno == EINTR && WAS_BROKEN(call_, CALL_DEPTH)                   \
                     ? !timeout_goes_on(fd, option, begun_)                                         \
-                    : result_ <= 0 || !WAS_CUT(thread_) || at >= (size_t)(all))                    \
+                    : result_ <= 0 || !WAS_CUT(call_) || at >= (size_t)(all))                      \
                 break;                                                                             \
         }                                                                                          \
         if (at > 0 || result_ == 0)                                                                \

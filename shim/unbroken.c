@@ -39,18 +39,19 @@ static struct thread *record_of(struct thread *thread) {
     return thread == &thread_left ? unbroken_record_of_left() : thread;
 }
 
-static bool is_within(struct thread *thread, uintptr_t frame, size_t depth) {
-    return frame - thread->stack_pointer < depth;
+/* Whether what the stop found was that call, and only that call. */
+static bool was_in(struct unbroken call, struct thread *thread, uintptr_t frame, size_t depth) {
+    return frame - thread->stack_pointer < depth && call.handler_returns == handler_returns;
 }
 
-bool unbroken_was_broken(struct thread *thread, uintptr_t frame, size_t depth) {
-    thread = record_of(thread);
-    return thread->call_broken && is_within(thread, frame, depth);
+bool unbroken_was_broken(struct unbroken call, uintptr_t frame, size_t depth) {
+    struct thread *thread = record_of(call.thread);
+    return thread->call_broken && was_in(call, thread, frame, depth);
 }
 
-bool unbroken_was_cut(struct thread *thread, uintptr_t frame, size_t depth) {
-    thread = record_of(thread);
-    return thread->call_cut && is_within(thread, frame, depth);
+bool unbroken_was_cut(struct unbroken call, uintptr_t frame, size_t depth) {
+    struct thread *thread = record_of(call.thread);
+    return thread->call_cut && was_in(call, thread, frame, depth);
 }
 
 /* Wide enough that nothing overflows; what is later than the clock can tell is never. */

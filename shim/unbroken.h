@@ -6,12 +6,14 @@
  * other: it cannot be taken as stopped while it sleeps, because a handler of the program's may run
  * in it at any time. What such a handler calls, and what of that is broken, is none of the
  * interrupted call's business: the stop counts only where it found the stack as deep as that call
- * has it.
+ * has it. And where such a handler returned during the call, the call was the program's to break,
+ * whatever the stop found (os/handler.h).
  */
 #ifndef TITHE_SHIM_UNBROKEN_H
 #define TITHE_SHIM_UNBROKEN_H
 
 #include "os/clock.h"
+#include "os/handler.h"
 #include "thread/thread.h"
 
 #include <errno.h>
@@ -26,34 +28,39 @@ enum { CALL_DEPTH = 1024 };
 /* The record of a thread that left, if it was given another one since, else &thread_left. */
 struct thread *unbroken_record_of_left(void);
 
+struct unbroken {
+    struct thread *thread;
+    unsigned long handler_returns; /* before the call */
+};
+
 /* Before the call: forgets what happened to earlier ones. */
-static inline struct thread *unbroken_begin(void) {
+static inline struct unbroken unbroken_begin(void) {
     struct thread *thread = thread_current();
     if (__builtin_expect(thread == &thread_left, 0))
         thread = unbroken_record_of_left();
     thread->call_broken = thread->call_cut = false;
-    return thread;
+    return (struct unbroken){thread, handler_returns};
 }
 
 /* After one that failed with EINTR, and after one that did a part of its work: whether that was the
  * stop signal's doing alone. At most depth bytes of stack lie between frame and the system call. */
-bool unbroken_was_broken(struct thread *thread, uintptr_t frame, size_t depth);
-bool unbroken_was_cut(struct thread *thread, uintptr_t frame, size_t depth);
+bool unbroken_was_broken(struct unbroken call, uintptr_t frame, size_t depth);
+bool unbroken_was_cut(struct unbroken call, uintptr_t frame, size_t depth);
 
-#define WAS_BROKEN(thread, depth)                                                                  \
-    unbroken_was_broken(thread, (uintptr_t)__builtin_frame_address(0), depth)
-#define WAS_CUT(thread) unbroken_was_cut(thread, (uintptr_t)__builtin_frame_address(0), CALL_DEPTH)
+#define WAS_BROKEN(call, depth)                                                                    \
+    unbroken_was_broken(call, (uintptr_t)__builtin_frame_address(0), depth)
+#define WAS_CUT(call) unbroken_was_cut(call, (uintptr_t)__builtin_frame_address(0), CALL_DEPTH)
 
 /* Evaluates call until it was not broken by the stop signal alone, or must not go on. */
 #define UNBROKEN_WHILE(depth, call, goes_on)                                                       \
     ({                                                                                             \
         int error_ = errno;                                                                        \
-        struct thread *thread_;                                                                    \
+        struct unbroken begun_call_;                                                               \
         ssize_t result_;                                                                           \
         do {                                                                                       \
-            thread_ = unbroken_begin();                                                            \
+            begun_call_ = unbroken_begin();                                                        \
             result_ = (call);                                                                      \
-        } while (result_ == -1 && errno == EINTR && WAS_BROKEN(thread_, depth) && (goes_on));      \
+        } while (result_ == -1 && errno == EINTR && WAS_BROKEN(begun_call_, depth) && (goes_on));  \
         if (result_ != -1)                                                                         \
             errno = error_;                                                                        \
         result_;                                                                                   \

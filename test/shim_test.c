@@ -8,6 +8,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <limits.h>
 #include <malloc.h>
 #include <poll.h>
@@ -376,21 +377,23 @@ START_TEST(collections_do_not_break_blocking_calls) {
 }
 END_TEST
 
+/* Short timers against collections back to back: some signals come while the stop handler is about
+ * to return, and some stops while the program's handler is. */
 START_TEST(the_programs_own_signals_still_break_them) {
     pthread_t collector;
     struct sigaction action = {.sa_handler = handle};
-    struct itimerval timer = {.it_value = {0, 50000}};
     sigset_t alarm_only;
     sigemptyset(&alarm_only);
     sigaddset(&alarm_only, SIGALRM);
     pthread_sigmask(SIG_BLOCK, &alarm_only, NULL);
     ck_assert_int_eq(pthread_create(&collector, NULL, collect_always, NULL), 0);
     ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
-    for (int i = 0; i < 50; i++) {
-        handled = 0;
-        setitimer(ITIMER_REAL, &timer, NULL);
+    for (int i = 0; i < 10000; i++) {
+        struct itimerval timer = {.it_value = {0, 50 + i % 400}};
         struct timespec wait = {10, 0};
         sigset_t none;
+        handled = 0;
+        setitimer(ITIMER_REAL, &timer, NULL);
         sigemptyset(&none);
         ck_assert_int_eq(ppoll(NULL, 0, &wait, &none), -1);
         ck_assert_int_eq(errno, EINTR);
@@ -400,6 +403,49 @@ START_TEST(the_programs_own_signals_still_break_them) {
     pthread_join(collector, NULL);
 }
 END_TEST
+
+static void *unwound[32];
+static volatile int unwound_depth;
+static void unwind(int number) {
+    handled = number;
+    unwound_depth = backtrace(unwound, sizeof unwound / sizeof *unwound);
+}
+
+static bool is_in(const void *address, const char *function) {
+    return (uintptr_t)address - (uintptr_t)dlsym(RTLD_DEFAULT, function) < 200;
+}
+
+START_TEST(handlers_can_be_unwound) {
+    bool found = false;
+    ck_assert(signal(SIGUSR1, unwind) == SIG_DFL);
+    raise(SIGUSR1);
+    ck_assert_int_eq(handled, SIGUSR1);
+    for (int i = 0; i < unwound_depth; i++)
+        found |= is_in(unwound[i], "raise");
+    ck_assert_msg(found, "%d frames, none of them raise", unwound_depth);
+}
+END_TEST
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wdeprecated-declarations"
+START_TEST(signal_and_siginterrupt_are_those_of_glibc) {
+    struct sigaction action;
+    ck_assert(signal(SIGUSR1, handle) == SIG_DFL);
+    ck_assert_int_eq(sigaction(SIGUSR1, NULL, &action), 0);
+    ck_assert(action.sa_flags & SA_RESTART && sigismember(&action.sa_mask, SIGUSR1));
+    ck_assert_int_eq(siginterrupt(SIGUSR1, 1), 0);
+    ck_assert(signal(SIGUSR1, handle) == handle);
+    ck_assert_int_eq(sigaction(SIGUSR1, NULL, &action), 0);
+    ck_assert(!(action.sa_flags & SA_RESTART) && action.sa_handler == handle);
+    ck_assert_int_eq(siginterrupt(SIGUSR1, 0), 0);
+    ck_assert_int_eq(sigaction(SIGUSR1, NULL, &action), 0);
+    ck_assert(action.sa_flags & SA_RESTART);
+    errno = 0;
+    ck_assert(signal(SIGKILL, handle) == SIG_ERR && errno == EINVAL);
+    ck_assert(signal(0, handle) == SIG_ERR && signal(_NSIG, handle) == SIG_ERR);
+}
+END_TEST
+#pragma GCC diagnostic pop
 
 /* Before main: a constructor, and what it allocated is still there. */
 static char *made_early;
@@ -659,6 +705,8 @@ int main(void) {
         signal_stacks_may_be_small,
         collections_do_not_break_blocking_calls,
         the_programs_own_signals_still_break_them,
+        handlers_can_be_unwound,
+        signal_and_siginterrupt_are_those_of_glibc,
         memory_from_before_main_is_whole,
         exit_handlers_have_a_heap,
         threads_end_cleanly,

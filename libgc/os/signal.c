@@ -8,17 +8,6 @@
 #include <sys/ucontext.h>
 #include <unistd.h>
 
-/* The kernel's own structures: libc's sigaction would be the shim's wrapper. 64 signals, one word.
- */
-typedef uint64_t kernel_set;
-
-struct kernel_action {
-    void (*handler)(int, siginfo_t *, void *);
-    unsigned long flags;
-    void (*restorer)(void);
-    kernel_set mask;
-};
-
 #if defined(__x86_64__)
 /* Debuggers and unwinders know a signal frame by exactly these two instructions. */
 extern void signal_restorer(void) __attribute__((visibility("hidden")));
@@ -31,14 +20,14 @@ __asm__(".text\n"
         "    movq $15, %rax\n"
         "    syscall\n"
         ".size signal_restorer, .-signal_restorer\n");
-enum { RESTORER_FLAG = 0x04000000 };
+enum { RESTORER_FLAG = SIGNAL_RESTORER_FLAG };
 #else
 #define signal_restorer NULL
 enum { RESTORER_FLAG = 0 };
 #endif
 
 bool signal_is_default(int number) {
-    struct kernel_action action = {0};
+    struct signal_action action = {0};
     return system_call(SYS_rt_sigaction, number, 0, &action, sizeof action.mask) == 0 &&
            action.handler == NULL;
 }
@@ -51,11 +40,11 @@ int signal_choose(int below) {
 }
 
 bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
-    struct kernel_action action = {
+    struct signal_action action = {
         .handler = handler,
         .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | RESTORER_FLAG,
         .restorer = signal_restorer,
-        .mask = ~(kernel_set)0,
+        .mask = ~(signal_set)0,
     };
     return system_call(SYS_rt_sigaction, number, &action, 0, sizeof action.mask) == 0;
 }
@@ -77,15 +66,15 @@ void *signal_word(const siginfo_t *info) {
     return info->si_value.sival_ptr;
 }
 
-static struct kernel_action lender;
+static struct signal_action lender;
 static volatile int wanted_signal;
 
 static void on_borrowed(int number, siginfo_t *info, void *context) {
     ucontext_t *interrupted = context;
-    kernel_set mask;
+    signal_set mask;
     if (signal_word(info) == &wanted_signal) {
         memcpy(&mask, &interrupted->uc_sigmask, sizeof mask);
-        mask &= ~((kernel_set)1 << (wanted_signal - 1));
+        mask &= ~((signal_set)1 << (wanted_signal - 1));
         memcpy(&interrupted->uc_sigmask, &mask, sizeof mask);
     } else if ((uintptr_t)lender.handler > (uintptr_t)SIG_IGN) {
         lender.handler(number, info, context);
@@ -94,7 +83,7 @@ static void on_borrowed(int number, siginfo_t *info, void *context) {
 
 /* glibc sets its own handler when the first thread is made, and does not look at it again. */
 static bool borrow(void) {
-    struct kernel_action now;
+    struct signal_action now;
     if (system_call(SYS_rt_sigaction, SIGNAL_BORROWED, 0, &now, sizeof now.mask) != 0)
         return false;
     if (now.handler == on_borrowed)
@@ -112,10 +101,10 @@ void signal_unblock_in(int tid, int number) {
 /* Signals that nobody handles are dropped when they arrive, unless they are blocked, as all are
  * while a handler of ours runs. */
 static bool is_ignored(int number) {
-    static const kernel_set by_default =
-        (kernel_set)1 << (SIGCHLD - 1) | (kernel_set)1 << (SIGURG - 1) |
-        (kernel_set)1 << (SIGWINCH - 1) | (kernel_set)1 << (SIGCONT - 1);
-    struct kernel_action action = {0};
+    static const signal_set by_default =
+        (signal_set)1 << (SIGCHLD - 1) | (signal_set)1 << (SIGURG - 1) |
+        (signal_set)1 << (SIGWINCH - 1) | (signal_set)1 << (SIGCONT - 1);
+    struct signal_action action = {0};
     if (system_call(SYS_rt_sigaction, number, 0, &action, sizeof action.mask) != 0)
         return false;
     return (uintptr_t)action.handler == (uintptr_t)SIG_IGN ||
@@ -123,7 +112,7 @@ static bool is_ignored(int number) {
 }
 
 static bool other_signal_waits(const ucontext_t *context) {
-    kernel_set waiting = 0, masked;
+    signal_set waiting = 0, masked;
     memcpy(&masked, &context->uc_sigmask, sizeof masked);
     system_call(SYS_rt_sigpending, &waiting, sizeof waiting);
     for (waiting &= ~masked; waiting; waiting &= waiting - 1)

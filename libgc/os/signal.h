@@ -13,6 +13,18 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The kernel's own structures, since libc's sigaction is the shim's wrapper. 64 signals, one word. */
+typedef uint64_t signal_set;
+
+struct signal_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void); /* with SIGNAL_RESTORER_FLAG: where handlers return to */
+    signal_set mask;
+};
+
+enum { SIGNAL_RESTORER_FLAG = 0x04000000 };
+
 /* The candidate nearest to the top of the real-time range that is at its default disposition, below
  * the given number; 0 when none is left. signal_choose(SIGRTMAX) starts at the top. */
 int signal_choose(int below);
