@@ -40,6 +40,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/roots.c libgc/mark/roots.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
+	libgc/mark/verify.c libgc/mark/verify.h \
 	libgc/cycle/assist.c libgc/cycle/assist.h \
 	libgc/cycle/conduct.c libgc/cycle/conduct.h \
 	libgc/cycle/credit.c libgc/cycle/credit.h \

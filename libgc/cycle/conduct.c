@@ -20,6 +20,7 @@
 #include "mark/roots.h"
 #include "mark/scan.h"
 #include "mark/shaped.h"
+#include "mark/verify.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/log.h"
@@ -299,6 +300,11 @@ static void keep_caches(void) {
             cache_each(&thread->cache, keep_cached, NULL);
 }
 
+static void verify(struct marker *marker) {
+    assist_count_marked(marker);
+    verify_mark(marker, !current.concurrent);
+}
+
 /* Others help: helpers, workers, frozen threads. Nobody else claims, because that needs the cycle's
  * lock. */
 static bool drain_some(struct marker *marker) {
@@ -344,9 +350,9 @@ static bool mark_stopped(struct marker *marker) {
     phase_open(!current.alone);
     drain_with_helpers(marker);
     drain_stopped(marker);
-    if (options.verify)
-        object_verify_none_grey();
     known &= !maps_are_refused();
+    if (known && options.verify)
+        verify(marker);
     if (known)
         keep_caches();
     if (known)

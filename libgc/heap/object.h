@@ -83,7 +83,4 @@ static inline bool object_find(uintptr_t address, struct object *object) {
     return object->index < AO_int_load(&span->object_count);
 }
 
-/* Aborts if any object is grey. A mark has just ended, and the world is stopped. */
-void object_verify_none_grey(void);
-
 #endif
