@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -45,6 +46,37 @@ START_TEST(a_flush_tells_whether_the_mark_was_outrun) {
         AO_char_store(&heap.marking, 0);
         cache_empty(&thread->cache);
     }
+}
+END_TEST
+
+static struct cache_bin *watched_bin;
+static volatile int looks, twice;
+
+static void look_for_twins(int number) {
+    (void)number;
+    looks++;
+    for (unsigned i = 0; i < watched_bin->count; i++)
+        for (unsigned k = 0; k < i; k++)
+            twice += watched_bin->slots[i] == watched_bin->slots[k];
+}
+
+/* Where another thread forks meanwhile, the child gives back what it finds in the bin. */
+START_TEST(a_bin_holds_nothing_twice_at_any_instant) {
+    enum { BYTES = 16, COUNT = 2000, LOOKS = 3000 };
+    static void *objects[COUNT];
+    struct sigaction action = {.sa_handler = look_for_twins};
+    struct itimerval often = {{0, 50}, {0, 50}}, never = {{0, 0}, {0, 0}};
+    watched_bin = &thread_current()->cache.bins[sizes_span_class(BYTES, OBJECT_SCANNED)];
+    ck_assert_int_eq(sigaction(SIGALRM, &action, NULL), 0);
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+    while (looks < LOOKS && twice == 0) {
+        for (int i = 0; i < COUNT; i++)
+            objects[i] = alloc_fast(BYTES);
+        for (int i = 0; i < COUNT; i++)
+            free_fast(objects[i]);
+    }
+    ck_assert_int_eq(setitimer(ITIMER_REAL, &never, NULL), 0);
+    ck_assert_int_eq(twice, 0);
 }
 END_TEST
 
@@ -361,6 +393,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {
         a_flush_tells_whether_the_mark_was_outrun,
+        a_bin_holds_nothing_twice_at_any_instant,
         pages_are_joined_when_given_back,
         pages_are_aligned_on_demand,
         released_pages_are_known_to_be_zero,

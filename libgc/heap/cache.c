@@ -259,15 +259,19 @@ bool cache_refill(struct cache *cache, unsigned span_class) {
 }
 
 /* The thread may be stopped between any two of these lines, and then finds each object in a slot
- * below count or on this frame. */
+ * below count or on this frame. Or another one may fork, and then the child, which does not have
+ * this frame, finds none of them twice. */
 static bool bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned count) {
-    void *oldest[SIZES_CACHE_MOST];
-    memcpy(oldest, bin->slots, count * sizeof *oldest);
-    CACHE_HOLD(oldest);
-    memmove(bin->slots, bin->slots + count, (bin->count - count) * sizeof *bin->slots);
-    CACHE_HOLD(oldest);
-    bin->count -= count;
-    return set_give(span_class, oldest, count);
+    void *objects[SIZES_CACHE_MOST];
+    unsigned left = bin->count - count;
+    memcpy(objects, bin->slots, bin->count * sizeof *objects);
+    CACHE_HOLD(objects);
+    bin->count = 0;
+    CACHE_HOLD(objects);
+    memcpy(bin->slots, objects + count, left * sizeof *objects);
+    CACHE_HOLD(objects);
+    bin->count = left;
+    return set_give(span_class, objects, count);
 }
 
 bool cache_flush(struct cache *cache, unsigned span_class) {
