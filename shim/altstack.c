@@ -5,18 +5,62 @@
  * without ever setting a signal stack, runs on ours then. To take that flag away from it, so that
  * it stays on the ordinary stack, was tried: Go's runtime asks the kernel by itself, finds our
  * stack, and ends the process when its handlers do not run there.
+ *
+ * A program may give a signal stack's memory back while the kernel still has it, if no signal of
+ * its own can come any more: ruby frees it at the end of each thread. Ours can come. So the
+ * thread's own signal stack is taken from the kernel then; that of another thread stays allocated
+ * until the thread lets go of it.
  */
+#include "altstack.h"
+
 #include "kernel_held.h"
 #include "real.h"
 
+#include "alloc/alloc.h"
 #include "os/syscall.h"
+#include "os/tasks.h"
 #include "thread/thread.h"
 
 #include <signal.h>
 #include <stdbool.h>
+#include <sys/mman.h>
 
 static bool is_ours(const struct thread *thread, const stack_t *stack) {
     return thread->altstack_low && (uintptr_t)stack->ss_sp == thread->altstack_low;
+}
+
+/* Under the first of these names a thread's signal stack is held, under the second one that was
+ * freed meanwhile. */
+enum { IN_USE, FREED };
+
+void altstack_is_let_go(void) {
+    int tid = tasks_self();
+    kernel_held_set(HELD_AS_SIGNAL_STACK, tid, IN_USE, 0);
+    free_fast((void *)kernel_held_set(HELD_AS_SIGNAL_STACK, tid, FREED, 0));
+}
+
+/* The calling thread's signal stack goes away with this memory, unless it is in use. */
+static void take_from_kernel(uintptr_t start, size_t bytes) {
+    stack_t stack, none = {.ss_flags = SS_DISABLE};
+    if (system_call(SYS_sigaltstack, 0, &stack) != 0 || (stack.ss_flags & SS_DISABLE) ||
+        (uintptr_t)stack.ss_sp - start >= bytes || system_call(SYS_sigaltstack, &none, 0) != 0)
+        return;
+    thread_self->program_altstack = thread_self->altstack_tried = false;
+    altstack_is_let_go();
+}
+
+static bool is_freed(void *object, size_t bytes) {
+    if (thread_self->program_altstack)
+        take_from_kernel((uintptr_t)object, bytes);
+    return kernel_held_note(HELD_AS_SIGNAL_STACK, (uintptr_t)object, bytes, FREED);
+}
+
+void altstack_start(void) { alloc_lent_hook = is_freed; }
+
+TITHE_EXPORT int munmap(void *start, size_t bytes) {
+    if (thread_self->program_altstack)
+        take_from_kernel((uintptr_t)start, bytes);
+    return REAL(munmap)(start, bytes);
 }
 
 /* While a handler runs on our stack the kernel refuses a change, as it would refuse one of the
@@ -34,8 +78,11 @@ TITHE_EXPORT int sigaltstack(const stack_t *stack, stack_t *old) {
     if (stack == NULL)
         return 0;
     bool enabled = !(stack->ss_flags & SS_DISABLE);
-    kernel_held_set(HELD_AS_SIGNAL_STACK, system_call(SYS_gettid), 0,
-                    enabled ? (uintptr_t)stack->ss_sp : 0);
+    altstack_is_let_go();
+    if (enabled) {
+        kernel_held_set(HELD_AS_SIGNAL_STACK, tasks_self(), IN_USE, (uintptr_t)stack->ss_sp);
+        alloc_lend((uintptr_t)stack->ss_sp);
+    }
     if (thread->has_cache) {
         thread->program_altstack = enabled;
         thread->altstack_tried = enabled;

@@ -104,6 +104,18 @@ uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, ui
     return before;
 }
 
+bool kernel_held_note(enum holder holder, uint64_t start, uint64_t bytes, uint64_t second) {
+    bool found = false;
+    lock_take(&lock);
+    for (size_t i = 0; i < room && !found; i++) {
+        found = entries[i].holder == holder && entries[i].word - start < bytes;
+        if (found)
+            set_locked(holder, entries[i].first, second, start);
+    }
+    lock_give(&lock);
+    return found;
+}
+
 void kernel_held_drop(enum holder holder, uint64_t first) {
     lock_take(&lock);
     for (size_t i = 0; i < room; i++)

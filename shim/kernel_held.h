@@ -2,6 +2,7 @@
 #ifndef TITHE_SHIM_KERNEL_HELD_H
 #define TITHE_SHIM_KERNEL_HELD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Where a word is kept: who holds it, and under which two names. */
@@ -10,6 +11,10 @@ enum holder { HELD_BY_EPOLL, HELD_BY_TIMER, HELD_BY_QUEUE, HELD_BY_AIO, HELD_AS_
 /* The holder now keeps word under these names, in place of what it kept there before. Words that
  * are no addresses of ours are not recorded. Returns what it kept. */
 uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word);
+
+/* If the holder keeps an address in the range under any two names, it keeps the range's start under
+ * the first of them and this second one, too, and the answer is true. */
+bool kernel_held_note(enum holder holder, uint64_t start, uint64_t bytes, uint64_t second);
 
 /* The holder forgets everything it kept under this first name. */
 void kernel_held_drop(enum holder holder, uint64_t first);

@@ -6,7 +6,7 @@ libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -W
 libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/aio.c \
-	shim/altstack.c \
+	shim/altstack.c shim/altstack.h \
 	shim/api.c \
 	shim/blocking.c \
 	shim/connect.c \

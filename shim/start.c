@@ -6,6 +6,7 @@
 #define TITHE_BUILDING
 #include "tithe.h"
 
+#include "altstack.h"
 #include "fork.h"
 #include "leak/check.h"
 #include "leak/exit.h"
@@ -61,6 +62,7 @@ __attribute__((constructor)) static void start(void) {
     scan_distances();
     threads_start();
     signals_start();
+    altstack_start();
     fork_start();
     cycle_enable();
     if (record_is_on()) {

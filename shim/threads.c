@@ -7,7 +7,7 @@
  */
 #include "threads.h"
 
-#include "kernel_held.h"
+#include "altstack.h"
 #include "leak/dead_stacks.h"
 #include "real.h"
 
@@ -48,9 +48,8 @@ static void leave(void *thread) {
         return;
     }
     bool wipe = has_room_below(thread_self);
-    if (thread_self->program_altstack)
-        kernel_held_set(HELD_AS_SIGNAL_STACK, thread_self->tid, 0, 0);
     thread_leave();
+    altstack_is_let_go();
     if (wipe)
         wipe_stack();
 }

@@ -281,6 +281,79 @@ START_TEST(signal_stacks_may_be_small) {
 }
 END_TEST
 
+enum { REUSED = 64 };
+
+/* Takes what was freed again, and sees whether it stays as it was filled. */
+static bool is_left_alone(size_t bytes) {
+    unsigned char *blocks[REUSED];
+    bool whole = true;
+    for (int i = 0; i < REUSED; i++)
+        blocks[i] = memset(malloc(bytes), i + 1, bytes);
+    usleep(20000);
+    for (int i = 0; i < REUSED; i++) {
+        for (size_t at = 0; at < bytes; at++)
+            whole &= blocks[i][at] == i + 1;
+        free(blocks[i]);
+    }
+    return whole;
+}
+
+/* Ruby does that at the end of each thread. */
+static void *free_signal_stack(void *argument) {
+    size_t bytes = *(size_t *)argument;
+    stack_t seen, stack = {.ss_sp = malloc(bytes), .ss_size = bytes};
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+    usleep(5000);
+    free(stack.ss_sp);
+    ck_assert(is_left_alone(bytes));
+    ck_assert_int_eq(sigaltstack(NULL, &seen), 0);
+    return argument;
+}
+
+static void *unmap_signal_stack(void *argument) {
+    stack_t stack = {.ss_size = 65536};
+    stack.ss_sp =
+        mmap(NULL, stack.ss_size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+    ck_assert_int_eq(munmap(stack.ss_sp, stack.ss_size), 0);
+    usleep(20000);
+    return argument;
+}
+
+static void *volatile lent_stack;
+static void *use_signal_stack(void *argument) {
+    size_t bytes = *(size_t *)argument;
+    stack_t stack = {.ss_sp = malloc(bytes), .ss_size = bytes};
+    ck_assert_int_eq(sigaltstack(&stack, NULL), 0);
+    lent_stack = stack.ss_sp;
+    while (lent_stack)
+        usleep(1000);
+    return argument;
+}
+
+START_TEST(signal_stacks_may_be_given_back_too_early) {
+    static size_t sizes[] = {8192, 20000, 65536};
+    pthread_t collector, thread;
+    ck_assert_int_eq(pthread_create(&collector, NULL, collect_always, NULL), 0);
+    for (size_t i = 0; i < 3 * sizeof sizes / sizeof *sizes; i++) {
+        size_t *bytes = &sizes[i % 3];
+        ck_assert_int_eq(pthread_create(&thread, NULL, free_signal_stack, bytes), 0);
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(pthread_create(&thread, NULL, use_signal_stack, bytes), 0);
+        while (lent_stack == NULL)
+            usleep(1000);
+        free(lent_stack);
+        ck_assert(is_left_alone(*bytes));
+        lent_stack = NULL;
+        pthread_join(thread, NULL);
+        ck_assert_int_eq(pthread_create(&thread, NULL, unmap_signal_stack, NULL), 0);
+        pthread_join(thread, NULL);
+    }
+    finish = true;
+    pthread_join(collector, NULL);
+}
+END_TEST
+
 /* A thread that waits in vfork cannot be stopped, which cancels the collection. */
 static void *try_to_collect_always(void *argument) {
     while (!finish) {
@@ -703,6 +776,7 @@ int main(void) {
         handlers_run_on_the_stack_that_the_kernel_tells,
         signal_stacks_are_the_programs,
         signal_stacks_may_be_small,
+        signal_stacks_may_be_given_back_too_early,
         collections_do_not_break_blocking_calls,
         the_programs_own_signals_still_break_them,
         handlers_can_be_unwound,

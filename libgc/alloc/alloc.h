@@ -25,6 +25,12 @@ void free_slow(void *object);
  * which have no cache, for what nothing leads to. */
 void free_uncached(void *object);
 
+/* The object in which the address lies is in the kernel's use, which a free does not end: from now
+ * on the hook is asked when an object of its span is freed. Where it answers true the object stays
+ * allocated, and the hook sees to its end. Nothing happens where there is no object. */
+void alloc_lend(uintptr_t address);
+extern bool (*alloc_lent_hook)(void *object, size_t bytes);
+
 /* Cleared. */
 void *alloc_cleared(size_t bytes, enum object_kind kind);
 

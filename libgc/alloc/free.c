@@ -3,6 +3,7 @@
 
 #include "heap/large.h"
 #include "heap/object.h"
+#include "heap/pages.h"
 #include "heap/quarantine.h"
 #include "os/log.h"
 #include "os/maps.h"
@@ -23,6 +24,19 @@ static void free_small(unsigned span_class, void *object) {
     cache_push(bin, object);
 }
 
+bool (*alloc_lent_hook)(void *object, size_t bytes);
+
+void alloc_lend(uintptr_t address) {
+    struct object object;
+    if (!object_find(address, &object))
+        return;
+    struct lock *lock = &span_set_of(object.span)->lock;
+    lock_take(lock);
+    object.span->lent = true;
+    pages_hide_class(object.span);
+    lock_give(lock);
+}
+
 /* Memory that is not ours belongs to another allocator of the process and is left alone. */
 void free_slow(void *object) {
     if (!heap_contains((uintptr_t)object))
@@ -30,6 +44,8 @@ void free_slow(void *object) {
     struct span *span = heap_span_of((uintptr_t)object);
     if (span == NULL || span->object_count == 0)
         log_fatal("free of %p, which is not allocated", object);
+    if (span->lent && alloc_lent_hook && alloc_lent_hook(object, span->object_bytes))
+        return;
     if (quarantine_is_on())
         quarantine_take(span, object);
     else if (span_is_large(span))

@@ -318,6 +318,12 @@ bool pages_lengthen(struct span *span, size_t count) {
     return fits;
 }
 
+void pages_hide_class(const struct span *span) {
+    lock_take(&lock);
+    page_table_set(span->base, span->page_count, (struct span *)span, 0);
+    lock_give(&lock);
+}
+
 void pages_shorten(struct span *span, size_t count) {
     uintptr_t end = span->base + count * HEAP_PAGE_BYTES;
     size_t less = span->page_count - count;

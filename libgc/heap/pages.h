@@ -24,6 +24,9 @@ bool pages_lengthen(struct span *span, size_t count);
 /* Shortens a large span to count pages. */
 void pages_shorten(struct span *span, size_t count);
 
+/* Has all frees of objects in the span come by the slow path. */
+void pages_hide_class(const struct span *span);
+
 /* Returns idle memory to the system: what is over the bound of what is worth keeping. Called with
  * no lock held by whoever just freed. */
 void pages_release_idle(void);

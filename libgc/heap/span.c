@@ -42,7 +42,7 @@ static struct span *descriptor_take(unsigned tail_bytes) {
     }
     span->next = span->previous = NULL;
     span->list = SPAN_UNLISTED;
-    span->closed = false;
+    span->closed = span->lent = false;
     span->search_from = 0;
     AO_store(&span->scanned, 0);
     span->tail_bytes = tail_bytes;

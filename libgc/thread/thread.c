@@ -145,10 +145,9 @@ struct thread *thread_current(void) {
     return thread_self;
 }
 
-/* The kernel must not run a handler on the stack once the next thread may have it. */
-static void altstack_disable(struct thread *thread) {
-    if (thread->altstack_low == 0 || thread->program_altstack)
-        return;
+/* The kernel must not run a handler on the stack once the next thread may have it, or the program
+ * has freed it, as ruby does when the thread ends. */
+static void altstack_disable(void) {
     stack_t none = {.ss_flags = SS_DISABLE};
     system_call(SYS_sigaltstack, &none, 0);
 }
@@ -159,7 +158,7 @@ void thread_leave(void) {
         return;
     cache_empty(&thread->cache);
     thread_self = &thread_left;
-    altstack_disable(thread);
+    altstack_disable();
     lock_take(&thread_registry_lock);
     record_unlink(thread);
     lock_give(&thread_registry_lock);

@@ -1,0 +1,11 @@
+/* The program's signal stacks, and their memory. */
+#ifndef TITHE_SHIM_ALTSTACK_H
+#define TITHE_SHIM_ALTSTACK_H
+
+/* Once, from the constructor. */
+void altstack_start(void);
+
+/* The kernel does not use the calling thread's signal stack any more. */
+void altstack_is_let_go(void);
+
+#endif
