@@ -7,7 +7,6 @@
  */
 #include "real.h"
 
-#include "os/syscall.h"
 #include "thread/thread.h"
 
 #include <alloca.h>
@@ -15,7 +14,6 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A handler of the program's may have interrupted the very holder of the lock; then exec goes on
@@ -23,15 +21,8 @@
 enum { PATIENCE_MILLISECONDS = 200 };
 
 static bool hold_signals(void) {
-    struct timespec millisecond = {0, 1000000};
-    if (!thread_in_own_process())
-        return false;
-    for (int i = 0; i < PATIENCE_MILLISECONDS; i++) {
-        if (lock_try(&thread_registry_lock))
-            return true;
-        system_call(SYS_nanosleep, &millisecond, 0);
-    }
-    return false;
+    return thread_in_own_process() &&
+           lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS);
 }
 
 /* What was sent arrives at the end of a system call; asking for our id was one. */

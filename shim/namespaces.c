@@ -8,14 +8,13 @@
 #include "real.h"
 
 #include "cycle/worker.h"
-#include "os/syscall.h"
+#include "os/clock.h"
 #include "thread/thread.h"
 
 #include <errno.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdbool.h>
-#include <time.h>
 
 /* A handler of the program's may not allocate while workers are waited for; a stop may come. */
 static bool dismiss_workers(void) {
@@ -38,18 +37,13 @@ static bool may_have_been_us(int result) {
 /* A thread has told that it ends before the kernel has stopped counting it. */
 enum { PATIENCE_MILLISECONDS = 50 };
 
-static void wait_a_little(void) {
-    const struct timespec millisecond = {0, 1000000};
-    system_call(SYS_nanosleep, &millisecond, 0);
-}
-
 #define ALONE(call)                                                                                \
     ({                                                                                             \
         int result_ = (call);                                                                      \
         if (may_have_been_us(result_) && dismiss_workers())                                        \
             for (int i_ = 0; may_have_been_us(result_ = (call)) && i_ < PATIENCE_MILLISECONDS;     \
                  i_++)                                                                             \
-                wait_a_little();                                                                   \
+                clock_nap(1000000);                                                                \
         result_;                                                                                   \
     })
 

@@ -2,7 +2,6 @@
 #include "unbroken.h"
 
 #include "os/clock.h"
-#include "os/syscall.h"
 #include "os/tasks.h"
 
 #include <limits.h>
@@ -14,20 +13,10 @@
  * have interrupted it: so patience has an end. */
 enum { PATIENCE_MILLISECONDS = 200 };
 
-static bool take_registry(void) {
-    struct timespec millisecond = {0, 1000000};
-    for (int i = 0; i < PATIENCE_MILLISECONDS; i++) {
-        if (lock_try(&thread_registry_lock))
-            return true;
-        system_call(SYS_nanosleep, &millisecond, 0);
-    }
-    return false;
-}
-
 struct thread *unbroken_record_of_left(void) {
     struct thread *thread = NULL;
     int tid = tasks_self();
-    if (take_registry()) {
+    if (lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS)) {
         for (thread = thread_first(); thread && thread->tid != tid; thread = thread->next)
             continue;
         lock_give(&thread_registry_lock);

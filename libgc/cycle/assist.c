@@ -60,8 +60,7 @@ size_t assist_mark(struct thread *thread, size_t quota) {
     drain(&marker, quota > marker.scanned ? quota - marker.scanned : 0);
     assist_count_marked(&marker);
     pace_work_done(marker.scanned);
-    if (!queue_is_empty())
-        credit_call_first();
+    credit_call_first();
     if (phase_leave())
         thread->param = &complete;
     return marker.scanned;

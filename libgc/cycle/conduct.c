@@ -31,8 +31,6 @@
 #include "thread/thread.h"
 #include "thread/world.h"
 
-#include <time.h>
-
 enum {
     MOST_ROUNDS = 16,
     FEWEST_ROUNDS = 3,        /* while more than few pages are written */
@@ -151,18 +149,6 @@ static bool arm(void) {
            dirty_take(start, start + pages_used_bytes(), ignore_pages, NULL);
 }
 
-static void nap(long nanoseconds) {
-    struct timespec time = {0, nanoseconds};
-    system_call(SYS_nanosleep, &time, 0);
-}
-
-static bool waits_for_stacks(void) {
-    lock_take(&thread_registry_lock);
-    bool waits = world_waits_for_stacks();
-    lock_give(&thread_registry_lock);
-    return waits;
-}
-
 /* The round may be over before a thread gets its signal; where all hangs on that thread's stack,
  * all would be left to the stop. So the round stays open for a while. */
 static void keep_open_for_stacks(struct thread *self) {
@@ -170,8 +156,8 @@ static void keep_open_for_stacks(struct thread *self) {
         return;
     if (self)
         assist_scan_own_stack(self);
-    for (int naps = 0; naps < STACK_NAPS && waits_for_stacks(); naps++)
-        nap(STACK_NAP);
+    for (int naps = 0; naps < STACK_NAPS && world_waits_for_stacks(); naps++)
+        clock_nap(STACK_NAP);
     if (phase_leave())
         queue_stir();
 }
@@ -224,13 +210,6 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
         give_up("roots cannot be known");
 }
 
-static bool is_outrun_by_thread(void) {
-    lock_take(&thread_registry_lock);
-    bool outrun = world_is_outrun();
-    lock_give(&thread_registry_lock);
-    return outrun;
-}
-
 /* Pages are rescanned at least once, and until few were written between two rounds, or hardly fewer
  * than before. A thread that frees a long list from its head on outruns the mark: what is left of
  * the list must not be left to the stop. */
@@ -240,7 +219,7 @@ static bool wants_round(void) {
     if (!current.concurrent || current.rounds >= MOST_ROUNDS)
         return false;
     pace_round(current.written);
-    if (current.rounds <= MOST_CHASES && is_outrun_by_thread())
+    if (current.rounds <= MOST_CHASES && world_is_outrun())
         return true;
     if (current.rounds <= FEWEST_ROUNDS)
         return current.rounds == 1 || current.written > FEW_WRITTEN;
@@ -421,7 +400,7 @@ static void try_again(struct thread *self) {
         give_up("not every thread could be stopped");
         return;
     }
-    nap(patience);
+    clock_nap(patience);
     if (!current.concurrent)
         stop_and_end(self);
     else if (!open_round(self))

@@ -3,6 +3,7 @@
 
 #include "cycle/phase.h"
 #include "heap/layout.h"
+#include "mark/queue.h"
 #include "os/park.h"
 #include "thread/thread.h"
 
@@ -10,7 +11,7 @@ static struct lock lock = LOCK_INITIALIZER;
 static volatile AO_t pool; /* added to under the lock, taken from by compare-and-swap */
 static struct thread *first, *last;
 
-static void queue_append(struct thread *thread) {
+static void parked_append(struct thread *thread) {
     thread->next_parked = NULL;
     if (last)
         last->next_parked = thread;
@@ -19,7 +20,7 @@ static void queue_append(struct thread *thread) {
     last = thread;
 }
 
-static struct thread *queue_take_first(void) {
+static struct thread *parked_take_first(void) {
     struct thread *thread = first;
     first = thread->next_parked;
     if (first == NULL)
@@ -27,7 +28,7 @@ static struct thread *queue_take_first(void) {
     return thread;
 }
 
-static void queue_remove(struct thread *thread) {
+static void parked_remove(struct thread *thread) {
     struct thread *before = NULL, *at = first;
     while (at && at != thread) {
         before = at;
@@ -48,11 +49,11 @@ static void wake(struct thread *thread) {
 /* A part of a debt is paid only when that is all there is. */
 static void pay_queue(size_t *work) {
     while (first && *work > 0) {
-        struct thread *thread = queue_take_first();
+        struct thread *thread = parked_take_first();
         if ((size_t)thread->owed > *work) {
             thread->owed -= *work;
             *work = 0;
-            queue_append(thread);
+            parked_append(thread);
             return;
         }
         *work -= thread->owed;
@@ -80,41 +81,41 @@ size_t credit_take(size_t work) {
 /* Under the lock: whether a mark goes on, because all are woken after it has ended; the pool,
  * because it is filled under the lock. What is complete waits for somebody to see to the next step.
  */
-static bool queue_enter(struct thread *thread) {
+static bool parked_enter(struct thread *thread) {
     lock_take(&lock);
     thread->owed -= credit_take(thread->owed);
     bool parks = thread->owed > 0 && AO_char_load(&heap.marking) && phase_now() != PHASE_COMPLETE;
     if (parks) {
         AO_int_store(&thread->paid, 0);
-        queue_append(thread);
+        parked_append(thread);
     }
     lock_give(&lock);
     return parks;
 }
 
 void credit_park(struct thread *thread, long long nanoseconds) {
-    if (!queue_enter(thread))
+    if (!parked_enter(thread))
         return;
     park_wait(&thread->paid, 0, nanoseconds);
     lock_take(&lock);
     if (AO_int_load(&thread->paid) == 0)
-        queue_remove(thread);
+        parked_remove(thread);
     lock_give(&lock);
 }
 
 void credit_call_first(void) {
-    if (AO_load((volatile AO_t *)&first) == 0)
+    if (AO_load((volatile AO_t *)&first) == 0 || queue_is_empty())
         return;
     lock_take(&lock);
     if (first)
-        wake(queue_take_first());
+        wake(parked_take_first());
     lock_give(&lock);
 }
 
 void credit_wake_all(void) {
     lock_take(&lock);
     while (first)
-        wake(queue_take_first());
+        wake(parked_take_first());
     lock_give(&lock);
 }
 

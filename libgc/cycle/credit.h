@@ -23,7 +23,8 @@ size_t credit_take(size_t work);
  * nanoseconds have passed. thread->owed is what is still to be paid afterwards. */
 void credit_park(struct thread *thread, long long nanoseconds);
 
-/* Wakes the thread that parked first, if any, without paying: there is work that it can do. */
+/* Where spans are queued, wakes the thread that parked first, if any, without paying: there is work
+ * that it can do. */
 void credit_call_first(void);
 
 /* Wakes all parked threads; after the phase has changed. */

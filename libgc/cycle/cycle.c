@@ -31,7 +31,6 @@
 
 #include <signal.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     WORKER_QUOTA = 256 << 10, /* bytes scanned between two flushes of credit */
@@ -92,8 +91,7 @@ static bool worker_mark(struct marker *marker) {
     assist_count_marked(marker);
     pace_work_done(done);
     credit_flush(done);
-    if (!queue_is_empty())
-        credit_call_first();
+    credit_call_first();
     bool completed = phase_leave();
     pace_time_spent(clock_nanoseconds() - start, false);
     if (completed && !program_conducts)
@@ -178,7 +176,8 @@ static bool is_being_begun(void) { return lock_is_held(&cycle_lock) && pace_has_
 
 /* A cycle is due. A worker begins it, unless it keeps us waiting for too long. */
 static void request(void) {
-    if (is_being_begun() || !is_possible())
+    bool waits = requested && worker_count() > 0 && !pace_overdue();
+    if (waits || is_being_begun() || !is_possible())
         return;
     if (worker_count() == 0)
         requested = false; /* they were dismissed */
@@ -386,11 +385,6 @@ static void give_locks(void) {
     lock_give(&cycle_lock);
 }
 
-static void nap(long nanoseconds) {
-    struct timespec time = {0, nanoseconds};
-    system_call(SYS_nanosleep, &time, 0);
-}
-
 static bool stopped_world;
 
 void cycle_stop_world(void) {
@@ -398,7 +392,7 @@ void cycle_stop_world(void) {
     thread_self->stack_pointer = (uintptr_t)__builtin_frame_address(0);
     world_freeze(thread_self, NULL);
     for (int tries = 0; !(stopped_world = world_stop()) && tries < STOP_TRIES; tries++)
-        nap(STOP_NAP);
+        clock_nap(STOP_NAP);
 }
 
 void cycle_start_world(void) {
@@ -415,7 +409,7 @@ static bool comes_to_rest(const struct thread *thread) {
             return true;
         if (thread_state(thread) == THREAD_GONE)
             return false;
-        nap(REST_NAP);
+        clock_nap(REST_NAP);
     }
     return false;
 }
@@ -443,7 +437,7 @@ bool cycle_suspend(uintptr_t handle) {
         resting = known && (world_is_suspended(thread) || suspend_locked(thread));
         give_locks();
         if (!resting)
-            nap(STOP_NAP);
+            clock_nap(STOP_NAP);
     }
     return resting;
 }

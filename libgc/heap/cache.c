@@ -132,13 +132,11 @@ static bool leaves_stale;
 
 void cache_leave_stale(void) { leaves_stale = true; }
 
-enum { LINE_BYTES = 64 };
-
 /* Their memory comes from far away: it is fetched for all of them before the first is cleared. */
 static void fetch_stale(void **slots, uint64_t stale, size_t bytes) {
     for (; stale; stale &= stale - 1) {
         const char *object = slots[__builtin_ctzl(stale)];
-        for (size_t i = 0; i < bytes; i += LINE_BYTES)
+        for (size_t i = 0; i < bytes; i += CACHE_LINE_BYTES)
             __builtin_prefetch(object + i, 1);
     }
 }

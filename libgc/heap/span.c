@@ -98,9 +98,10 @@ static struct span *make_small(unsigned span_class, unsigned pages) {
 
 struct span *span_make_small(unsigned span_class) {
     unsigned size_class = sizes_size_class(span_class);
-    struct span *span =
-        make_small(span_class, sizes_span_pages(size_class, span_sets[span_class].pages));
-    return span ? span : make_small(span_class, sizes_span_pages(size_class, 0));
+    unsigned pages = sizes_span_pages(size_class, span_sets[span_class].pages);
+    unsigned fewest = sizes_span_pages(size_class, 0);
+    struct span *span = make_small(span_class, pages);
+    return span || pages == fewest ? span : make_small(span_class, fewest);
 }
 
 struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind kind) {

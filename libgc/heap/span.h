@@ -43,7 +43,7 @@ struct span {
     bool closed; /* the program has taken access to some of it away: read with care, never collect;
                     written while nothing marks, with the set's lock */
     bool lent;   /* the kernel uses one of its objects, see alloc.h; written once, with the set's
-                    lock,   and read by whoever frees one */
+                    lock, and read by whoever frees one */
     struct span *queue_next; /* the owner of the queue entry */
     volatile AO_t scanned;   /* bytes of a large object handed out for scanning */
 

@@ -17,8 +17,7 @@ enum {
     OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
     BATCH = 16,              /* addresses looked up at once, if there are so many */
-    LINE_BYTES = 64,
-    FETCHED_BYTES = 3 * LINE_BYTES,
+    FETCHED_BYTES = 3 * CACHE_LINE_BYTES,
     SHARE_LEAST = 48,      /* objects in hand of which some are given away */
     SPARSE_BYTES = 1 << 20 /* from here on, only the resident pages of an object are read */
 };
@@ -99,8 +98,8 @@ static void unread_add(struct marker *marker, struct object object) {
     uintptr_t start = object_address(object);
     size_t bytes = object.span->object_bytes;
     __builtin_prefetch((const void *)start);
-    if (bytes > LINE_BYTES)
-        __builtin_prefetch((const void *)(start + LINE_BYTES));
+    if (bytes > CACHE_LINE_BYTES)
+        __builtin_prefetch((const void *)(start + CACHE_LINE_BYTES));
     __builtin_prefetch((const void *)(start + (bytes < FETCHED_BYTES ? bytes : FETCHED_BYTES) - 1));
     marker->unread[marker->unread_count++] = object;
 }

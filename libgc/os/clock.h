@@ -1,7 +1,9 @@
-/* The monotonic clock, and how many processors there are for us. Any thread; no system call where
- * the kernel offers the clock without one. */
+/* The clocks, and sleeping by them. Any thread; no system call where the kernel tells the time
+ * without one. */
 #ifndef TITHE_OS_CLOCK_H
 #define TITHE_OS_CLOCK_H
+
+#include "os/syscall.h"
 
 #include <time.h>
 
@@ -16,6 +18,12 @@ static inline long long clock_thread_nanoseconds(void) {
     struct timespec now;
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
     return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
+/* Sleeps for less than a second, or until a signal's handler has run. */
+static inline void clock_nap(long nanoseconds) {
+    struct timespec time = {0, nanoseconds};
+    system_call(SYS_nanosleep, &time, 0);
 }
 
 /* Cheaper, and as coarse as the kernel's tick. */

@@ -1,6 +1,7 @@
 /* Futex waits and the contended path of the lock; see park.h. */
 #include "os/park.h"
 
+#include "os/clock.h"
 #include "os/syscall.h"
 
 #include <limits.h>
@@ -38,4 +39,13 @@ void lock_take_contended(struct lock *lock) {
     }
     while (lock_mark_contended(lock) != LOCK_FREE)
         park_wait(&lock->word, LOCK_CONTENDED, -1);
+}
+
+bool lock_take_within(struct lock *lock, int milliseconds) {
+    while (!lock_try(lock)) {
+        if (milliseconds-- == 0)
+            return false;
+        clock_nap(1000000);
+    }
+    return true;
 }

@@ -48,6 +48,10 @@ static inline bool lock_try(struct lock *lock) {
     return AO_int_compare_and_swap_acquire(&lock->word, LOCK_FREE, LOCK_HELD);
 }
 
+/* For whoever may have interrupted the very holder, as a signal handler can: false when the lock
+ * was not free for so many milliseconds. */
+bool lock_take_within(struct lock *lock, int milliseconds);
+
 /* A glance. */
 static inline bool lock_is_held(const struct lock *lock) {
     return AO_int_load(&lock->word) != LOCK_FREE;

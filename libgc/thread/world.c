@@ -323,20 +323,24 @@ void world_ask_stacks(bool all) {
     }
 }
 
-bool world_waits_for_stacks(void) {
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread_state(thread) == THREAD_RUNNING && !thread->deaf &&
-            AO_int_load(&thread->stack_due))
-            return true;
-    return false;
+static bool any_thread(bool (*holds)(const struct thread *thread)) {
+    lock_take(&thread_registry_lock);
+    const struct thread *thread = thread_first();
+    while (thread && !holds(thread))
+        thread = thread->next;
+    lock_give(&thread_registry_lock);
+    return thread != NULL;
 }
 
-bool world_is_outrun(void) {
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->outruns)
-            return true;
-    return false;
+static bool is_waited_for(const struct thread *thread) {
+    return thread_state(thread) == THREAD_RUNNING && !thread->deaf &&
+           AO_int_load(&thread->stack_due);
 }
+
+static bool outruns(const struct thread *thread) { return thread->outruns; }
+
+bool world_waits_for_stacks(void) { return any_thread(is_waited_for); }
+bool world_is_outrun(void) { return any_thread(outruns); }
 
 void world_suspend(struct thread *thread) {
     AO_int_store_full(&thread->suspended, 1);

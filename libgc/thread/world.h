@@ -57,10 +57,10 @@ void world_thaw(struct thread *thread);
  * registry's lock. */
 void world_ask_stacks(bool all);
 
-/* Whether any that got a signal has not answered yet. With the registry's lock. */
+/* Whether any that got a signal has not answered yet. Takes the registry's lock. */
 bool world_waits_for_stacks(void);
 
-/* Whether any thread has outrun the mark since it was asked. With the registry's lock. */
+/* Whether any thread has outrun the mark since it was asked. Takes the registry's lock. */
 bool world_is_outrun(void);
 
 /* Called in the stop handler when the thread is not to be stopped: with all signals blocked, the

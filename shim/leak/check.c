@@ -62,11 +62,10 @@ static long check_locked(enum check_trigger trigger, const void *beyond, size_t 
  * listener makes it. If the program is faster than that, so does a thread of the program's itself,
  * and others are slowed down meanwhile. */
 static void check_growth(void) {
-    const struct timespec nap = {0, LONG_NAP};
     if (listener_ask_for_growth() && !pace_overdue())
         return;
     if (!can_check_here() || !lock_try(&check.lock)) {
-        system_call(SYS_nanosleep, &nap, 0);
+        clock_nap(LONG_NAP);
         return;
     }
     if (pace_due())
@@ -426,10 +425,9 @@ long check_in_program(enum check_trigger trigger, const void *beyond, size_t bey
 }
 
 static bool await_cycle(unsigned number) {
-    const struct timespec nap = {0, NAP};
     long long until = clock_nanoseconds() + PATIENCE_SECONDS * 1000000000ll;
     while (!cycle_has_ended(number) && clock_nanoseconds() < until)
-        system_call(SYS_nanosleep, &nap, 0);
+        clock_nap(NAP);
     return cycle_has_ended(number) && !cycle_was_cancelled(number);
 }
 
