@@ -23,6 +23,7 @@ static volatile AO_t end;       /* the conductor */
 static volatile AO_t collapsed; /* chunks since the process started; any thread adds */
 static volatile AO_t left;      /* chunks to be put together; any thread takes */
 static volatile AO_t spent;     /* nanoseconds on that since the cycle; any thread adds */
+static volatile AO_t idle;      /* 1 while a processor is left for that; the conductor */
 
 /* Whether pages are put together: asked once, by a thread of the program's, which may end it, too.
  */
@@ -47,9 +48,20 @@ static size_t chunks_to_collapse(void) {
     return chunks_of(AO_load(&end)) + chunks_of(AO_load(&heap.metadata.committed));
 }
 
+/* Putting pages together costs a program that keeps all processors busy more than it gets back.
+ * Half a processor is taken as an idle one, because the collector has used some meanwhile. */
+static bool leaves_processor(void) {
+    static long long since, used;
+    long long before = since, used_before = used;
+    since = clock_nanoseconds();
+    used = clock_process_nanoseconds();
+    return used - used_before < (since - before) * (limits_processors() - 0.5);
+}
+
 void relax_begin(void) {
     size_t bytes = pages_used_bytes();
     roots_relax();
+    AO_store(&idle, leaves_processor());
     AO_store(&spent, 0);
     AO_store(&left, 0);
     AO_store(&end, bytes);
@@ -63,7 +75,7 @@ static bool relax_chunk(void) {
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && to == most && most >= HEAP_LARGE_BYTES)
+    if (relaxed && to == most && most >= HEAP_LARGE_BYTES && AO_load(&idle))
         AO_store_release(&left, chunks_to_collapse());
     return true;
 }

@@ -20,6 +20,13 @@ static inline long long clock_thread_nanoseconds(void) {
     return now.tv_sec * 1000000000ll + now.tv_nsec;
 }
 
+/* What all threads of the process have used of all processors. */
+static inline long long clock_process_nanoseconds(void) {
+    struct timespec now;
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
+    return now.tv_sec * 1000000000ll + now.tv_nsec;
+}
+
 /* Sleeps for less than a second, or until a signal's handler has run. */
 static inline void clock_nap(long nanoseconds) {
     struct timespec time = {0, nanoseconds};
