@@ -77,16 +77,16 @@ static void report_time(struct thread *thread, long long start) {
 /* A parked thread counts as one that waits for work, so that markers share what they have in hand
  * and call it. Without workers nobody pays for a parked thread, so it sleeps as a worker does. */
 static void wait_frozen(struct thread *thread) {
-    unsigned announcement = queue_announce();
+    unsigned announcement = queue_announce(CREW_BESIDE);
     bool waits = phase_now() == PHASE_MARKING ? queue_is_empty() && !jobs_are_left()
                                               : phase_now() != PHASE_COMPLETE;
     if (!waits || !AO_char_load(&heap.marking)) {
-        queue_withdraw();
+        queue_withdraw(CREW_BESIDE);
     } else if (worker_count() > 0) {
         credit_park(thread, PARK_NANOSECONDS);
-        queue_withdraw();
+        queue_withdraw(CREW_BESIDE);
     } else {
-        queue_sleep(announcement, PARK_NANOSECONDS);
+        queue_sleep(CREW_BESIDE, announcement, PARK_NANOSECONDS);
     }
 }
 
@@ -115,7 +115,7 @@ static void scan_stack_asked(void *context) {
     drain(&marker, 0);
     assist_count_marked(&marker);
     if (phase_leave())
-        queue_stir();
+        queue_stir(CREW_BESIDE);
 }
 
 void assist_scan_own_stack(struct thread *thread) {

@@ -159,7 +159,7 @@ static void keep_open_for_stacks(struct thread *self) {
     for (int naps = 0; naps < STACK_NAPS && world_waits_for_stacks(); naps++)
         clock_nap(STACK_NAP);
     if (phase_leave())
-        queue_stir();
+        queue_stir(CREW_BESIDE);
 }
 
 /* The first round: all root memory but stacks, which their threads scan themselves when asked. */
@@ -295,11 +295,11 @@ static bool drain_some(struct marker *marker) {
 }
 
 static void wait_for_helpers(void) {
-    unsigned announcement = queue_announce();
-    if (phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left())
-        queue_sleep(announcement, STOPPED_NAP);
+    unsigned announcement = queue_announce(CREW_STOPPED);
+    if (phase_stays_dry())
+        queue_sleep(CREW_STOPPED, announcement, STOPPED_NAP);
     else
-        queue_withdraw();
+        queue_withdraw(CREW_STOPPED);
 }
 
 static void drain_with_helpers(struct marker *marker) {
@@ -366,7 +366,7 @@ static enum stop_result stopped_phase(void) {
     TELL(stopping);
     if (!world_stop())
         return STOP_FAILED;
-    queue_keep_quiet(current.alone);
+    queue_serve(CREW_STOPPED, current.alone);
     if (!current.alone)
         worker_call_helpers();
     TELL(stopped);
@@ -383,7 +383,7 @@ static enum stop_result stopped_phase(void) {
     current.stop_written = rescan_take_count();
     if (!current.alone)
         worker_release_helpers();
-    queue_keep_quiet(false);
+    queue_serve(CREW_BESIDE, false);
     TELL(starting);
     world_start();
     TELL(started);

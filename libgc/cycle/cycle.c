@@ -108,7 +108,7 @@ static bool helper_mark(struct marker *marker) {
     assist_count_marked(marker);
     pace_work_done(done);
     if (phase_leave())
-        queue_stir();
+        queue_stir(CREW_STOPPED);
     return done > 0;
 }
 
@@ -160,7 +160,7 @@ static void prepare(struct thread *thread) {
     limits_memory();
     relax_prepare();
     if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
-        pace_note_resident(limits_resident());
+        pace_note_process(limits_resident(), thread_count());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});
 }
@@ -184,7 +184,7 @@ static void request(void) {
     if (!requested) {
         assist_run_frozen(thread_self, prepare);
         requested = worker_count() > 0 && !program_conducts;
-        queue_stir();
+        queue_stir(CREW_BESIDE);
     }
     if (!requested || pace_overdue())
         assist_run_frozen(thread_self, begin_paced);
@@ -201,7 +201,7 @@ static void serve_request(void) {
     if (worker_count() == 0 || program_conducts)
         assist_run_frozen(thread_self, begin_wanted);
     else
-        queue_stir();
+        queue_stir(CREW_BESIDE);
 }
 
 /* A thread gets its signal stack when a stop is near, so that programs which never get there keep
@@ -247,8 +247,8 @@ static void help(struct thread *thread) {
     } else if (phase == PHASE_COMPLETE) {
         advance(thread);
     } else if (assist_mark(thread, HELP_QUOTA) == 0 && thread->param == NULL) {
-        unsigned announcement = queue_announce();
-        queue_sleep(announcement, HELP_NAP);
+        unsigned announcement = queue_announce(CREW_BESIDE);
+        queue_sleep(CREW_BESIDE, announcement, HELP_NAP);
     }
     if (thread->param)
         advance(thread);
@@ -315,7 +315,7 @@ bool cycle_collect_on(uintptr_t top, uintptr_t live) {
 unsigned cycle_request(void) {
     unsigned number = conduct_begun() + 1;
     AO_int_store(&wanted, number);
-    queue_stir();
+    queue_stir(CREW_BESIDE);
     return number;
 }
 

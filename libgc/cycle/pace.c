@@ -22,8 +22,10 @@ enum {
     TINY_SCANNED = 1 << 20, /* and that one alone scans in half of one */
     SMALL_LIVE = 96 << 20,  /* bytes live, should none of them be garbage this time */
     RESIDENT_SHARE = 8,     /* of the process's memory that a small heap may grow by, at least */
-    GOAL_KEPT_SHARE = 100,  /* of its goal that a small heap loses in a cycle */
-    WORK_PER_BYTE = 40,     /* bytes scanned for an allocated one, when all goes as expected */
+    THREADED_SHARE = 4,     /* the same where many threads have to be stopped each time */
+    MANY_THREADS = 4,
+    GOAL_KEPT_SHARE = 100,     /* of its goal that a small heap loses in a cycle */
+    WORK_PER_BYTE = 40,        /* bytes scanned for an allocated one, when all goes as expected */
     LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
     MOST_PUT_OFF = 2,          /* cycles in a row */
     FEW_ASKED = 4 << 10,       /* bytes at once */
@@ -34,8 +36,8 @@ enum {
 
 static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
 static volatile AO_t goal;
-static volatile AO_t floor_bytes; /* live bytes below which no cycle is due; any thread adds */
-static volatile AO_t resident;    /* the program's threads, before a cycle */
+static volatile AO_t floor_bytes;  /* live bytes below which no cycle is due; any thread adds */
+static volatile AO_t least_growth; /* of a small heap; the program's threads, before a cycle */
 static volatile AO_t beside; /* bytes outside the heap that objects have come to need; any thread */
 static bool stops_for_small;
 static volatile AO_t forced; /* allocated bytes at which gc_every forced the last cycle */
@@ -145,7 +147,9 @@ static bool is_small(size_t live) {
            live <= SMALL_LIVE;
 }
 
-void pace_note_resident(size_t bytes) { AO_store(&resident, bytes); }
+void pace_note_process(size_t resident, unsigned threads) {
+    AO_store(&least_growth, resident / (threads < MANY_THREADS ? RESIDENT_SHARE : THREADED_SHARE));
+}
 
 void pace_stop_for_small_marks(void) { stops_for_small = true; }
 
@@ -236,7 +240,7 @@ static size_t growing_part(size_t live, size_t roots) {
 static void set_goal(size_t live, size_t roots) {
     size_t wanted = capped_sum(live, share(growing_part(live, roots), options.percent));
     size_t least = options.min_heap + options.min_heap / 2;
-    size_t grown = capped_sum(live, AO_load(&resident) / RESIDENT_SHARE);
+    size_t grown = capped_sum(live, AO_load(&least_growth));
     size_t kept = kept_goal();
     least = least > grown ? least : grown;
     least = least > kept ? least : kept;

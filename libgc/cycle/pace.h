@@ -47,9 +47,10 @@ void pace_stop_for_small_marks(void);
 /* The percentage has changed: the next cycle sets the goal without regard to what it was. */
 void pace_forget_goal(void);
 
-/* The process has so much memory in all: the heap of a small program may grow by a share of that,
- * however little of it is alive. */
-void pace_note_resident(size_t bytes);
+/* The process has so much memory in all, and so many threads: the heap of a small program may grow
+ * by a share of that, however little of it is alive, and by more where each stop has many threads
+ * to stop. */
+void pace_note_process(size_t resident, unsigned threads);
 
 /* True when the mark to come is one of those. */
 bool pace_is_small(void);

@@ -3,6 +3,7 @@
 
 #include "mark/jobs.h"
 #include "mark/queue.h"
+#include "os/park.h"
 
 #include <atomic_ops.h>
 
@@ -11,6 +12,8 @@
  * claims. The rest: the conductor, while no marker is at work. All of it sequentially consistent.
  */
 static volatile AO_t word;
+
+enum { DRY_LOOKS = 1000 }; /* some tens of microseconds, which sleeping and waking costs, too */
 
 enum { ONE_MARKER = 1 << 3, MARKERS = 0xffff << 3, ONE_VERSION = 1 << 19 };
 
@@ -48,11 +51,24 @@ bool phase_claim(void) {
 static void conductor_write(enum phase phase, bool wakes) {
     AO_store_full(&word, with_phase(AO_load(&word) + ONE_VERSION, phase));
     if (wakes)
-        queue_stir();
+        queue_stir(queue_served());
 }
 
 void phase_open(bool wakes) { conductor_write(PHASE_MARKING, wakes); }
 void phase_close(bool wakes) { conductor_write(PHASE_OFF, wakes); }
+
+static bool is_dry(void) {
+    return phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left();
+}
+
+bool phase_stays_dry(void) {
+    int looks = 0;
+    while (looks < DRY_LOOKS && is_dry()) {
+        park_relax();
+        looks++;
+    }
+    return looks == DRY_LOOKS && is_dry();
+}
 
 void phase_after_fork(void) {
     AO_store(&word, with_phase(AO_load(&word) & ~(AO_t)MARKERS, PHASE_OFF));

@@ -41,6 +41,10 @@ void phase_open(bool wakes);
 /* Ends the mark; by the conductor. */
 void phase_close(bool wakes);
 
+/* Whether there is nothing to take although marking goes on, and nothing has come for a moment: one
+ * that is well spent where the processor has nothing else to do. */
+bool phase_stays_dry(void);
+
 /* In the child of a fork: there is neither a mark nor a marker. */
 void phase_after_fork(void);
 

@@ -38,7 +38,7 @@ void worker_call_helpers(void) {
 void worker_release_helpers(void) {
     AO_int_fetch_and_add1_full(&stop_word);
     if (all > count)
-        queue_stir();
+        queue_stir(CREW_STOPPED);
 }
 
 static void run_worker(void *context) {
@@ -49,23 +49,23 @@ static void run_worker(void *context) {
     while (!ending) {
         while (!ending && turns.work(&marker))
             continue;
-        unsigned announcement = queue_announce();
+        unsigned announcement = queue_announce(CREW_BESIDE);
         if (ending || turns.work(&marker))
-            queue_withdraw();
+            queue_withdraw(CREW_BESIDE);
         else
-            queue_sleep(announcement, -1);
+            queue_sleep(CREW_BESIDE, announcement, -1);
     }
 }
 
 /* Until somebody gives away what he has in hand, which he does when he sees this announcement, or
  * until the stop ends. */
 static void wait_for_more(unsigned stop) {
-    unsigned announcement = queue_announce();
-    bool more = phase_now() == PHASE_MARKING && (!queue_is_empty() || jobs_are_left());
-    if (AO_int_load_acquire(&stop_word) != stop || more)
-        queue_withdraw();
+    unsigned announcement = queue_announce(CREW_STOPPED);
+    bool waits = phase_stays_dry() || phase_now() != PHASE_MARKING;
+    if (waits && AO_int_load_acquire(&stop_word) == stop)
+        queue_sleep(CREW_STOPPED, announcement, -1);
     else
-        queue_sleep(announcement, -1);
+        queue_withdraw(CREW_STOPPED);
 }
 
 static void run_helper(void *context) {
@@ -147,7 +147,7 @@ static void worker_join(struct worker *worker) {
 void worker_dismiss(void) {
     lock_take(&lock);
     ending = true;
-    queue_stir();
+    queue_stir(CREW_BESIDE);
     worker_call_helpers();
     worker_release_helpers();
     for (; all > 0; all--)

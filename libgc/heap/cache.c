@@ -81,12 +81,29 @@ static inline void take_object(struct taking *taking, uintptr_t address, bool st
     taking->stale |= (uint64_t)stale << (taking->next - taking->lowest);
 }
 
+/* Eight in a row: most of what a collection frees lies in long runs. */
+static void take_row(struct taking *taking, struct span *span, unsigned index, bool stale,
+                     unsigned char colour) {
+    uintptr_t address = span_object(span, index);
+    uint64_t taken = low_bits * colour;
+    memcpy(&span->states[index], &taken, sizeof taken);
+    span->free_count -= 8;
+    for (int i = 1; i <= 8; i++, address += span->object_bytes)
+        taking->next[-i] = (void *)address;
+    taking->next -= 8;
+    taking->stale |= (stale ? (uint64_t)0xff : 0) << (taking->next - taking->lowest);
+}
+
 /* The free ones of the eight objects from index on. No mark goes on, so the states are nobody
  * else's. */
 static void take_eight(struct taking *taking, struct span *span, unsigned index,
                        unsigned char colour) {
     uint64_t states, lanes;
     memcpy(&states, &span->states[index], sizeof states);
+    if (states == low_bits * OBJECT_STALE || states == low_bits * OBJECT_FREE) {
+        take_row(taking, span, index, states != 0, colour);
+        return;
+    }
     lanes = free_lanes(states);
     span->free_count -= (lanes >> 7) * low_bits >> 56;
     uint64_t bytes = (lanes >> 7) * 0xff, taken = (states & ~bytes) | (low_bits * colour & bytes);

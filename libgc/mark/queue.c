@@ -13,10 +13,14 @@ enum { LONG_LENGTH = 2048 };
  * its turn comes, the fewer turns it needs. */
 static struct lock lock = LOCK_INITIALIZER;
 static struct list large, small;
-static volatile unsigned length;    /* of both; under the lock */
-static volatile unsigned work_word; /* counts stirs */
-static volatile bool quiet;         /* the conductor */
-static volatile unsigned sleepers; /* who announced it; each adds itself before it looks for work */
+static volatile unsigned length;  /* of both; under the lock */
+static volatile bool quiet;       /* the conductor */
+static volatile enum crew served; /* the conductor */
+
+/* Each adds itself to those who wait before it looks for work, and to the sleepers before the
+ * kernel looks whether the count of stirs is still what it was. Whoever stirs counts first and then
+ * looks for sleepers, so that nobody sleeps over it. */
+static struct { volatile unsigned stirs, waiting, asleep; } crews[CREWS];
 
 bool queue_claim(struct span *span) {
     return !AO_char_load(&span->queued) && AO_char_compare_and_swap_full(&span->queued, 0, 1);
@@ -49,8 +53,8 @@ void queue_append(struct span *const *spans, unsigned count) {
         list_append(span_is_large(spans[i]) ? &large : &small, spans[i]);
     lock_give(&lock);
     AO_nop_full();
-    if (was_empty && !quiet && AO_int_load(&sleepers) > 0)
-        queue_stir();
+    if (was_empty && !quiet && AO_int_load(&crews[served].waiting) > 0)
+        queue_stir(served);
 }
 
 unsigned queue_take(struct span **spans, unsigned most) {
@@ -72,25 +76,35 @@ bool queue_is_empty(void) {
 
 bool queue_is_long(void) { return AO_int_load(&length) > LONG_LENGTH; }
 
-bool queue_is_wanted(void) { return !quiet && AO_int_load(&sleepers) > 0 && queue_is_empty(); }
-
-void queue_keep_quiet(bool now) { quiet = now; }
-
-unsigned queue_announce(void) {
-    AO_int_fetch_and_add1_full(&sleepers);
-    return AO_int_load_acquire(&work_word);
+void queue_serve(enum crew crew, bool keeps_quiet) {
+    served = crew;
+    quiet = keeps_quiet;
 }
 
-void queue_withdraw(void) { AO_int_fetch_and_sub1_full(&sleepers); }
+enum crew queue_served(void) { return served; }
 
-void queue_sleep(unsigned announcement, long long nanoseconds) {
-    park_wait(&work_word, announcement, nanoseconds);
-    queue_withdraw();
+bool queue_is_wanted(void) {
+    return !quiet && AO_int_load(&crews[served].waiting) > 0 && queue_is_empty();
 }
 
-void queue_stir(void) {
-    AO_int_fetch_and_add1_full(&work_word);
-    park_wake(&work_word, INT_MAX);
+unsigned queue_announce(enum crew crew) {
+    AO_int_fetch_and_add1_full(&crews[crew].waiting);
+    return AO_int_load_acquire(&crews[crew].stirs);
+}
+
+void queue_withdraw(enum crew crew) { AO_int_fetch_and_sub1_full(&crews[crew].waiting); }
+
+void queue_sleep(enum crew crew, unsigned announcement, long long nanoseconds) {
+    AO_int_fetch_and_add1_full(&crews[crew].asleep);
+    park_wait(&crews[crew].stirs, announcement, nanoseconds);
+    AO_int_fetch_and_sub1_full(&crews[crew].asleep);
+    queue_withdraw(crew);
+}
+
+void queue_stir(enum crew crew) {
+    AO_int_fetch_and_add1_full(&crews[crew].stirs);
+    if (AO_int_load(&crews[crew].asleep) > 0)
+        park_wake(&crews[crew].stirs, INT_MAX);
 }
 
 void queue_lock(void) { lock_take(&lock); }
@@ -103,6 +117,9 @@ void queue_clear(void) {
 }
 
 void queue_after_fork(void) {
-    AO_int_store(&sleepers, 0);
-    quiet = false;
+    for (int crew = 0; crew < CREWS; crew++) {
+        AO_int_store(&crews[crew].waiting, 0);
+        AO_int_store(&crews[crew].asleep, 0);
+    }
+    queue_serve(CREW_BESIDE, false);
 }

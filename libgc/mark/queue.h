@@ -31,20 +31,25 @@ bool queue_is_empty(void);
  * are likely to be found meanwhile. */
 bool queue_is_long(void);
 
-/* A glance: true when somebody waits for work and there is none. */
+/* Who waits for work: those that mark beside the program, its own threads included, and those that
+ * mark in the stop, which are one for each processor with the conductor. */
+enum crew { CREW_BESIDE, CREW_STOPPED, CREWS };
+
+/* From now on what is queued is for this crew, or for nobody if quiet, because it is so little that
+ * sharing it would cost more. Nobody marks. */
+void queue_serve(enum crew crew, bool quiet);
+enum crew queue_served(void);
+
+/* A glance: true when somebody of the crew that is served waits for work and there is none. */
 bool queue_is_wanted(void);
 
-/* From now on, or no longer, what is queued wakes nobody: it is so little that sharing it would
- * cost more. Nobody marks. */
-void queue_keep_quiet(bool quiet);
-
 /* Waiting for work: whoever waits announces it, then looks once more whether there is any, and
- * sleeps or withdraws. Sleeping ends when somebody stirs after the announcement, or after
+ * sleeps or withdraws. Sleeping ends when somebody stirs the crew after the announcement, or after
  * nanoseconds (negative: no limit). Everything that makes work for others stirs. */
-unsigned queue_announce(void);
-void queue_sleep(unsigned announcement, long long nanoseconds);
-void queue_withdraw(void);
-void queue_stir(void);
+unsigned queue_announce(enum crew crew);
+void queue_sleep(enum crew crew, unsigned announcement, long long nanoseconds);
+void queue_withdraw(enum crew crew);
+void queue_stir(enum crew crew);
 
 /* Forgets what is queued: a mark was given up. Nobody marks. */
 void queue_clear(void);
