@@ -7,7 +7,9 @@
 #include "os/maps.h"
 
 enum {
-    CHUNK_BYTES = 32 << 20,
+    STOPPED_CHUNK = 32 << 20, /* bytes in one job */
+    CHUNK = 4 << 20,          /* the same while the program runs: a job in which every page was
+                                 written takes an assist some milliseconds */
     WORTH_ASKING = 128 << 10 /* bytes of written pages, whether they are there at all */
 };
 
@@ -40,10 +42,11 @@ static void scan_roots(struct marker *marker, uintptr_t start, uintptr_t end, en
 
 bool rescan_plan_heap(bool stopped) {
     enum job_kind kind = stopped ? JOB_HEAP_STOPPED : JOB_WRITTEN_HEAP;
+    size_t chunk = stopped ? STOPPED_CHUNK : CHUNK;
     uintptr_t start = heap.objects.start, end = start + pages_used_bytes();
     bool added = true;
-    for (; start < end && added; start += CHUNK_BYTES) {
-        uintptr_t stop = end - start < CHUNK_BYTES ? end : start + CHUNK_BYTES;
+    for (; start < end && added; start += chunk) {
+        uintptr_t stop = end - start < chunk ? end : start + chunk;
         added = jobs_add((struct job){start, stop, kind, SCAN_WORDS});
     }
     return added;
