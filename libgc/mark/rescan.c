@@ -10,7 +10,7 @@ enum {
     STOPPED_CHUNK = 32 << 20, /* bytes in one job */
     CHUNK = 4 << 20,          /* the same while the program runs: a job in which every page was
                                  written takes an assist some milliseconds */
-    WORTH_ASKING = 128 << 10 /* bytes of written pages, whether they are there at all */
+    WORTH_ASKING = 128 << 10  /* bytes of written pages, whether they are there at all */
 };
 
 static volatile AO_t written;    /* bytes; any marker adds */
