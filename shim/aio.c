@@ -55,14 +55,13 @@ static int get_events(aio_context_t context, long least, long most, struct io_ev
                       const struct timespec *timeout, const void *mask) {
     struct deadline deadline = deadline_after(CLOCK_MONOTONIC, timeout);
     struct timespec left;
-    struct unbroken call;
+    struct unbroken call = unbroken_begin();
     int count;
     do {
         const struct timespec *now = deadline_left(&deadline, &left);
-        call = unbroken_begin();
         count = mask ? system_call(SYS_io_pgetevents, context, least, most, events, now, mask)
                      : system_call(SYS_io_getevents, context, least, most, events, now);
-    } while (count == -EINTR && WAS_BROKEN(call, CALL_DEPTH));
+    } while (count == -EINTR && unbroken_was_broken(&call, CALL_DEPTH) && unbroken_again(&call));
     for (int i = 0; i < count; i++)
         hold(context, (const struct iocb *)events[i].obj, false);
     return count;

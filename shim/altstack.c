@@ -18,9 +18,9 @@
 
 #include "alloc/alloc.h"
 #include "os/syscall.h"
-#include "os/tasks.h"
 #include "thread/thread.h"
 
+#include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <sys/mman.h>
@@ -29,21 +29,29 @@ static bool is_ours(const struct thread *thread, const stack_t *stack) {
     return thread->altstack_low && (uintptr_t)stack->ss_sp == thread->altstack_low;
 }
 
-/* Under the first of these names a thread's signal stack is held, under the second one that was
- * freed meanwhile. */
+/* A thread's signal stack is held under what pthread_self tells in it, which a fork leaves as it
+ * is, and the first of these names; under the second, one that was freed meanwhile. */
 enum { IN_USE, FREED };
 
+static uintptr_t own_name(void) { return (uintptr_t)pthread_self(); }
+
 void altstack_is_let_go(void) {
-    int tid = tasks_self();
-    kernel_held_set(HELD_AS_SIGNAL_STACK, tid, IN_USE, 0);
-    free_fast((void *)kernel_held_set(HELD_AS_SIGNAL_STACK, tid, FREED, 0));
+    kernel_held_set(HELD_AS_SIGNAL_STACK, own_name(), IN_USE, 0);
+    free_fast((void *)kernel_held_set(HELD_AS_SIGNAL_STACK, own_name(), FREED, 0));
+}
+
+void altstack_after_fork(void) { kernel_held_keep_only(HELD_AS_SIGNAL_STACK, own_name()); }
+
+static bool is_in(const stack_t *stack, uintptr_t start, size_t bytes) {
+    uintptr_t low = (uintptr_t)stack->ss_sp;
+    return !(stack->ss_flags & SS_DISABLE) && low < start + bytes && start < low + stack->ss_size;
 }
 
 /* The calling thread's signal stack goes away with this memory, unless it is in use. */
 static void take_from_kernel(uintptr_t start, size_t bytes) {
     stack_t stack, none = {.ss_flags = SS_DISABLE};
-    if (system_call(SYS_sigaltstack, 0, &stack) != 0 || (stack.ss_flags & SS_DISABLE) ||
-        (uintptr_t)stack.ss_sp - start >= bytes || system_call(SYS_sigaltstack, &none, 0) != 0)
+    if (system_call(SYS_sigaltstack, 0, &stack) != 0 || !is_in(&stack, start, bytes) ||
+        system_call(SYS_sigaltstack, &none, 0) != 0)
         return;
     thread_self->program_altstack = thread_self->altstack_tried = false;
     altstack_is_let_go();
@@ -80,7 +88,7 @@ TITHE_EXPORT int sigaltstack(const stack_t *stack, stack_t *old) {
     bool enabled = !(stack->ss_flags & SS_DISABLE);
     altstack_is_let_go();
     if (enabled) {
-        kernel_held_set(HELD_AS_SIGNAL_STACK, tasks_self(), IN_USE, (uintptr_t)stack->ss_sp);
+        kernel_held_set(HELD_AS_SIGNAL_STACK, own_name(), IN_USE, (uintptr_t)stack->ss_sp);
         alloc_lend((uintptr_t)stack->ss_sp);
     }
     if (thread->has_cache) {

@@ -5,6 +5,10 @@
 /* Once, from the constructor. */
 void altstack_start(void);
 
+/* In the child of a fork, with the lock of kernel_held.h: other threads' signal stacks are no more.
+ */
+void altstack_after_fork(void);
+
 /* The kernel does not use the calling thread's signal stack any more. */
 void altstack_is_let_go(void);
 

@@ -7,6 +7,7 @@
  */
 #include "fork.h"
 
+#include "altstack.h"
 #include "kernel_held.h"
 #include "leak/check.h"
 #include "leak/dead_stacks.h"
@@ -33,6 +34,7 @@ static void go_on(void) {
 
 static void begin_child(void) {
     cycle_after_fork(true);
+    altstack_after_fork();
     kernel_held_unlock();
     if (record_is_on()) {
         record_after_fork();

@@ -1,5 +1,5 @@
 /* Pointers that only the kernel holds: the data of epoll entries, the values of timers, message
- * queue notifications and queued signals; see kernel_held.h.
+ * queue notifications and queued signals, signal stacks; see kernel_held.h.
  *
  * The record is a hash table in the heap, found from a variable of ours, and so is scanned like any
  * of the program's. Closing a descriptor without deleting its entry leaves the word until the
@@ -76,7 +76,7 @@ static bool grow(void) {
     }
     if (old) {
         memset(old, 0, old_room * sizeof *old); /* the next owner must not inherit these pointers */
-        free_fast(old);
+        free_uncached(old); /* with the lock, which a free of a lent object asks for */
     }
     return true;
 }
@@ -122,6 +122,12 @@ void kernel_held_drop(enum holder holder, uint64_t first) {
         if (entries[i].holder == holder && entries[i].first == first)
             entries[i].word = 0;
     lock_give(&lock);
+}
+
+void kernel_held_keep_only(enum holder holder, uint64_t first) {
+    for (size_t i = 0; i < room; i++)
+        if (entries[i].holder == holder && entries[i].first != first)
+            entries[i].word = 0;
 }
 
 void kernel_held_drop_closed(void) {

@@ -19,10 +19,13 @@ bool kernel_held_note(enum holder holder, uint64_t start, uint64_t bytes, uint64
 /* The holder forgets everything it kept under this first name. */
 void kernel_held_drop(enum holder holder, uint64_t first);
 
-/* Around a fork, outside the collector's own locks. */
 /* Drops what epoll descriptors held that are closed by now; by a thread of the program's. */
 void kernel_held_drop_closed(void);
 
+/* The holder forgets what it kept under all other first names. In the child of a fork. */
+void kernel_held_keep_only(enum holder holder, uint64_t first);
+
+/* Around a fork, outside the collector's own locks. */
 void kernel_held_lock(void);
 void kernel_held_unlock(void);
 

@@ -26,13 +26,12 @@ TITHE_EXPORT int clock_nanosleep(clockid_t clock, int flags, const struct timesp
     bool absolute = flags & TIMER_ABSTIME;
     struct deadline deadline = deadline_after(measuring_clock(clock), absolute ? NULL : wait);
     struct timespec left, unslept = {0, 0};
-    struct unbroken call;
+    struct unbroken call = unbroken_begin();
     int result;
     do {
         const struct timespec *now = absolute ? wait : deadline_left(&deadline, &left);
-        call = unbroken_begin();
         result = REAL(clock_nanosleep)(clock, flags, now, &unslept);
-    } while (result == EINTR && WAS_BROKEN(call, CALL_DEPTH));
+    } while (result == EINTR && unbroken_was_broken(&call, CALL_DEPTH) && unbroken_again(&call));
     if (result == EINTR && rest && !absolute)
         *rest = unslept;
     return result;

@@ -47,9 +47,10 @@ static void leave(void *thread) {
         pthread_setspecific(leave_key, thread);
         return;
     }
-    bool wipe = has_room_below(thread_self);
+    bool wipe = has_room_below(thread_self), lets_go = thread_self->program_altstack;
     thread_leave();
-    altstack_is_let_go();
+    if (lets_go)
+        altstack_is_let_go();
     if (wipe)
         wipe_stack();
 }

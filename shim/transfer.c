@@ -23,17 +23,17 @@
         long long begun_ = clock_coarse_milliseconds();                                            \
         int error_ = errno;                                                                        \
         size_t at = 0;                                                                             \
+        struct unbroken call_ = unbroken_begin();                                                  \
         ssize_t result_;                                                                           \
-        for (;;) {                                                                                 \
-            struct unbroken call_ = unbroken_begin();                                              \
+        do {                                                                                       \
             result_ = (call);                                                                      \
             if (result_ > 0)                                                                       \
                 at += result_;                                                                     \
-            if (result_ == -1 && errno == EINTR && WAS_BROKEN(call_, CALL_DEPTH)                   \
+            if (result_ == -1 && errno == EINTR && unbroken_was_broken(&call_, CALL_DEPTH)         \
                     ? !timeout_goes_on(fd, option, begun_)                                         \
-                    : result_ <= 0 || !WAS_CUT(call_) || at >= (size_t)(all))                      \
+                    : result_ <= 0 || !unbroken_was_cut(&call_) || at >= (size_t)(all))            \
                 break;                                                                             \
-        }                                                                                          \
+        } while (unbroken_again(&call_));                                                          \
         if (at > 0 || result_ == 0)                                                                \
             errno = error_;                                                                        \
         at > 0 ? (ssize_t)at : result_;                                                            \

@@ -28,19 +28,31 @@ static struct thread *record_of(struct thread *thread) {
     return thread == &thread_left ? unbroken_record_of_left() : thread;
 }
 
+static bool is_alone(const struct unbroken *call) {
+    return handler_returns_below(call->frame) == call->handler_returns;
+}
+
 /* Whether what the stop found was that call, and only that call. */
-static bool was_in(struct unbroken call, struct thread *thread, uintptr_t frame, size_t depth) {
-    return frame - thread->stack_pointer < depth && call.handler_returns == handler_returns;
+static bool was_in(const struct unbroken *call, const struct thread *thread, size_t depth) {
+    return call->frame - thread->stack_pointer < depth && is_alone(call);
 }
 
-bool unbroken_was_broken(struct unbroken call, uintptr_t frame, size_t depth) {
-    struct thread *thread = record_of(call.thread);
-    return thread->call_broken && was_in(call, thread, frame, depth);
+bool unbroken_was_broken(const struct unbroken *call, size_t depth) {
+    struct thread *thread = record_of(call->thread);
+    return thread->call_broken && was_in(call, thread, depth);
 }
 
-bool unbroken_was_cut(struct unbroken call, uintptr_t frame, size_t depth) {
-    struct thread *thread = record_of(call.thread);
-    return thread->call_cut && was_in(call, thread, frame, depth);
+bool unbroken_was_cut(const struct unbroken *call) {
+    struct thread *thread = record_of(call->thread);
+    return thread->call_cut && was_in(call, thread, CALL_DEPTH);
+}
+
+bool unbroken_again(struct unbroken *call) {
+    call->thread = unbroken_record();
+    if (is_alone(call))
+        return true;
+    errno = EINTR;
+    return false;
 }
 
 /* Wide enough that nothing overflows; what is later than the clock can tell is never. */

@@ -30,37 +30,45 @@ struct thread *unbroken_record_of_left(void);
 
 struct unbroken {
     struct thread *thread;
-    unsigned long handler_returns; /* before the call */
+    uintptr_t frame;               /* of the wrapper */
+    unsigned long handler_returns; /* before the first call */
 };
 
-/* Before the call: forgets what happened to earlier ones. */
-static inline struct unbroken unbroken_begin(void) {
+/* Forgets what happened to earlier calls. */
+static inline struct thread *unbroken_record(void) {
     struct thread *thread = thread_current();
     if (__builtin_expect(thread == &thread_left, 0))
         thread = unbroken_record_of_left();
     thread->call_broken = thread->call_cut = false;
-    return (struct unbroken){thread, handler_returns};
+    return thread;
 }
 
-/* After one that failed with EINTR, and after one that did a part of its work: whether that was the
- * stop signal's doing alone. At most depth bytes of stack lie between frame and the system call. */
-bool unbroken_was_broken(struct unbroken call, uintptr_t frame, size_t depth);
-bool unbroken_was_cut(struct unbroken call, uintptr_t frame, size_t depth);
+/* Before the call. */
+__attribute__((always_inline)) static inline struct unbroken unbroken_begin(void) {
+    uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
+    return (struct unbroken){unbroken_record(), frame, handler_returns_below(frame)};
+}
 
-#define WAS_BROKEN(call, depth)                                                                    \
-    unbroken_was_broken(call, (uintptr_t)__builtin_frame_address(0), depth)
-#define WAS_CUT(call) unbroken_was_cut(call, (uintptr_t)__builtin_frame_address(0), CALL_DEPTH)
+/* Before it is made again. False with EINTR if it must not be, because a handler of the program's
+ * has run meanwhile. */
+bool unbroken_again(struct unbroken *call);
+
+/* After one that failed with EINTR, and after one that did a part of its work: whether that was the
+ * stop signal's doing alone. At most depth bytes of stack lie between the wrapper's frame and the
+ * system call. */
+bool unbroken_was_broken(const struct unbroken *call, size_t depth);
+bool unbroken_was_cut(const struct unbroken *call);
 
 /* Evaluates call until it was not broken by the stop signal alone, or must not go on. */
 #define UNBROKEN_WHILE(depth, call, goes_on)                                                       \
     ({                                                                                             \
         int error_ = errno;                                                                        \
-        struct unbroken begun_call_;                                                               \
+        struct unbroken state_ = unbroken_begin();                                                 \
         ssize_t result_;                                                                           \
-        do {                                                                                       \
-            begun_call_ = unbroken_begin();                                                        \
+        do                                                                                         \
             result_ = (call);                                                                      \
-        } while (result_ == -1 && errno == EINTR && WAS_BROKEN(begun_call_, depth) && (goes_on));  \
+        while (result_ == -1 && errno == EINTR && unbroken_was_broken(&state_, depth) &&           \
+               (goes_on) && unbroken_again(&state_));                                              \
         if (result_ != -1)                                                                         \
             errno = error_;                                                                        \
         result_;                                                                                   \

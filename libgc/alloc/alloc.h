@@ -21,8 +21,9 @@
 void *alloc_slow(size_t bytes, enum object_kind kind);
 void free_slow(void *object);
 
-/* Frees an object of the heap, past the cache and the quarantine: by threads of the collector's,
- * which have no cache, for what nothing leads to. */
+/* Frees an object of the heap that nothing leads to, past the cache, the quarantine and the hook
+ * below: by threads of the collector's, which have no cache, and under locks that the hook takes.
+ */
 void free_uncached(void *object);
 
 /* The object in which the address lies is in the kernel's use, which a free does not end: from now

@@ -284,8 +284,8 @@ static void verify(struct marker *marker) {
     verify_mark(marker, !current.concurrent);
 }
 
-/* Others help: helpers, workers, frozen threads. Nobody else claims, because that needs the cycle's
- * lock. */
+/* Others help: helpers, and whoever else happens to be awake. Nobody else claims, because that
+ * needs the cycle's lock. */
 static bool drain_some(struct marker *marker) {
     if (!phase_enter())
         return false;

@@ -160,7 +160,7 @@ static void prepare(struct thread *thread) {
     limits_memory();
     relax_prepare();
     if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
-        pace_note_process(limits_resident(), thread_count());
+        pace_note_process(limits_resident(), thread_count_of_program());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});
 }

@@ -3,6 +3,7 @@
 
 #include "mark/jobs.h"
 #include "mark/queue.h"
+#include "os/limits.h"
 #include "os/park.h"
 
 #include <atomic_ops.h>
@@ -62,12 +63,10 @@ static bool is_dry(void) {
 }
 
 bool phase_stays_dry(void) {
-    int looks = 0;
-    while (looks < DRY_LOOKS && is_dry()) {
+    int looks = limits_processors() > 1 ? DRY_LOOKS : 0;
+    for (; looks > 0 && is_dry(); looks--)
         park_relax();
-        looks++;
-    }
-    return looks == DRY_LOOKS && is_dry();
+    return looks == 0 && is_dry();
 }
 
 void phase_after_fork(void) {

@@ -34,8 +34,8 @@ bool phase_leave(void);
 /* True for one caller a round, once it is complete. */
 bool phase_claim(void);
 
-/* Opens a round, with its jobs already listed; by the conductor, from off or ending. Wakes whoever
- * sleeps for work, if that is wanted. */
+/* Opens a round, with its jobs already listed; by the conductor, from off or ending. Wakes those of
+ * the crew that is served who sleep for work, if that is wanted. */
 void phase_open(bool wakes);
 
 /* Ends the mark; by the conductor. */

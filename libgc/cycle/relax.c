@@ -29,13 +29,6 @@ static volatile AO_t idle;      /* 1 while a processor is left for that; the con
  */
 static volatile bool asked, collapses;
 
-void relax_prepare(void) {
-    if (asked)
-        return;
-    asked = true;
-    collapses = limits_huge_pages() && vm_can_collapse();
-}
-
 void relax_fork(void) {
     asked = true;
     collapses = false;
@@ -56,6 +49,14 @@ static bool leaves_processor(void) {
     since = clock_nanoseconds();
     used = clock_process_nanoseconds();
     return used - used_before < (since - before) * (limits_processors() - 0.5);
+}
+
+void relax_prepare(void) {
+    if (asked)
+        return;
+    asked = true;
+    leaves_processor();
+    collapses = limits_huge_pages() && vm_can_collapse();
 }
 
 void relax_begin(void) {

@@ -73,8 +73,10 @@ static void run_helper(void *context) {
     struct marker marker = {.copy = copy};
     (void)context;
     worker_thread_describe("tithe-helper", 0);
-    while (!ending) {
-        unsigned seen = AO_int_load_acquire(&stop_word);
+    for (;;) {
+        unsigned seen = AO_int_load_acquire(&stop_word); /* first: dismissing counts after ending */
+        if (ending)
+            return;
         if (seen % 2 == 0)
             park_wait(&stop_word, seen, -1);
         else if (!turns.help(&marker))

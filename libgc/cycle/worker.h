@@ -32,8 +32,8 @@ unsigned worker_count(void);
 /* How many there are to be. */
 unsigned worker_wanted(void);
 
-/* From the first call on the helpers are awake and wait for work without sleeping; from the second
- * on they sleep. By the conductor, around the stop. */
+/* From the first call on the helpers are awake, or sleep for want of work; from the second on they
+ * sleep for good. By the conductor, around the stop. */
 void worker_call_helpers(void);
 void worker_release_helpers(void);
 

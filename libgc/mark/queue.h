@@ -32,7 +32,7 @@ bool queue_is_empty(void);
 bool queue_is_long(void);
 
 /* Who waits for work: those that mark beside the program, its own threads included, and those that
- * mark in the stop, which are one for each processor with the conductor. */
+ * mark in the stop, the conductor and its helpers. */
 enum crew { CREW_BESIDE, CREW_STOPPED, CREWS };
 
 /* From now on what is queued is for this crew, or for nobody if quiet, because it is so little that

@@ -1,5 +1,5 @@
-/* The clocks, and sleeping by them. Any thread; no system call where the kernel tells the time
- * without one. */
+/* The clocks, and sleeping by them. Any thread. Where the kernel tells the time without a system
+ * call there is none, but for what threads have used. */
 #ifndef TITHE_OS_CLOCK_H
 #define TITHE_OS_CLOCK_H
 

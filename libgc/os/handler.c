@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <string.h>
 
-__thread volatile unsigned long handler_returns;
+volatile unsigned long handler_returns[HANDLER_PIECES];
 
 #if defined(__x86_64__)
 
@@ -46,8 +46,14 @@ __asm__(".macro handler_saved register, index\n"
         "handler_saved 16, 16\n"
         "    nop\n"
         "handler_restorer:\n"
-        "    movq handler_returns@gottpoff(%rip), %rax\n"
-        "    incq %fs:(%rax)\n"
+        "    movq 160(%rsp), %rax\n" /* of the interrupted stack pointer, as handler.h has it */
+        "    shrq $16, %rax\n"
+        "    movq %rax, %rcx\n"
+        "    shrq $10, %rcx\n"
+        "    xorl %ecx, %eax\n"
+        "    andl $1023, %eax\n"
+        "    leaq handler_returns(%rip), %rcx\n"
+        "    lock incq (%rcx,%rax,8)\n"
         "    movq $15, %rax\n"
         "    syscall\n"
         ".cfi_endproc\n"

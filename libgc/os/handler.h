@@ -5,6 +5,10 @@
  * finds, or leaves, a context that looks as if it alone had broken the call. The count tells: when
  * it changed during the call, a handler of the program's ran in it.
  *
+ * Returns are counted by where the stack stood that was interrupted, not in thread-local memory: a
+ * handler may return without any, as in threads made by raw clone, and Wine's do. Threads whose
+ * stacks share a counter only see an EINTR that was not theirs, and only if a stop comes, too.
+ *
  * Only on x86-64, where the program says what a handler returns to; elsewhere nothing is counted
  * and a signal that comes in these instants is handled, but breaks no call.
  */
@@ -12,10 +16,28 @@
 #define TITHE_OS_HANDLER_H
 
 #include <signal.h>
+#include <stdint.h>
 
-/* How many handlers installed below have returned in this thread. Written only by its handlers. */
-extern __thread volatile unsigned long handler_returns
-    __attribute__((tls_model("initial-exec"), visibility("hidden")));
+enum {
+    HANDLER_PIECE_SHIFT = 16,
+    HANDLER_PIECE_BITS = 10,
+    HANDLER_PIECES = 1 << HANDLER_PIECE_BITS,
+    HANDLER_DEPTH = 2048
+};
+
+/* How many handlers installed below have returned to a stack in one piece of memory; racily. */
+extern volatile unsigned long handler_returns[HANDLER_PIECES] __attribute__((visibility("hidden")));
+
+/* Stacks lie at multiples of large powers of two from each other. */
+static inline unsigned long handler_returns_at(uintptr_t address) {
+    uintptr_t piece = address >> HANDLER_PIECE_SHIFT;
+    return handler_returns[(piece ^ piece >> HANDLER_PIECE_BITS) % HANDLER_PIECES];
+}
+
+/* For calls made from a frame, which go no deeper than HANDLER_DEPTH. */
+static inline unsigned long handler_returns_below(uintptr_t frame) {
+    return handler_returns_at(frame) + handler_returns_at(frame - HANDLER_DEPTH);
+}
 
 /* sigaction(2), errors and errno included. Async-signal-safe. */
 int handler_install(int number, const struct sigaction *action, struct sigaction *old);

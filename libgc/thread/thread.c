@@ -21,7 +21,7 @@ struct lock thread_registry_lock = LOCK_INITIALIZER;
 void (*thread_registered_hook)(void);
 
 static struct thread *first, *unused;
-static unsigned count;
+static unsigned count, collectors; /* the latter among the former */
 static int process; /* the one that the collector belongs to; 0 before thread_own_process */
 
 void thread_own_process(void) { process = tasks_process(); }
@@ -31,6 +31,7 @@ struct thread *thread_first(void) {
     return first;
 }
 unsigned thread_count(void) { return count; }
+unsigned thread_count_of_program(void) { return count - collectors; }
 
 static struct thread *record_take(void) {
     struct thread *thread = unused;
@@ -106,12 +107,17 @@ struct thread *thread_adopt(int tid) {
 
 struct thread *thread_add_collector(void) {
     struct thread *thread = thread_adopt(0);
-    if (thread)
-        AO_int_store(&thread->state, THREAD_COLLECTS);
+    if (thread == NULL)
+        return NULL;
+    AO_int_store(&thread->state, THREAD_COLLECTS);
+    collectors++;
     return thread;
 }
 
-void thread_drop_collector(struct thread *thread) { record_unlink(thread); }
+void thread_drop_collector(struct thread *thread) {
+    record_unlink(thread);
+    collectors--;
+}
 
 /* A thread that was adopted during an earlier stop keeps its record. */
 static struct thread *thread_register(void) {
@@ -147,7 +153,9 @@ struct thread *thread_current(void) {
 
 /* The kernel must not run a handler on the stack once the next thread may have it, or the program
  * has freed it, as ruby does when the thread ends. */
-static void altstack_disable(void) {
+static void altstack_disable(const struct thread *thread) {
+    if (thread->altstack_low == 0 && !thread->program_altstack)
+        return;
     stack_t none = {.ss_flags = SS_DISABLE};
     system_call(SYS_sigaltstack, &none, 0);
 }
@@ -158,7 +166,7 @@ void thread_leave(void) {
         return;
     cache_empty(&thread->cache);
     thread_self = &thread_left;
-    altstack_disable();
+    altstack_disable(thread);
     lock_take(&thread_registry_lock);
     record_unlink(thread);
     lock_give(&thread_registry_lock);

@@ -82,7 +82,8 @@ extern struct thread thread_absent, thread_left;
  * be registered for lack of memory. */
 struct thread *thread_current(void);
 
-/* Ends the calling thread's registration: its cache goes back to the heap. */
+/* Ends the calling thread's registration: its cache goes back to the heap, and the kernel has no
+ * signal stack for it any more. */
 void thread_leave(void);
 
 /* Registers a thread that has left once more. */
@@ -103,6 +104,7 @@ static inline enum thread_state thread_state(const struct thread *thread) {
 extern struct lock thread_registry_lock;
 struct thread *thread_first(void);
 unsigned thread_count(void);
+unsigned thread_count_of_program(void); /* without the collector's own; a glance needs no lock */
 
 /* With the registry's lock: the registered thread in which pthread_self is this; NULL when there is
  * none. */
