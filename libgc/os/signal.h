@@ -13,7 +13,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* The kernel's own structures, since libc's sigaction is the shim's wrapper. 64 signals, one word. */
+/* The kernel's own structures, since libc's sigaction is the shim's wrapper. 64 signals, one word.
+ */
 typedef uint64_t signal_set;
 
 struct signal_action {
