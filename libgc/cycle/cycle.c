@@ -24,7 +24,6 @@
 #include "os/log.h"
 #include "os/maps.h"
 #include "os/options.h"
-#include "os/syscall.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
 #include "thread/world.h"

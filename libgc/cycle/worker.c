@@ -3,7 +3,6 @@
 
 #include "cycle/phase.h"
 #include "heap/metadata.h"
-#include "mark/jobs.h"
 #include "mark/queue.h"
 #include "os/limits.h"
 #include "os/log.h"
