@@ -39,6 +39,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/rescan.c libgc/mark/rescan.h \
 	libgc/mark/roots.c libgc/mark/roots.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
+	libgc/mark/words.c libgc/mark/words.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
 	libgc/mark/verify.c libgc/mark/verify.h \
 	libgc/cycle/assist.c libgc/cycle/assist.h \

@@ -21,6 +21,7 @@
 #include "mark/scan.h"
 #include "mark/shaped.h"
 #include "mark/verify.h"
+#include "mark/words.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/log.h"
@@ -195,6 +196,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
     number_cycle();
+    words_prepare();
     TELL(begun);
     if (!current.concurrent) {
         stop_and_end(self);

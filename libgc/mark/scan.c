@@ -4,28 +4,22 @@
 #include "heap/quarantine.h"
 #include "mark/queue.h"
 #include "mark/shaped.h"
+#include "mark/words.h"
 #include "os/maps.h"
 #include "os/options.h"
 
 #include <string.h>
-#if defined(__SSE2__)
-#include <emmintrin.h>
-#endif
 
 enum {
-    WORD_DISTANCE = 4,       /* bytes from one place where a pointer may be to the next */
-    OVERLAP = 8,             /* a word may begin in one part of a range and end in the next */
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
-    BATCH = 16,              /* addresses looked up at once, if there are so many */
+    BATCH = 48,              /* addresses looked up at once, if there are so many */
+    NEWEST = 16,             /* objects off the stack that are read together */
     FETCHED_BYTES = 3 * CACHE_LINE_BYTES,
     SHARE_LEAST = 48,      /* objects in hand of which some are given away */
     SPARSE_BYTES = 1 << 20 /* from here on, only the resident pages of an object are read */
 };
 
-static bool stopped;           /* written while no marker is at work */
-static bool ends_count = true; /* before the first mark */
-
-void scan_without_ends(void) { ends_count = false; }
+static bool stopped; /* written while no marker is at work */
 
 void scan_world_stopped(bool now) { stopped = now; }
 
@@ -62,21 +56,13 @@ static void object_scan(struct marker *marker, struct object object) {
         scan_inside(marker, object, start, end);
 }
 
-static void scan_contiguous(struct marker *marker, struct object object, uintptr_t start,
-                            uintptr_t end);
-static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end);
-static bool only_aligned;
-
 void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
         shaped_scan(marker, object, start, end);
     else if (__builtin_expect(object.span->closed, 0))
         scan_foreign(marker, start, end, SCAN_WORDS);
-    else if (__builtin_expect(only_aligned, 0)) {
-        marker->scanned += end - start;
-        scan_aligned(marker, start, end);
-    } else
-        scan_contiguous(marker, object, start, end);
+    else
+        words_scan_inside(marker, object, start, end);
 }
 
 static void flush_claimed(struct marker *marker) {
@@ -188,7 +174,7 @@ static unsigned find_objects(const struct candidate *candidates, unsigned count,
     return found;
 }
 
-static void resolve(struct marker *marker) {
+void scan_resolve(struct marker *marker) {
     struct candidate candidates[SCAN_ADDRESSES_ROOM];
     struct object objects[SCAN_ADDRESSES_ROOM];
     unsigned count = find_objects(candidates, find_spans(marker, candidates), objects);
@@ -198,225 +184,6 @@ static void resolve(struct marker *marker) {
         object_mark(marker, objects[i]);
 }
 
-static inline void address_add(struct marker *marker, uintptr_t address) {
-    marker->addresses[marker->address_count++] = address | marker->restriction;
-    if (__builtin_expect(marker->address_count == SCAN_ADDRESSES, 0))
-        resolve(marker);
-}
-
-static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
-
-/* What the upper half of an address of ours looks like. Few words that are none pass that test, and
- * it works alike for addresses at multiples of eight and, as in packed structures, of four. */
-struct filter {
-    uint32_t mask, lowest, range;
-};
-
-static struct filter filter_make(void) {
-    uintptr_t base = heap.objects.start, last = base + AO_load(&heap.objects.committed) - 1;
-    struct filter filter = {word_mask() >> 32, base >> 32, 0};
-    filter.range = (last >> 32) - filter.lowest;
-    return filter;
-}
-
-void scan_word(struct marker *marker, uintptr_t word) {
-    word &= word_mask();
-    if (heap_contains(word))
-        address_add(marker, word);
-}
-
-static void consider_at(struct marker *marker, uintptr_t at) {
-    uintptr_t word;
-    memcpy(&word, (const void *)at, sizeof word);
-    scan_word(marker, word);
-}
-
-static void scan_one_by_one(struct marker *marker, uintptr_t start, uintptr_t end, size_t step,
-                            struct filter filter) {
-    for (; start + sizeof(uintptr_t) <= end; start += step) {
-        uint32_t upper;
-        memcpy(&upper, (const char *)start + 4, sizeof upper);
-        if ((upper & filter.mask) - filter.lowest <= filter.range)
-            consider_at(marker, start);
-    }
-}
-
-#if defined(__SSE2__)
-enum { ROUND_BYTES = 16, EVERY_LANE = 15 };
-
-/* Which of the four words' upper halves starting at start + 4 pass the filter, one bit each. SSE2
- * can only compare signed numbers, hence the flipped sign bits. */
-static int passing_lanes(uintptr_t start, struct filter filter) {
-    const __m128i sign = _mm_set1_epi32(INT32_MIN);
-    __m128i upper = _mm_loadu_si128((const __m128i *)(start + 4));
-    upper = _mm_and_si128(upper, _mm_set1_epi32(filter.mask));
-    upper = _mm_sub_epi32(upper, _mm_set1_epi32(filter.lowest));
-    __m128i above = _mm_cmpgt_epi32(_mm_xor_si128(upper, sign),
-                                    _mm_xor_si128(_mm_set1_epi32(filter.range), sign));
-    return ~_mm_movemask_ps(_mm_castsi128_ps(above)) & EVERY_LANE;
-}
-
-static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t end,
-                             struct filter filter) {
-    for (; start + 4 + ROUND_BYTES <= end; start += ROUND_BYTES) {
-        int lanes = passing_lanes(start, filter);
-        for (; __builtin_expect(lanes != 0, 0); lanes &= lanes - 1)
-            consider_at(marker, start + 4 * __builtin_ctz(lanes));
-    }
-    return start;
-}
-#else
-static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t end,
-                             struct filter filter) {
-    (void)marker, (void)end, (void)filter;
-    return start;
-}
-#endif
-
-/* Whether a pointer one past the end of what the program asked for may be this address, one past
- * the object that is here. */
-static bool may_end_here(uintptr_t last) {
-    const struct span *span = heap_span_of(last);
-    return span && sizes_filled[span->span_class];
-}
-
-/* Only an address at which an object may begin can be the end of another. */
-static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
-    uintptr_t mask = word_mask();
-    for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8) {
-        uintptr_t address = *(const volatile uintptr_t *)start & mask;
-        if (address % SIZES_GRANULE == 0 && may_end_here(address - 1))
-            address_add(marker, address - 1);
-    }
-}
-
-void scan_only_aligned(void) { only_aligned = true; }
-
-/* Adds a word to the list and keeps it there if it leads to the heap: whether it does is anybody's
- * guess, the processor's too, and a branch guessed wrong costs as much as five words. */
-static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) {
-    uintptr_t base = heap.objects.start, bytes = AO_load(&heap.objects.committed);
-    uintptr_t mask = word_mask(), restriction = marker->restriction;
-    start = (start + 7) & ~(uintptr_t)7;
-    while (start + 8 <= end) {
-        uintptr_t piece = end - start > SCAN_ADDRESSES * 8 ? start + SCAN_ADDRESSES * 8 : end;
-        unsigned count = marker->address_count;
-        for (; start + 8 <= piece; start += 8) {
-            uintptr_t word = *(const volatile uintptr_t *)start & mask;
-            marker->addresses[count] = word | restriction;
-            count += word - base < bytes;
-        }
-        marker->address_count = count;
-        if (count >= SCAN_ADDRESSES)
-            resolve(marker);
-    }
-}
-
-void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    marker->scanned += end - start;
-    if (mode == SCAN_CODE || options.unaligned) {
-        scan_one_by_one(marker, start, end, 1, filter_make());
-    } else if (only_aligned) {
-        scan_aligned(marker, start, end);
-    } else {
-        struct filter filter = filter_make();
-        start = (start + WORD_DISTANCE - 1) & ~(uintptr_t)(WORD_DISTANCE - 1);
-        uintptr_t rest = scan_rounds(marker, start, end, filter);
-        scan_one_by_one(marker, rest, end, WORD_DISTANCE, filter);
-    }
-    if (mode == SCAN_STACK && ends_count)
-        scan_ends(marker, start, end);
-}
-
-static bool distances, only_to_others;
-
-void scan_distances(void) { distances = true; }
-void scan_distances_to_others(void) { only_to_others = distances = true; }
-
-bool scan_counts_distance(const struct span *from, uintptr_t to) {
-    const struct span *span;
-    if (!heap_contains(to))
-        return false;
-    return !only_to_others ||
-           ((span = heap_span_of(to)) != NULL && span->span_class != from->span_class);
-}
-
-/* A word that may be a distance to another object: not zero, a multiple of what objects are aligned
- * to, less than four gigabytes. */
-static bool is_distance(uint64_t word) {
-    uint32_t upper = word >> 32, lower = word;
-    return (upper == 0 || upper == UINT32_MAX) && lower != 0 && lower % SIZES_GRANULE == 0;
-}
-
-static void consider_distance(struct marker *marker, struct object object, uintptr_t at) {
-    uintptr_t base = object_address(object);
-    uint64_t word;
-    memcpy(&word, (const void *)at, sizeof word);
-    if (is_distance(word) && scan_counts_distance(object.span, base + word))
-        address_add(marker, base + word);
-}
-
-#if defined(__SSE2__)
-/* False when neither of two words is one. */
-static bool may_have_distance(uintptr_t at) {
-    const __m128i zero = _mm_setzero_si128(), ones = _mm_set1_epi32(-1);
-    __m128i words = _mm_loadu_si128((const __m128i *)at);
-    __m128i uppers = _mm_shuffle_epi32(words, _MM_SHUFFLE(3, 3, 1, 1));
-    __m128i lowers = _mm_shuffle_epi32(words, _MM_SHUFFLE(2, 2, 0, 0));
-    __m128i near = _mm_or_si128(_mm_cmpeq_epi32(uppers, zero), _mm_cmpeq_epi32(uppers, ones));
-    return _mm_movemask_epi8(_mm_andnot_si128(_mm_cmpeq_epi32(lowers, zero), near)) != 0;
-}
-#else
-static bool may_have_distance(uintptr_t at) {
-    (void)at;
-    return true;
-}
-#endif
-
-static void scan_for_distances(struct marker *marker, struct object object, uintptr_t start,
-                               uintptr_t end) {
-    marker->restriction = SCAN_START_ONLY;
-    for (start = (start + 7) & ~(uintptr_t)7; start + 16 <= end; start += 16) {
-        if (!may_have_distance(start))
-            continue;
-        consider_distance(marker, object, start);
-        consider_distance(marker, object, start + 8);
-    }
-    if (start + 8 <= end)
-        consider_distance(marker, object, start);
-    marker->restriction = 0;
-}
-
-static void scan_contiguous(struct marker *marker, struct object object, uintptr_t start,
-                            uintptr_t end) {
-    scan_range(marker, start, end, SCAN_WORDS);
-    if (distances)
-        scan_for_distances(marker, object, start, end);
-}
-
-void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end) {
-    marker->restriction = SCAN_PLAIN_ONLY;
-    scan_range(marker, start, end, SCAN_WORDS);
-    marker->restriction = 0;
-}
-
-bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
-    uintptr_t copy = (uintptr_t)marker->copy;
-    bool whole = true;
-    start &= ~(uintptr_t)(OVERLAP - 1);
-    while (start < end) {
-        size_t want = end - start < SCAN_COPY_BYTES ? end - start : SCAN_COPY_BYTES;
-        size_t got = maps_read(marker->copy, start, want);
-        scan_range(marker, copy, copy + got, mode);
-        whole &= got == want;
-        if (got < want)
-            start = ((start + got) & ~(uintptr_t)4095) + 4096;
-        else
-            start += start + got < end ? got - OVERLAP : got;
-    }
-    return whole;
-}
-
 /* Black for the moment, so that nothing that leads to it makes it grey. */
 void scan_contents(struct marker *marker, struct object object, bool ignore_self) {
     volatile unsigned char *state = object_state(object);
@@ -424,11 +191,11 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
     if (object.span->kind == OBJECT_ATOMIC)
         return;
-    resolve(marker);
+    scan_resolve(marker);
     if (ignore_self)
         AO_char_store(state, object_live_colour());
     scan_inside(marker, object, start, end);
-    resolve(marker);
+    scan_resolve(marker);
     if (ignore_self)
         AO_char_store(state, before);
 }
@@ -449,7 +216,7 @@ static void give_away(struct marker *marker, unsigned count) {
 }
 
 void scan_give_back(struct marker *marker) {
-    resolve(marker);
+    scan_resolve(marker);
     give_away(marker, marker->unread_count);
     if (marker->taken_next < marker->taken_count)
         queue_append(marker->taken + marker->taken_next, marker->taken_count - marker->taken_next);
@@ -460,14 +227,24 @@ static struct object unread_take(struct marker *marker) {
     return marker->unread[--marker->unread_count];
 }
 
+/* The newest, and of these the oldest first, whose contents have been on their way for longest. */
+static void scan_newest(struct marker *marker) {
+    struct object newest[NEWEST];
+    unsigned count = marker->unread_count < NEWEST ? marker->unread_count : NEWEST;
+    marker->unread_count -= count;
+    memcpy(newest, marker->unread + marker->unread_count, sizeof newest); /* fewer are all */
+    for (unsigned i = 0; i < count; i++)
+        object_scan(marker, newest[i]);
+}
+
 /* The addresses of several objects are looked up together. */
 void scan_in_hand(struct marker *marker) {
     while (marker->scanned < marker->limit) {
         while (marker->unread_count > 0 && marker->address_count < BATCH)
-            object_scan(marker, unread_take(marker));
+            scan_newest(marker);
         if (marker->address_count == 0)
             return;
-        resolve(marker);
+        scan_resolve(marker);
         if (marker->unread_count >= SHARE_LEAST && queue_is_wanted())
             give_away(marker, marker->unread_count / 2);
     }
@@ -483,7 +260,7 @@ static void scan_resident(uintptr_t start, uintptr_t end, void *context) {
     const struct part *part = context;
     if (start < part->start)
         start = part->start;
-    end += OVERLAP;
+    end += SCAN_OVERLAP;
     if (end > part->end)
         end = part->end;
     if (start < end)
@@ -512,7 +289,7 @@ static void scan_large(struct marker *marker, struct span *span) {
         object_blacken(object); /* it was made shorter between two slices */
         return;
     }
-    size_t to = from + SLICE_BYTES + OVERLAP;
+    size_t to = from + SLICE_BYTES + SCAN_OVERLAP;
     if (from + SLICE_BYTES < bytes)
         span_queue(marker, span);
     else
@@ -526,19 +303,31 @@ static void scan_large(struct marker *marker, struct span *span) {
 
 void scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
     uintptr_t first = object_address(object), last = first + object.span->object_bytes;
-    uintptr_t low = start - OVERLAP, high = end + OVERLAP;
+    uintptr_t low = start - SCAN_OVERLAP, high = end + SCAN_OVERLAP;
     low = low > first ? low : first;
     high = high < last ? high : last;
     if (low < high)
         scan_inside(marker, object, low, high);
 }
 
-static bool word_has_grey(const struct span *span, unsigned index) {
-    static const uint64_t ones = 0x0101010101010101u, highs = 0x8080808080808080u;
-    uint64_t states;
-    memcpy(&states, (const unsigned char *)&span->states[index], sizeof states);
-    states ^= ones * OBJECT_GREY;
-    return ((states - ones) & ~states & highs) != 0;
+/* The states of a span in words: of so many, those that are grey become black at once. */
+enum { STATES = sizeof(AO_t) };
+
+static const AO_t lowest_bits = ~(AO_t)0 / 255;
+
+/* The lowest bit of each byte that is grey. */
+static AO_t grey_states(AO_t states) {
+    AO_t rest = states ^ lowest_bits * OBJECT_GREY, lows = lowest_bits * 127;
+    return ~(((rest & lows) + lows) | rest | lows) >> 7;
+}
+
+static AO_t blacken_states(volatile AO_t *states) {
+    AO_t step = object_live_colour() - OBJECT_GREY, seen, grey;
+    do {
+        seen = AO_load(states);
+        grey = grey_states(seen);
+    } while (grey != 0 && !AO_compare_and_swap_full(states, seen, seen + grey * step));
+    return grey;
 }
 
 /* What one object leads to may take the place that it leaves. */
@@ -547,19 +336,21 @@ static void make_room(struct marker *marker) {
         object_scan(marker, unread_take(marker));
 }
 
+static void take_on(struct marker *marker, struct object object) {
+    make_room(marker);
+    unread_add(marker, object);
+}
+
 static void scan_small(struct marker *marker, struct span *span) {
     unsigned index = 0, count = AO_int_load(&span->object_count);
-    while (index < count) {
-        if (index % 8 == 0 && index + 8 <= count && !word_has_grey(span, index)) {
-            index += 8;
-            continue;
-        }
-        struct object object = {span, index++};
-        if (!is_grey(object) || !object_blacken(object))
-            continue;
-        make_room(marker);
-        unread_add(marker, object);
+    for (; index + STATES <= count; index += STATES) {
+        AO_t grey = blacken_states((volatile AO_t *)&span->states[index]);
+        for (; grey != 0; grey &= grey - 1)
+            take_on(marker, (struct object){span, index + __builtin_ctzl(grey) / 8});
     }
+    for (; index < count; index++)
+        if (object_blacken((struct object){span, index}))
+            take_on(marker, (struct object){span, index});
 }
 
 /* Queued spans come in batches: those that have to wait are fetched meanwhile. */
