@@ -122,6 +122,25 @@ START_TEST(released_pages_are_known_to_be_zero) {
 }
 END_TEST
 
+/* Past the first sixteen megabytes of a class. */
+START_TEST(classes_with_many_objects_have_blocks_of_their_own) {
+    enum { BLOCK = 2 << 20, BLOCK_COUNT = 256, COUNT = 200000, FIRST = 150000 };
+    static const size_t bytes[] = {144, 208};
+    static unsigned char found[BLOCK_COUNT];
+    ck_assert(heap_start());
+    for (int i = 0; i < COUNT; i++)
+        for (int class = 0; class < 2; class ++) {
+            uintptr_t object = (uintptr_t)alloc_fast(bytes[class]);
+            size_t block = (object - heap.objects.start) / BLOCK;
+            ck_assert_uint_lt(block, BLOCK_COUNT);
+            if (i >= FIRST)
+                found[block] |= 1 << class;
+        }
+    for (int i = 0; i < BLOCK_COUNT; i++)
+        ck_assert_uint_ne(found[i], 3);
+}
+END_TEST
+
 START_TEST(page_table_leads_to_the_span_and_forgets_it) {
     ck_assert(heap_start());
     void *object = large_take(100000, HEAP_PAGE_BYTES, OBJECT_SCANNED, false);
@@ -372,12 +391,55 @@ static void block_change(struct block *block) {
     }
 }
 
-START_TEST(random_operations_match_the_model) {
+static void random_start(void) {
     const char *given = getenv("TITHE_TEST_SEED");
     uint64_t seed = given ? strtoull(given, NULL, 0) : (uint64_t)time(NULL) * 2 + 1;
     printf("heap: TITHE_TEST_SEED=%llu\n", (unsigned long long)seed);
     fflush(stdout);
     random_state = seed | 1;
+}
+
+static void check_pages(const struct span *span) {
+    for (unsigned page = 0; page < span->page_count; page++)
+        REQUIRE(heap_span_of(span->base + (uintptr_t)page * HEAP_PAGE_BYTES) == span);
+}
+
+static void take_or_give_pages(struct span *span) {
+    if (span->page_count > 0) {
+        check_pages(span);
+        pages_give(span, random_below(2));
+        span->page_count = 0;
+        return;
+    }
+    size_t count = 1 + random_below(random_below(50) == 0 ? 600 : 8);
+    *span = (struct span){.span_class = 1 + random_below(4)};
+    ck_assert(count > 8 || random_below(3) == 0 ? pages_take(span, count, HEAP_PAGE_BYTES)
+                                                : pages_take_together(span, count));
+    for (unsigned page = 0; span->zeroed && page < span->page_count; page++)
+        REQUIRE(*(uintptr_t *)(span->base + (uintptr_t)page * HEAP_PAGE_BYTES) == 0);
+    for (unsigned page = 0; page < span->page_count; page++)
+        *(uintptr_t *)(span->base + (uintptr_t)page * HEAP_PAGE_BYTES) = 1;
+}
+
+/* The page table is what a second owner would be seen in. */
+START_TEST(pages_have_one_owner_each) {
+    enum { SPANS = 2000, STEPS = 200000 };
+    static struct span spans[SPANS];
+    ck_assert(heap_start());
+    random_start();
+    for (int i = 0; i < STEPS; i++) {
+        take_or_give_pages(&spans[random_below(SPANS)]);
+        if (random_below(5000) == 0)
+            pages_release_all();
+    }
+    for (int i = 0; i < SPANS; i++)
+        if (spans[i].page_count > 0)
+            check_pages(&spans[i]);
+}
+END_TEST
+
+START_TEST(random_operations_match_the_model) {
+    random_start();
     for (int i = 0; i < OPERATIONS; i++) {
         struct block *block = &blocks[random_below(BLOCKS)];
         if (block->start)
@@ -397,6 +459,7 @@ int main(void) {
         pages_are_joined_when_given_back,
         pages_are_aligned_on_demand,
         released_pages_are_known_to_be_zero,
+        classes_with_many_objects_have_blocks_of_their_own,
         page_table_leads_to_the_span_and_forgets_it,
         large_objects_grow_and_shrink_in_place,
         counters_follow_objects,
@@ -405,6 +468,7 @@ int main(void) {
         impossible_sizes_are_refused,
         foreign_pointers_are_left_alone,
         misuse_is_diagnosed,
+        pages_have_one_owner_each,
         random_operations_match_the_model,
     };
     return SUITE_RUN("heap", tests, 120);

@@ -213,28 +213,31 @@ static struct run *bins_find(struct bins *bins, size_t count) {
     return NULL;
 }
 
-/* Cuts [base, base + count pages) out of a free run for a span; what is left on either side stays
- * free. Returns what the run was. */
-static struct span run_carve(struct run *run, uintptr_t base, size_t count, struct span *span) {
+/* Cuts [base, base + count pages) out of a free run; what is left on either side stays free.
+ * Returns what the run was. */
+static struct span run_carve(struct run *run, uintptr_t base, size_t count) {
     struct span whole = run->span;
     uintptr_t end = base + count * HEAP_PAGE_BYTES;
     uintptr_t whole_end = whole.base + (size_t)whole.page_count * HEAP_PAGE_BYTES;
     bin_remove(run);
     page_table_clear_ends(run);
     metadata_give(run, sizeof *run);
-    bool cached = sizes_size_class(span->span_class) != 0 && !quarantine_is_on();
-    page_table_set(base, count, span, cached ? span->span_class : 0);
     run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
     return whole;
 }
 
+static void page_table_enter(uintptr_t base, size_t count, struct span *span) {
+    bool cached = sizes_size_class(span->span_class) != 0 && !quarantine_is_on();
+    page_table_set(base, count, span, cached ? span->span_class : 0);
+}
+
 enum { DENSE_PAGES = 16 };
 
 /* Turns the next never-used pages of the heap into a free run. */
-static bool heap_grow(size_t count) {
+static bool heap_grow(size_t count, bool dense) {
     if (count > (heap.objects.reserved - used) / HEAP_PAGE_BYTES ||
-        !heap_extend(used + count * HEAP_PAGE_BYTES, count <= DENSE_PAGES))
+        !heap_extend(used + count * HEAP_PAGE_BYTES, dense))
         return false;
     uintptr_t base = heap.objects.start + used;
     used += count * HEAP_PAGE_BYTES;
@@ -244,7 +247,7 @@ static bool heap_grow(size_t count) {
 
 bool pages_reserve(size_t bytes) {
     lock_take(&lock);
-    bool grown = heap_grow((bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES);
+    bool grown = heap_grow((bytes + HEAP_PAGE_BYTES - 1) / HEAP_PAGE_BYTES, false);
     lock_give(&lock);
     return grown;
 }
@@ -253,13 +256,65 @@ static uintptr_t align_up(uintptr_t address, size_t alignment) {
     return (address + alignment - 1) & ~(alignment - 1);
 }
 
-static struct run *find_or_grow(size_t count) {
+static struct run *find(size_t count) {
     struct run *run = bins_find(&idle_bins, count);
-    if (run == NULL)
-        run = bins_find(&released_bins, count);
-    if (run == NULL && heap_grow(count))
+    return run ? run : bins_find(&released_bins, count);
+}
+
+static struct run *find_or_grow(size_t count) {
+    struct run *run = find(count);
+    if (run == NULL && heap_grow(count, count <= DENSE_PAGES))
         run = bins_find(&released_bins, count);
     return run;
+}
+
+/* What is left of the last block of each class: in no run and not in the page table. */
+struct block {
+    uintptr_t base;
+    size_t pages;
+    bool zeroed, stale;
+};
+
+enum { BLOCK_BYTES = 2 << 20, BLOCK_PAGES = BLOCK_BYTES / HEAP_PAGE_BYTES };
+
+static struct block blocks[SPAN_CLASSES];
+
+/* Where the heap has to grow anyway, it grows to a whole block. */
+static struct run *grow_block(void) {
+    size_t padding = (align_up(used, BLOCK_BYTES) - used) / HEAP_PAGE_BYTES;
+    if ((padding > 0 && !heap_grow(padding, true)) || !heap_grow(BLOCK_PAGES, true))
+        return NULL;
+    return run_at(heap.objects.start + used - 1);
+}
+
+/* What is left of the old one is given back first: it may join the run that is found. */
+static bool block_renew(struct block *block, size_t count) {
+    run_make(block->base, block->pages, block->zeroed, block->stale);
+    block->pages = 0;
+    struct run *run = find(2 * BLOCK_PAGES - 1);
+    if (run == NULL && (find(count) || (run = grow_block()) == NULL))
+        return false;
+    uintptr_t base = align_up(run->span.base, BLOCK_BYTES);
+    struct span whole = run_carve(run, base, BLOCK_PAGES);
+    *block = (struct block){base, BLOCK_PAGES, whole.zeroed, whole.stale};
+    return true;
+}
+
+bool pages_take_together(struct span *span, size_t count) {
+    struct block *block = &blocks[span->span_class];
+    lock_take(&lock);
+    bool taken = block->pages >= count || block_renew(block, count);
+    if (taken) {
+        span->base = block->base;
+        span->page_count = count;
+        span->zeroed = block->zeroed;
+        span->stale = block->stale;
+        block->base += count * HEAP_PAGE_BYTES;
+        block->pages -= count;
+        page_table_enter(span->base, count, span);
+    }
+    lock_give(&lock);
+    return taken || pages_take(span, count, HEAP_PAGE_BYTES);
 }
 
 /* With the lock, which it gives up meanwhile: what others are just releasing. */
@@ -287,7 +342,8 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
     if (run) {
         span->base = align_up(run->span.base, alignment);
         span->page_count = count;
-        struct span whole = run_carve(run, span->base, count, span);
+        struct span whole = run_carve(run, span->base, count);
+        page_table_enter(span->base, count, span);
         span->zeroed = whole.zeroed;
         span->stale = whole.stale;
     }
@@ -307,11 +363,12 @@ bool pages_lengthen(struct span *span, size_t count) {
     size_t more = count - span->page_count;
     lock_take(&lock);
     struct run *behind = run_at(end);
-    if (end == heap.objects.start + used && heap_grow(more))
+    if (end == heap.objects.start + used && heap_grow(more, more <= DENSE_PAGES))
         behind = run_at(end);
     bool fits = behind && behind->span.base == end && behind->span.page_count >= more;
     if (fits) {
-        span->stale |= run_carve(behind, end, more, span).stale;
+        span->stale |= run_carve(behind, end, more).stale;
+        page_table_enter(end, more, span);
         span->page_count = count;
     }
     lock_give(&lock);

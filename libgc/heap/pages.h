@@ -15,6 +15,12 @@
  * out of memory. alignment is a power of two of bytes. */
 bool pages_take(struct span *span, size_t count, size_t alignment);
 
+/* The same for a span of a class that has many: they come from blocks of two megabytes, one class
+ * each. A program writes to objects of some classes all the time and to those of others never
+ * again; so the huge pages of the latter stay whole while written pages are tracked. What is left
+ * of a class's block waits for its next span. count is at most the pages of a block. */
+bool pages_take_together(struct span *span, size_t count);
+
 /* Takes the span's pages back. The descriptor stays the caller's. */
 void pages_give(struct span *span, bool stale);
 

@@ -17,6 +17,9 @@ enum { UNIT = 64, DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
 static struct lock descriptor_lock = LOCK_INITIALIZER;
 static struct span *free_descriptors[DESCRIPTOR_BINS];
 
+/* A block is an eighth of what its class has, at most. */
+enum { TOGETHER_PAGES = (16 << 20) / HEAP_PAGE_BYTES };
+
 static size_t descriptor_bin(unsigned tail_bytes) {
     return (sizeof(struct span) + tail_bytes + UNIT - 1) / UNIT;
 }
@@ -71,7 +74,8 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
     span->span_class = span_class;
     span->kind = sizes_kind(span_class);
     span->epoch = span_set_of(span)->epoch;
-    if (!pages_take(span, pages, alignment)) {
+    bool together = objects > 1 && span_set_of(span)->pages >= TOGETHER_PAGES;
+    if (!(together ? pages_take_together(span, pages) : pages_take(span, pages, alignment))) {
         descriptor_give(span);
         return NULL;
     }
