@@ -228,6 +228,8 @@ void cycle_poll(size_t bytes) {
             serve_request();
         else if (pace_due_for(bytes) && is_allowed())
             request();
+        else if (thread_in_own_process())
+            relax_share(bytes);
         return;
     }
     struct thread *thread = thread_self;

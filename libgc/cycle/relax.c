@@ -11,19 +11,21 @@
 
 #include <atomic_ops.h>
 
-/* Copying a huge page takes about 0.1 ms, but many times that where the kernel has to make room for
- * it first. */
+/* Copying a huge page takes about 0.15 ms, but many times that where the kernel has to make room
+ * for it first. */
 enum {
-    CHUNK_BYTES = 8 << 20,
-    NANOSECONDS_A_CHUNK = 1000000 /* on average, for putting it together */
+    CHUNK_BYTES = 8 << 20,       /* made writable at once */
+    PART_BYTES = 2 << 20,        /* put together at once: a huge page */
+    NANOSECONDS_A_PART = 125000, /* on average */
+    ALLOCATED_A_PART = 64 << 10  /* bytes, for each that the program puts together itself */
 };
 
 static volatile AO_t next;      /* bytes of the heap; any thread adds */
 static volatile AO_t end;       /* the conductor */
-static volatile AO_t collapsed; /* chunks since the process started; any thread adds */
-static volatile AO_t left;      /* chunks to be put together; any thread takes */
+static volatile AO_t left;      /* parts to be put together; any thread takes */
 static volatile AO_t spent;     /* nanoseconds on that since the cycle; any thread adds */
-static volatile AO_t idle;      /* 1 while a processor is left for that; the conductor */
+static volatile AO_t allocated; /* bytes since the program last put a part together; it adds */
+static volatile AO_t idle;      /* 1 while a processor is left for all this; the conductor */
 
 /* Whether pages are put together: asked once, by a thread of the program's, which may end it, too.
  */
@@ -34,15 +36,14 @@ void relax_fork(void) {
     collapses = false;
 }
 
-static size_t chunks_of(size_t bytes) { return (bytes + CHUNK_BYTES - 1) / CHUNK_BYTES; }
+static size_t parts_of(size_t bytes) { return (bytes + PART_BYTES - 1) / PART_BYTES; }
 
 /* The heap's as of the cycle's end, and then those of the metadata. */
-static size_t chunks_to_collapse(void) {
-    return chunks_of(AO_load(&end)) + chunks_of(AO_load(&heap.metadata.committed));
+static size_t parts_to_collapse(void) {
+    return parts_of(AO_load(&end)) + parts_of(AO_load(&heap.metadata.committed));
 }
 
-/* Putting pages together costs a program that keeps all processors busy more than it gets back.
- * Half a processor is taken as an idle one, because the collector has used some meanwhile. */
+/* Half a processor is taken as an idle one, because the collector has used some meanwhile. */
 static bool leaves_processor(void) {
     static long long since, used;
     long long before = since, used_before = used;
@@ -76,37 +77,49 @@ static bool relax_chunk(void) {
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && to == most && most >= HEAP_LARGE_BYTES && AO_load(&idle))
-        AO_store_release(&left, chunks_to_collapse());
+    if (relaxed && to == most && most >= HEAP_LARGE_BYTES)
+        AO_store_release(&left, parts_to_collapse());
     return true;
 }
 
-static bool take_chunk(void) {
+/* Which part, from the last on; less than 0 when none is left. */
+static long take_part(void) {
     size_t have;
     do
         have = AO_load_acquire(&left);
     while (have > 0 && !AO_compare_and_swap_full(&left, have, have - 1));
-    return have > 0;
+    return (long)have - 1;
 }
 
-static void collapse_part(uintptr_t start, size_t from, size_t most) {
-    vm_collapse(start + from, start + (from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most));
+static void collapse(uintptr_t base, size_t part, size_t most) {
+    size_t from = part * PART_BYTES;
+    vm_collapse(base + from, base + (from + PART_BYTES < most ? from + PART_BYTES : most));
 }
 
-/* Round and round. A fork may have come since the cycle ended. */
-static bool collapse_chunk(void) {
-    size_t most = AO_load(&end), chunks = chunks_to_collapse();
-    if (!collapses || !take_chunk() || AO_load(&spent) > chunks * NANOSECONDS_A_CHUNK)
+/* The heap from its end on: what it has grown by since it was large consists of huge pages that
+ * were split, and as soon as one is copied the kernel has it for the next. A fork may have come
+ * since the cycle ended. */
+static bool collapse_part(void) {
+    size_t most = AO_load(&end), parts = parts_to_collapse();
+    long part = collapses ? take_part() : -1;
+    if (part < 0 || AO_load(&spent) > parts * NANOSECONDS_A_PART)
         return false;
-    size_t chunk = AO_fetch_and_add(&collapsed, 1) % chunks;
     long long start = clock_thread_nanoseconds();
-    if (chunk < chunks_of(most))
-        collapse_part(heap.objects.start, chunk * CHUNK_BYTES, most);
+    if ((size_t)part < parts_of(most))
+        collapse(heap.objects.start, part, most);
     else
-        collapse_part(heap.metadata.start, (chunk - chunks_of(most)) * CHUNK_BYTES,
-                      AO_load(&heap.metadata.committed));
+        collapse(heap.metadata.start, part - parts_of(most), AO_load(&heap.metadata.committed));
     AO_fetch_and_add(&spent, clock_thread_nanoseconds() - start);
     return true;
 }
 
-bool relax_some(void) { return relax_chunk() || collapse_chunk(); }
+bool relax_some(void) { return AO_load(&idle) && (relax_chunk() || collapse_part()); }
+
+void relax_share(size_t bytes) {
+    if (AO_load(&idle) || relax_chunk() || AO_load(&left) == 0)
+        return;
+    if (AO_fetch_and_add(&allocated, bytes) + bytes < ALLOCATED_A_PART)
+        return;
+    AO_store(&allocated, 0);
+    collapse_part();
+}

@@ -13,6 +13,7 @@
 #define TITHE_CYCLE_RELAX_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Learns what the system allows. In a thread of the program's, before a cycle. */
 void relax_prepare(void);
@@ -23,7 +24,12 @@ void relax_begin(void);
 /* Before a fork. */
 void relax_fork(void);
 
-/* Does some of it. False when nothing was left. Any thread. */
+/* Does some of it, if a processor is idle. False when nothing was left. Workers. */
 bool relax_some(void);
+
+/* Does some of it, if none is. A thread of the program's that allocates: as long as pages are made
+ * writable, each fault of another thread interrupts all processors (in Linux, "defer flushes" in
+ * do_wp_page), and a worker would be put off its processor in the middle of that. */
+void relax_share(size_t bytes);
 
 #endif
