@@ -19,7 +19,6 @@
 #include <signal.h>
 
 enum {
-    LEAST_WORK = 512 << 10,            /* bytes scanned in one assist */
     PARK_NANOSECONDS = 5000000,        /* then signals may come in */
     TIME_SLACK = 5000,                 /* nanoseconds kept before they are reported */
     STACK_NEEDED = 2 * SCAN_COPY_BYTES /* bytes of alternate stack that must be free */
@@ -219,7 +218,8 @@ static bool read_completion(struct thread *thread) {
 static bool assist_alloc(struct thread *thread) {
     while (thread->assist_bytes < 0 && AO_char_load(&heap.marking)) {
         double rate = pace_work_per_byte();
-        size_t debt = -thread->assist_bytes * rate, work = debt > LEAST_WORK ? debt : LEAST_WORK;
+        size_t debt = -thread->assist_bytes * rate, least = pace_least_assist();
+        size_t work = debt > least ? debt : least;
         if (rate <= 0 || !thread_in_own_process())
             break;
         size_t taken = credit_take(work);

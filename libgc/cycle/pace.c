@@ -30,8 +30,11 @@ enum {
     MOST_PUT_OFF = 2,          /* cycles in a row */
     FEW_ASKED = 4 << 10,       /* bytes at once */
     LEFT_TO_OTHERS = 128 << 10,
-    MOST_GROWTH = 4,      /* of the work from one mark to the next, as far as is foreseen */
-    EARLIEST_PERCENT = 30 /* of the growth to the goal has to be used before a cycle begins */
+    MOST_GROWTH = 4,       /* of the work from one mark to the next, as far as is foreseen */
+    EARLIEST_PERCENT = 30, /* of the growth to the goal has to be used before a cycle begins */
+    ASSISTS = 512,         /* as many share the work, if that leaves each */
+    LEAST_ASSIST = 512 << 10,
+    MOST_ASSIST = 2 << 20
 };
 
 static volatile AO_t trigger; /* live bytes; 0 until first set; the conductor */
@@ -205,6 +208,11 @@ double pace_work_per_byte(void) {
         return 0;
     size_t mark = AO_load(&work_per_byte), rescan = AO_load(&rescan_per_byte);
     return (mark > rescan ? mark : rescan) / (double)RATE_ONE;
+}
+
+size_t pace_least_assist(void) {
+    size_t work = expected / ASSISTS;
+    return work < LEAST_ASSIST ? LEAST_ASSIST : work > MOST_ASSIST ? MOST_ASSIST : work;
 }
 
 void pace_time_spent(long long nanoseconds, bool assisting) {

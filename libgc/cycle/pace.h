@@ -82,6 +82,10 @@ void pace_work_done(size_t scanned);
 /* Bytes of marking that an allocated byte owes now, at least 0. */
 double pace_work_per_byte(void);
 
+/* Bytes scanned in one assist at least: in a large heap few and longer waits spoil fewer operations
+ * than many short ones, in a small one none should be long. */
+size_t pace_least_assist(void);
+
 /* Threads have spent so many nanoseconds on marking, in assists or as workers. */
 void pace_time_spent(long long nanoseconds, bool assisting);
 
