@@ -14,7 +14,7 @@ enum {
     SLICE_BYTES = 128 << 10, /* of a large object, so that several markers can share it */
     BATCH = 48,              /* addresses looked up at once, if there are so many */
     NEWEST = 16,             /* objects off the stack that are read together */
-    FETCHED_BYTES = 3 * CACHE_LINE_BYTES,
+    FETCHED_BYTES = 5 * CACHE_LINE_BYTES,
     SHARE_LEAST = 48,      /* objects in hand of which some are given away */
     SPARSE_BYTES = 1 << 20 /* from here on, only the resident pages of an object are read */
 };
@@ -83,10 +83,10 @@ static void span_queue(struct marker *marker, struct span *span) {
 static void unread_add(struct marker *marker, struct object object) {
     uintptr_t start = object_address(object);
     size_t bytes = object.span->object_bytes;
-    __builtin_prefetch((const void *)start);
-    if (bytes > CACHE_LINE_BYTES)
-        __builtin_prefetch((const void *)(start + CACHE_LINE_BYTES));
-    __builtin_prefetch((const void *)(start + (bytes < FETCHED_BYTES ? bytes : FETCHED_BYTES) - 1));
+    uintptr_t end = start + (bytes < FETCHED_BYTES ? bytes : FETCHED_BYTES);
+    for (uintptr_t line = start; line < end; line += CACHE_LINE_BYTES)
+        __builtin_prefetch((const void *)line);
+    __builtin_prefetch((const void *)(end - 1));
     marker->unread[marker->unread_count++] = object;
 }
 
@@ -131,14 +131,12 @@ void scan_keep_unread(struct marker *marker, struct object object) {
     marker->marked_bytes += object.span->object_bytes;
 }
 
-#define RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
-
 static bool meets(struct object object, uintptr_t address) {
-    if (__builtin_expect((address & RESTRICTIONS) == 0, 1))
+    if (__builtin_expect((address & SCAN_RESTRICTIONS) == 0, 1))
         return true;
     if (object.span->kind != OBJECT_SCANNED)
         return false;
-    return !(address & SCAN_START_ONLY) || object_address(object) == (address & ~RESTRICTIONS);
+    return !(address & SCAN_START_ONLY) || object_address(object) == (address & ~SCAN_RESTRICTIONS);
 }
 
 struct candidate {
@@ -148,10 +146,8 @@ struct candidate {
 
 static unsigned find_spans(const struct marker *marker, struct candidate *candidates) {
     unsigned count = 0;
-    for (unsigned i = 0; i < marker->address_count; i++)
-        __builtin_prefetch(&heap.page_spans[heap_page_of(marker->addresses[i] & ~RESTRICTIONS)]);
     for (unsigned i = 0; i < marker->address_count; i++) {
-        struct span *span = heap_span_of(marker->addresses[i] & ~RESTRICTIONS);
+        struct span *span = heap_span_of(marker->addresses[i] & ~SCAN_RESTRICTIONS);
         __builtin_prefetch(span);
         candidates[count] = (struct candidate){span, marker->addresses[i]};
         count += span != NULL;
@@ -165,7 +161,7 @@ static unsigned find_objects(const struct candidate *candidates, unsigned count,
     for (unsigned i = 0; i < count; i++) {
         struct span *span = candidates[i].span;
         uintptr_t address = candidates[i].address;
-        struct object object = {span, span_index(span, address & ~RESTRICTIONS)};
+        struct object object = {span, span_index(span, address & ~SCAN_RESTRICTIONS)};
         if (object.index >= AO_int_load(&span->object_count) || !meets(object, address))
             continue;
         __builtin_prefetch((const void *)object_state(object), 1);
@@ -353,18 +349,26 @@ static void scan_small(struct marker *marker, struct span *span) {
             take_on(marker, (struct object){span, index});
 }
 
+static void fetch_states(const struct span *span) {
+    unsigned count = AO_int_load(&span->object_count);
+    for (unsigned index = 0; index < count; index += CACHE_LINE_BYTES)
+        __builtin_prefetch(&span->states[index], 1);
+}
+
 /* Queued spans come in batches: those that have to wait are fetched meanwhile. */
 static struct span *span_next(struct marker *marker) {
     if (marker->taken_next == marker->taken_count) {
         flush_claimed(marker);
         marker->taken_next = 0;
         marker->taken_count = queue_take(marker->taken, SCAN_SPANS);
-        for (unsigned i = 0; i < marker->taken_count; i++) {
+        for (unsigned i = 0; i < marker->taken_count; i++)
             __builtin_prefetch(marker->taken[i]);
-            __builtin_prefetch(marker->taken[i]->states);
-        }
     }
-    return marker->taken_next < marker->taken_count ? marker->taken[marker->taken_next++] : NULL;
+    if (marker->taken_next == marker->taken_count)
+        return NULL;
+    if (marker->taken_next + 1 < marker->taken_count)
+        fetch_states(marker->taken[marker->taken_next + 1]);
+    return marker->taken[marker->taken_next++];
 }
 
 bool scan_next_span(struct marker *marker) {

@@ -59,6 +59,7 @@ enum { SCAN_COPY_BYTES = 32768 };
  * object's start. */
 #define SCAN_PLAIN_ONLY ((uintptr_t)1 << 63)
 #define SCAN_START_ONLY ((uintptr_t)1 << 62)
+#define SCAN_RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
 
 /* What the words of a range are. */
 enum scan_mode {

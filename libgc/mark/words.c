@@ -16,7 +16,13 @@ static bool ends_count = true; /* before the first mark */
 
 void scan_without_ends(void) { ends_count = false; }
 
+/* The first thing that looking it up will want. */
+static inline void address_fetch(uintptr_t address) {
+    __builtin_prefetch(&heap.page_spans[heap_page_of(address)]);
+}
+
 static inline void address_add(struct marker *marker, uintptr_t address) {
+    address_fetch(address);
     marker->addresses[marker->address_count++] = address | marker->restriction;
     if (__builtin_expect(marker->address_count == SCAN_ADDRESSES, 0))
         scan_resolve(marker);
@@ -82,6 +88,8 @@ static void scan_aligned(struct marker *marker, uintptr_t start, uintptr_t end) 
             marker->addresses[count] = word | restriction;
             count += word - base < bytes;
         }
+        for (unsigned i = marker->address_count; i < count; i++)
+            address_fetch(marker->addresses[i] & ~SCAN_RESTRICTIONS);
         marker->address_count = count;
         if (count >= SCAN_ADDRESSES)
             scan_resolve(marker);
