@@ -20,12 +20,13 @@ enum {
     ALLOCATED_A_PART = 64 << 10  /* bytes, for each that the program puts together itself */
 };
 
-static volatile AO_t next;      /* bytes of the heap; any thread adds */
-static volatile AO_t end;       /* the conductor */
-static volatile AO_t left;      /* parts to be put together; any thread takes */
-static volatile AO_t spent;     /* nanoseconds on that since the cycle; any thread adds */
-static volatile AO_t allocated; /* bytes since the program last put a part together; it adds */
-static volatile AO_t idle;      /* 1 while a processor is left for all this; the conductor */
+static volatile AO_t next;           /* bytes of the heap; any thread adds */
+static volatile AO_t end;            /* the conductor */
+static volatile AO_t left;           /* parts to be put together; any thread takes */
+static volatile AO_t spent;          /* nanoseconds on that since the cycle; any thread adds */
+static volatile unsigned collapsing; /* 1 while a thread of the program's does; others go on */
+static volatile AO_t allocated;      /* bytes since the program last put a part together; it adds */
+static volatile AO_t idle;           /* 1 while a processor is left for all this; the conductor */
 
 /* Whether pages are put together: asked once, by a thread of the program's, which may end it, too.
  */
@@ -118,8 +119,10 @@ bool relax_some(void) { return AO_load(&idle) && (relax_chunk() || collapse_part
 void relax_share(size_t bytes) {
     if (AO_load(&idle) || relax_chunk() || AO_load(&left) == 0)
         return;
-    if (AO_fetch_and_add(&allocated, bytes) + bytes < ALLOCATED_A_PART)
+    if (AO_fetch_and_add(&allocated, bytes) + bytes < ALLOCATED_A_PART ||
+        !AO_int_compare_and_swap_full(&collapsing, 0, 1))
         return;
     AO_store(&allocated, 0);
     collapse_part();
+    AO_int_store_release(&collapsing, 0);
 }
