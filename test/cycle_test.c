@@ -229,6 +229,38 @@ START_TEST(what_hangs_on_a_stack_is_not_left_to_the_stop) {
 }
 END_TEST
 
+enum { MOST_PLACES = 64 };
+
+/* Parents full of text, each with a pointer at another place, and what they point to, inverted. */
+__attribute__((noinline)) static size_t parents_make(size_t bytes, uintptr_t *hidden, bool linked) {
+    char **parents = alloc_slow(MOST_PLACES * sizeof *parents, OBJECT_SCANNED);
+    size_t count = 0;
+    root = parents;
+    memset(parents, 0, MOST_PLACES * sizeof *parents);
+    for (size_t at = 0; at + sizeof(void *) <= bytes; at += 4, count++) {
+        void *child = alloc_fast(32);
+        hidden[count] = ~(uintptr_t)child;
+        parents[count] = alloc_fast(bytes);
+        memset(parents[count], 'a', bytes);
+        if (linked)
+            memcpy(parents[count] + at, &child, sizeof child);
+    }
+    return count;
+}
+
+START_TEST(a_pointer_counts_at_every_fourth_byte) {
+    uintptr_t hidden[MOST_PLACES];
+    cycle_enable();
+    for (size_t bytes = 16; bytes / 4 <= MOST_PLACES; bytes += 16)
+        for (int linked = 0; linked < 2; linked++) {
+            size_t count = parents_make(bytes, hidden, linked);
+            collect();
+            for (size_t i = 0; i < count; i++)
+                REQUIRE(is_allocated(hidden[i]) == linked);
+        }
+}
+END_TEST
+
 START_TEST(atomic_objects_are_not_scanned) {
     cycle_enable();
     for (size_t bytes = 64; bytes <= 1 << 22; bytes *= 16) {
@@ -607,6 +639,7 @@ int main(void) {
         the_children_of_a_wide_object_keep_theirs,
         a_random_graph_survives,
         what_hangs_on_a_stack_is_not_left_to_the_stop,
+        a_pointer_counts_at_every_fourth_byte,
         atomic_objects_are_not_scanned,
         large_objects_are_scanned_to_their_end,
         sparse_memory_is_neither_read_nor_made_resident,

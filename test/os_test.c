@@ -27,6 +27,7 @@
 START_TEST(region_grows_and_keeps_its_contents) {
     struct vm_region region;
     ck_assert(vm_region_reserve(&region, (size_t)1 << 34));
+    ck_assert_uint_eq(region.start % (2 << 20), 0);
     ck_assert_uint_eq(region.committed, 0);
     ck_assert(vm_region_commit(&region, 1, 1 << 16));
     ck_assert_uint_eq(region.committed, 1 << 16);

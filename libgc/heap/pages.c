@@ -281,7 +281,8 @@ static struct block blocks[SPAN_CLASSES];
 
 /* Where the heap has to grow anyway, it grows to a whole block. */
 static struct run *grow_block(void) {
-    size_t padding = (align_up(used, BLOCK_BYTES) - used) / HEAP_PAGE_BYTES;
+    uintptr_t end = heap.objects.start + used;
+    size_t padding = (align_up(end, BLOCK_BYTES) - end) / HEAP_PAGE_BYTES;
     if ((padding > 0 && !heap_grow(padding, true)) || !heap_grow(BLOCK_PAGES, true))
         return NULL;
     return run_at(heap.objects.start + used - 1);

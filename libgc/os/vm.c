@@ -16,13 +16,23 @@ size_t vm_page_bytes(void) {
     return bytes;
 }
 
+enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 32 << 20 };
+
+static void unmap(uintptr_t start, uintptr_t end) {
+    if (start < end)
+        system_call(SYS_munmap, start, end - start);
+}
+
 bool vm_region_reserve(struct vm_region *region, size_t bytes) {
     bytes = round_up(bytes, vm_page_bytes());
-    long start = system_call(SYS_mmap, 0, bytes, PROT_NONE,
+    size_t slack = bytes < HUGE_PAGE_BYTES ? 0 : HUGE_PAGE_BYTES - vm_page_bytes();
+    long start = system_call(SYS_mmap, 0, bytes + slack, PROT_NONE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start < 0 && start > -4096)
         return false;
-    region->start = (uintptr_t)start;
+    region->start = slack ? round_up(start, HUGE_PAGE_BYTES) : (uintptr_t)start;
+    unmap(start, region->start);
+    unmap(region->start + bytes, start + bytes + slack);
     region->reserved = bytes;
     region->executable = false;
     AO_store_release(&region->committed, 0);
@@ -55,8 +65,6 @@ bool vm_region_make_executable(struct vm_region *region) {
     return committed == 0 || system_call(SYS_mprotect, region->start, committed,
                                          PROT_READ | PROT_WRITE | PROT_EXEC) == 0;
 }
-
-enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 32 << 20 };
 
 bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step) {
     size_t have = AO_load(&region->committed);

@@ -21,7 +21,8 @@ struct vm_region {
 
 size_t vm_page_bytes(void);
 
-/* Reserves bytes (rounded up to pages). False when the system refuses. */
+/* Reserves bytes (rounded up to pages). Two megabytes and more begin at a multiple of these, as
+ * huge pages do. False when the system refuses. */
 bool vm_region_reserve(struct vm_region *region, size_t bytes);
 
 /* Makes at least the first bytes usable, in steps of at least step. False when the reservation is
