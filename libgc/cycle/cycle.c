@@ -219,6 +219,11 @@ static bool is_allowed(void) {
            (cycle_watcher.allowed == NULL || cycle_watcher.allowed());
 }
 
+static void relax_piece(struct thread *thread) {
+    (void)thread;
+    relax_share();
+}
+
 void cycle_poll(size_t bytes) {
     if (!enabled)
         return;
@@ -228,8 +233,8 @@ void cycle_poll(size_t bytes) {
             serve_request();
         else if (pace_due_for(bytes) && is_allowed())
             request();
-        else if (thread_in_own_process())
-            relax_share(bytes);
+        else if (relax_is_due(bytes) && thread_in_own_process())
+            assist_run_frozen(thread_self, relax_piece);
         return;
     }
     struct thread *thread = thread_self;

@@ -32,7 +32,7 @@ enum {
     LEFT_TO_OTHERS = 128 << 10,
     MOST_GROWTH = 4,       /* of the work from one mark to the next, as far as is foreseen */
     EARLIEST_PERCENT = 30, /* of the growth to the goal has to be used before a cycle begins */
-    ASSISTS = 512,         /* as many share the work, if that leaves each */
+    ASSISTS = 512,         /* that do all of a mark's work */
     LEAST_ASSIST = 512 << 10,
     MOST_ASSIST = 2 << 20
 };

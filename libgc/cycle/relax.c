@@ -1,6 +1,7 @@
 /* A cursor through the heap; see relax.h. */
 #include "cycle/relax.h"
 
+#include "cycle/worker.h"
 #include "heap/layout.h"
 #include "heap/pages.h"
 #include "mark/roots.h"
@@ -97,12 +98,12 @@ static void collapse(uintptr_t base, size_t part, size_t most) {
     vm_collapse(base + from, base + (from + PART_BYTES < most ? from + PART_BYTES : most));
 }
 
-/* The heap from its end on: what it has grown by since it was large consists of huge pages that
- * were split, and as soon as one is copied the kernel has it for the next. A fork may have come
- * since the cycle ended. */
+/* The metadata, and then the heap from its end on: what it has grown by since it was large consists
+ * of huge pages that were split, and as soon as one is copied the kernel has it for the next. A
+ * fork may have come since the cycle ended. */
 static bool collapse_part(void) {
-    size_t most = AO_load(&end), parts = parts_to_collapse();
     long part = collapses ? take_part() : -1;
+    size_t most = AO_load(&end), parts = parts_to_collapse();
     if (part < 0 || AO_load(&spent) > parts * NANOSECONDS_A_PART)
         return false;
     long long start = clock_thread_nanoseconds();
@@ -114,13 +115,20 @@ static bool collapse_part(void) {
     return true;
 }
 
-bool relax_some(void) { return AO_load(&idle) && (relax_chunk() || collapse_part()); }
+static bool is_workers(void) { return AO_load(&idle) && worker_count() > 0; }
 
-void relax_share(size_t bytes) {
-    if (AO_load(&idle) || relax_chunk() || AO_load(&left) == 0)
-        return;
-    if (AO_fetch_and_add(&allocated, bytes) + bytes < ALLOCATED_A_PART ||
-        !AO_int_compare_and_swap_full(&collapsing, 0, 1))
+bool relax_some(void) { return is_workers() && (relax_chunk() || collapse_part()); }
+
+bool relax_is_due(size_t bytes) {
+    if (is_workers())
+        return false;
+    if (AO_load(&next) < AO_load(&end))
+        return true;
+    return AO_load(&left) > 0 && AO_fetch_and_add(&allocated, bytes) + bytes >= ALLOCATED_A_PART;
+}
+
+void relax_share(void) {
+    if (relax_chunk() || !AO_int_compare_and_swap_full(&collapsing, 0, 1))
         return;
     AO_store(&allocated, 0);
     collapse_part();

@@ -256,13 +256,10 @@ static uintptr_t align_up(uintptr_t address, size_t alignment) {
     return (address + alignment - 1) & ~(alignment - 1);
 }
 
-static struct run *find(size_t count) {
-    struct run *run = bins_find(&idle_bins, count);
-    return run ? run : bins_find(&released_bins, count);
-}
-
 static struct run *find_or_grow(size_t count) {
-    struct run *run = find(count);
+    struct run *run = bins_find(&idle_bins, count);
+    if (run == NULL)
+        run = bins_find(&released_bins, count);
     if (run == NULL && heap_grow(count, count <= DENSE_PAGES))
         run = bins_find(&released_bins, count);
     return run;
@@ -288,12 +285,44 @@ static struct run *grow_block(void) {
     return run_at(heap.objects.start + used - 1);
 }
 
+/* What is idle is used before what has no memory, even where it makes no block. */
+static struct run *find_for_block(size_t count) {
+    struct bins *const bins[] = {&idle_bins, &released_bins};
+    for (int i = 0; i < 2; i++) {
+        struct run *run = bins_find(bins[i], 2 * BLOCK_PAGES - 1);
+        if (run || bins_find(bins[i], count))
+            return run;
+    }
+    return grow_block();
+}
+
+static bool block_end(struct block *block) {
+    size_t pages = block->pages;
+    block->pages = 0;
+    run_make(block->base, pages, block->zeroed, block->stale);
+    return pages > 0;
+}
+
+static bool blocks_end(void) {
+    bool any = false;
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
+        any |= block_end(&blocks[class]);
+    return any;
+}
+
+void pages_end_block(unsigned span_class) {
+    if (AO_load((volatile AO_t *)&blocks[span_class].pages) == 0)
+        return;
+    lock_take(&lock);
+    block_end(&blocks[span_class]);
+    lock_give(&lock);
+}
+
 /* What is left of the old one is given back first: it may join the run that is found. */
 static bool block_renew(struct block *block, size_t count) {
-    run_make(block->base, block->pages, block->zeroed, block->stale);
-    block->pages = 0;
-    struct run *run = find(2 * BLOCK_PAGES - 1);
-    if (run == NULL && (find(count) || (run = grow_block()) == NULL))
+    block_end(block);
+    struct run *run = find_for_block(count);
+    if (run == NULL)
         return false;
     uintptr_t base = align_up(run->span.base, BLOCK_BYTES);
     struct span whole = run_carve(run, base, BLOCK_PAGES);
@@ -327,7 +356,8 @@ static void wait_for_releases(void) {
     }
 }
 
-/* Before memory is said to be exhausted, what is just being released is waited for. */
+/* Before memory is said to be exhausted, what is left of blocks is taken, and what is just being
+ * released is waited for. */
 bool pages_take(struct span *span, size_t count, size_t alignment) {
     if (alignment < HEAP_PAGE_BYTES)
         alignment = HEAP_PAGE_BYTES;
@@ -336,6 +366,8 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
         return false;
     lock_take(&lock);
     struct run *run = find_or_grow(search);
+    if (run == NULL && blocks_end())
+        run = find_or_grow(search);
     while (run == NULL && releasing > 0) {
         wait_for_releases();
         run = find_or_grow(search);
@@ -444,6 +476,7 @@ void pages_release_idle(void) {
 
 bool pages_release_all(void) {
     lock_take(&lock);
+    blocks_end();
     size_t before = idle_bytes;
     while (oldest && !release_refused)
         run_release(oldest);

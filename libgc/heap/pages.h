@@ -21,6 +21,9 @@ bool pages_take(struct span *span, size_t count, size_t alignment);
  * of a class's block waits for its next span. count is at most the pages of a block. */
 bool pages_take_together(struct span *span, size_t count);
 
+/* What is left of the class's block is free for all. */
+void pages_end_block(unsigned span_class);
+
 /* Takes the span's pages back. The descriptor stays the caller's. */
 void pages_give(struct span *span, bool stale);
 

@@ -42,11 +42,11 @@ struct shape shape_get(unsigned number);
 
 /* Gives an object of a shaped or held span its shape: by whoever allocates it. */
 static inline void object_set_shape(struct object object, unsigned shape) {
-    span_shapes(object.span)[object.index] = shape;
+    *span_shape(object.span, object.index) = shape;
 }
 
 static inline struct shape object_shape(struct object object) {
-    return shape_get(*(volatile unsigned short *)&span_shapes(object.span)[object.index]);
+    return shape_get(*(volatile unsigned short *)span_shape(object.span, object.index));
 }
 
 /* Around a fork. */

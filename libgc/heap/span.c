@@ -13,35 +13,37 @@ struct span_set span_sets[SPAN_CLASSES];
 
 /* Free descriptors by size. The locks of sets are above this one, so whoever holds all of those
  * need not take it. */
-enum { UNIT = 64, DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
+enum { DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / SPAN_DESCRIPTOR_UNIT + 1 };
 static struct lock descriptor_lock = LOCK_INITIALIZER;
-static struct span *free_descriptors[DESCRIPTOR_BINS];
+static struct span *free_descriptors[2][DESCRIPTOR_BINS]; /* without shapes and with them */
 
 /* A block is an eighth of what its class has, at most. */
 enum { TOGETHER_PAGES = (16 << 20) / HEAP_PAGE_BYTES };
 
-static size_t descriptor_bin(unsigned tail_bytes) {
-    return (sizeof(struct span) + tail_bytes + UNIT - 1) / UNIT;
-}
-
 static bool has_shapes(unsigned span_class) { return sizes_kind(span_class) >= OBJECT_SHAPED; }
+
+static struct span **descriptor_bin(unsigned span_class, unsigned tail_bytes) {
+    size_t bin = span_descriptor_bytes(tail_bytes) / SPAN_DESCRIPTOR_UNIT;
+    return &free_descriptors[has_shapes(span_class)][bin];
+}
 
 static unsigned tail_bytes(unsigned span_class, unsigned objects) {
     return has_shapes(span_class) ? (objects + 1) / 2 * 2 + objects * sizeof(short) : objects;
 }
 
-static struct span *descriptor_take(unsigned tail_bytes) {
-    size_t bin = descriptor_bin(tail_bytes);
+static struct span *descriptor_take(unsigned span_class, unsigned tail_bytes) {
+    struct span **bin = descriptor_bin(span_class, tail_bytes);
     lock_take(&descriptor_lock);
-    struct span *span = free_descriptors[bin];
+    struct span *span = *bin;
     if (span)
-        free_descriptors[bin] = span->next;
+        *bin = span->next;
     lock_give(&descriptor_lock);
     if (span == NULL) {
-        span = metadata_take(bin * UNIT);
+        size_t bytes = span_descriptor_bytes(tail_bytes);
+        span = metadata_take(bytes);
         if (span == NULL)
             return NULL;
-        memset(span, 0, bin * UNIT);
+        memset(span, 0, bytes);
     }
     span->next = span->previous = NULL;
     span->list = SPAN_UNLISTED;
@@ -53,22 +55,23 @@ static struct span *descriptor_take(unsigned tail_bytes) {
 }
 
 static void descriptor_give(struct span *span) {
-    size_t bin = descriptor_bin(span->tail_bytes);
+    struct span **bin = descriptor_bin(span->span_class, span->tail_bytes);
     lock_take(&descriptor_lock);
-    span->next = free_descriptors[bin];
-    free_descriptors[bin] = span;
+    span->next = *bin;
+    *bin = span;
     lock_give(&descriptor_lock);
 }
 
 void span_after_fork(void) {
-    for (size_t bin = 0; bin < DESCRIPTOR_BINS; bin++)
-        for (struct span *span = free_descriptors[bin]; span; span = span->next)
-            AO_char_store(&span->queued, 0);
+    for (int shapes = 0; shapes < 2; shapes++)
+        for (size_t bin = 0; bin < DESCRIPTOR_BINS; bin++)
+            for (struct span *span = free_descriptors[shapes][bin]; span; span = span->next)
+                AO_char_store(&span->queued, 0);
 }
 
 static struct span *span_make(unsigned span_class, unsigned objects, size_t pages,
                               size_t alignment) {
-    struct span *span = descriptor_take(tail_bytes(span_class, objects));
+    struct span *span = descriptor_take(span_class, tail_bytes(span_class, objects));
     if (span == NULL)
         return NULL;
     span->span_class = span_class;
@@ -95,7 +98,7 @@ static struct span *make_small(unsigned span_class, unsigned pages) {
     span->reciprocal = (((uint64_t)1 << 40) + span->object_bytes - 1) / span->object_bytes;
     span->free_count = objects;
     if (has_shapes(span_class))
-        memset(span->states + (objects + 1) / 2 * 2, 0, objects * sizeof(short));
+        memset(span_shape(span, objects - 1), 0, objects * sizeof(short));
     AO_int_store_release(&span->object_count, objects);
     return span;
 }
@@ -119,15 +122,18 @@ struct span *span_make_large(size_t bytes, size_t alignment, enum object_kind ki
     span->reciprocal = 0;
     span->free_count = 0;
     if (has_shapes(span->span_class))
-        memset(span->states + 2, 0, sizeof(short));
+        *span_shape(span, 0) = 0;
     span->states[0] = object_live_colour();
     AO_int_store_release(&span->object_count, 1);
     return span;
 }
 
 void span_destroy(struct span *span, bool stale) {
+    struct span_set *set = span_set_of(span);
     if (!span_is_large(span))
-        span_set_of(span)->pages -= span->page_count;
+        set->pages -= span->page_count;
+    if (set->pages < TOGETHER_PAGES)
+        pages_end_block(span->span_class);
     notes_drop(span, span->object_count);
     AO_int_store_full(&span->object_count, 0);
     pages_give(span, stale);

@@ -105,9 +105,18 @@ static inline struct span_set *span_set_of(const struct span *span) {
 
 static inline bool span_is_large(const struct span *span) { return span->reciprocal == 0; }
 
-/* One an object, behind the states, in spans of shaped and held objects; see shape.h. */
-static inline unsigned short *span_shapes(struct span *span) {
-    return (unsigned short *)(span->states + (span->object_count + 1) / 2 * 2);
+enum { SPAN_DESCRIPTOR_UNIT = 64 };
+
+static inline size_t span_descriptor_bytes(unsigned tail_bytes) {
+    return (sizeof(struct span) + tail_bytes + SPAN_DESCRIPTOR_UNIT - 1) / SPAN_DESCRIPTOR_UNIT *
+           SPAN_DESCRIPTOR_UNIT;
+}
+
+/* One an object in spans of shaped and held objects, from the descriptor's end backwards; see
+ * shape.h. Descriptors with shapes are only ever reused for such, so a marker that still takes one
+ * for that of a span of more objects finds no shape where it looks for a state. */
+static inline unsigned short *span_shape(struct span *span, size_t index) {
+    return (unsigned short *)((char *)span + span_descriptor_bytes(span->tail_bytes)) - 1 - index;
 }
 
 static inline bool span_is_unswept(const struct span *span) {

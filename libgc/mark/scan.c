@@ -6,7 +6,6 @@
 #include "mark/shaped.h"
 #include "mark/words.h"
 #include "os/maps.h"
-#include "os/options.h"
 
 #include <string.h>
 
@@ -317,17 +316,12 @@ static AO_t grey_states(AO_t states) {
     return ~(((rest & lows) + lows) | rest | lows) >> 7;
 }
 
-/* A span may be destroyed meanwhile, and its descriptor become that of shaped objects, which has
- * other numbers where the old one had states. The count goes first. */
-static AO_t blacken_states(struct span *span, unsigned index, unsigned count) {
-    volatile AO_t *states = (volatile AO_t *)&span->states[index];
+static AO_t blacken_states(volatile AO_t *states) {
     AO_t step = object_live_colour() - OBJECT_GREY, seen, grey;
     do {
-        seen = AO_load_acquire(states);
+        seen = AO_load(states);
         grey = grey_states(seen);
-        if (grey == 0 || AO_int_load(&span->object_count) != count)
-            return 0;
-    } while (!AO_compare_and_swap_full(states, seen, seen + grey * step));
+    } while (grey != 0 && !AO_compare_and_swap_full(states, seen, seen + grey * step));
     return grey;
 }
 
@@ -345,12 +339,12 @@ static void take_on(struct marker *marker, struct object object) {
 static void scan_small(struct marker *marker, struct span *span) {
     unsigned index = 0, count = AO_int_load(&span->object_count);
     for (; index + STATES <= count; index += STATES) {
-        AO_t grey = blacken_states(span, index, count);
+        AO_t grey = blacken_states((volatile AO_t *)&span->states[index]);
         for (; grey != 0; grey &= grey - 1)
             take_on(marker, (struct object){span, index + __builtin_ctzl(grey) / 8});
     }
-    for (; index < count && AO_int_load(&span->object_count) == count; index++)
-        if (object_blacken((struct object){span, index}))
+    for (; index < count; index++)
+        if (is_grey((struct object){span, index}) && object_blacken((struct object){span, index}))
             take_on(marker, (struct object){span, index});
 }
 

@@ -3,14 +3,14 @@
  * A word that points anywhere into an allocated white object makes it black, or grey. Between a
  * word and the memory it leads to stand two short lists, so that cache misses overlap: addresses
  * are taken through the page table, their spans' descriptors and their objects' states by the
- * batch, and what was white waits on a stack, its contents being fetched, until those that came
- * after it were read. What finds the stack full waits grey in its span, and the span is queued; so
- * does what is found while the queue is long, because objects of the same pages are read faster
- * together; what a marker has not got to when it leaves; and what it gives away because others have
- * nothing to do.
+ * batch, and what was white waits on a stack, its contents being fetched, until most of those that
+ * came after it were read. What finds the stack full waits grey in its span, and the span is
+ * queued; so does what is found while the queue is long, because objects of the same pages are read
+ * faster together; what a marker has not got to when it leaves; and what it gives away because
+ * others have nothing to do.
  *
  * The program may run meanwhile, free what is being marked and use its memory anew: only white
- * becomes grey or black and only grey becomes black, each by one compare-and-swap, and an object
+ * becomes grey or black and only grey becomes black, by compare-and-swap, and an object
  * turns black before its contents are read, so that whoever rescans written pages knows which
  * objects to read.
  *

@@ -133,7 +133,7 @@ static void consider_distances(struct marker *marker, struct object object, uint
 }
 
 #if defined(__SSE2__)
-enum { ROUND_BYTES = 16, EVERY_LANE = 15 };
+enum { VECTOR_BYTES = 16, EVERY_LANE = 15 };
 
 /* The filter for four half words at once. SSE2 can only compare signed numbers, hence the flipped
  * sign bits. Where distances count, those half words that are the upper one of an aligned word. */
@@ -167,10 +167,10 @@ static inline __m128i lanes_near(__m128i lanes, const struct wide_filter *filter
     return _mm_and_si128(_mm_andnot_si128(_mm_slli_epi64(zero, 32), near), filter->uppers);
 }
 
-/* The first round that is not of the kind that most are: text and numbers. */
-static inline uintptr_t skip_rounds(uintptr_t start, uintptr_t end,
-                                    const struct wide_filter *filter) {
-    for (; start + ROUND_BYTES <= end; start += ROUND_BYTES) {
+/* The first vector that is not of the kind that most are: text and numbers. */
+static inline uintptr_t skip_vectors(uintptr_t start, uintptr_t end,
+                                     const struct wide_filter *filter) {
+    for (; start + VECTOR_BYTES <= end; start += VECTOR_BYTES) {
         __m128i lanes = _mm_loadu_si128((const __m128i *)start);
         __m128i plain = _mm_andnot_si128(lanes_near(lanes, filter), lanes_failing(lanes, filter));
         if (__builtin_expect(lanes_set(plain) != EVERY_LANE, 0))
@@ -179,15 +179,16 @@ static inline uintptr_t skip_rounds(uintptr_t start, uintptr_t end,
     return start;
 }
 
-/* Considers all words that end in whole rounds from first on; returns where the first of the others
- * begins. With an object, considers distances in those rounds, too. A round is looked at for what
- * may be the upper half of a word; the lower half may lie in the round before, but for the first.
+/* Considers all words that end in whole vectors from first on; returns where the first of the
+ * others begins. With an object, considers distances in those vectors, too. A vector is looked at
+ * for what may be the upper half of a word; the lower half may lie in the vector before, but for
+ * the first.
  */
-static inline uintptr_t scan_rounds(struct marker *marker, uintptr_t first, uintptr_t end,
-                                    const struct object *object) {
+static inline uintptr_t scan_vectors(struct marker *marker, uintptr_t first, uintptr_t end,
+                                     const struct object *object) {
     const struct wide_filter *wide = object ? &with_distances : &without_distances;
     uintptr_t start = first;
-    while ((start = skip_rounds(start, end, wide)) + ROUND_BYTES <= end) {
+    while ((start = skip_vectors(start, end, wide)) + VECTOR_BYTES <= end) {
         __m128i lanes = _mm_loadu_si128((const __m128i *)start);
         unsigned found = lanes_set(lanes_failing(lanes, wide)) ^ EVERY_LANE;
         found &= start > first ? EVERY_LANE : EVERY_LANE - 1;
@@ -195,15 +196,15 @@ static inline uintptr_t scan_rounds(struct marker *marker, uintptr_t first, uint
             consider_at(marker, start - 4 + 4 * __builtin_ctz(found));
         if (lanes_set(lanes_near(lanes, wide)) != 0)
             consider_distances(marker, *object, start);
-        start += ROUND_BYTES;
+        start += VECTOR_BYTES;
     }
     return start > first ? start - 4 : first;
 }
 #else
 static void filters_widen(void) {}
 
-static uintptr_t scan_rounds(struct marker *marker, uintptr_t start, uintptr_t end,
-                             const struct object *object) {
+static uintptr_t scan_vectors(struct marker *marker, uintptr_t start, uintptr_t end,
+                              const struct object *object) {
     for (uintptr_t at = start; object && at + 16 <= end; at += 16)
         consider_distances(marker, *object, at);
     return start;
@@ -222,7 +223,7 @@ void words_prepare(void) {
  * part of whole words, distances, too. */
 static void scan_words(struct marker *marker, uintptr_t start, uintptr_t end,
                        const struct object *object) {
-    uintptr_t rest = scan_rounds(marker, start, end, object);
+    uintptr_t rest = scan_vectors(marker, start, end, object);
     scan_one_by_one(marker, rest, end, WORD_DISTANCE);
     if (object && (end - start) % 16 >= 8)
         consider_distance(marker, *object, end - 8);
