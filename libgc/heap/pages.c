@@ -265,9 +265,11 @@ static struct run *find_or_grow(size_t count) {
     return run;
 }
 
-/* What is left of the last block of each class: in no run and not in the page table. */
+/* What is left of the last block of each class: in no run and not in the page table. Not its
+ * address: our own variables are roots, and where nothing is left, somebody else's object begins.
+ */
 struct block {
-    uintptr_t base;
+    size_t offset;
     size_t pages;
     bool zeroed, stale;
 };
@@ -299,7 +301,7 @@ static struct run *find_for_block(size_t count) {
 static bool block_end(struct block *block) {
     size_t pages = block->pages;
     block->pages = 0;
-    run_make(block->base, pages, block->zeroed, block->stale);
+    run_make(heap.objects.start + block->offset, pages, block->zeroed, block->stale);
     return pages > 0;
 }
 
@@ -326,7 +328,8 @@ static bool block_renew(struct block *block, size_t count) {
         return false;
     uintptr_t base = align_up(run->span.base, BLOCK_BYTES);
     struct span whole = run_carve(run, base, BLOCK_PAGES);
-    *block = (struct block){base, BLOCK_PAGES, whole.zeroed, whole.stale};
+    size_t offset = base - heap.objects.start;
+    *block = (struct block){offset, BLOCK_PAGES, whole.zeroed, whole.stale};
     return true;
 }
 
@@ -335,11 +338,11 @@ bool pages_take_together(struct span *span, size_t count) {
     lock_take(&lock);
     bool taken = block->pages >= count || block_renew(block, count);
     if (taken) {
-        span->base = block->base;
+        span->base = heap.objects.start + block->offset;
         span->page_count = count;
         span->zeroed = block->zeroed;
         span->stale = block->stale;
-        block->base += count * HEAP_PAGE_BYTES;
+        block->offset += count * HEAP_PAGE_BYTES;
         block->pages -= count;
         page_table_enter(span->base, count, span);
     }

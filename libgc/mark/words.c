@@ -31,8 +31,9 @@ static inline void address_add(struct marker *marker, uintptr_t address) {
 static uintptr_t word_mask(void) { return options.mask ? ((uintptr_t)1 << 48) - 1 : UINTPTR_MAX; }
 
 /* What the upper half of an address of ours looks like. Few words that are none pass that test, and
- * it works alike for addresses at multiples of eight and, as in packed structures, of four. */
-static struct { uint32_t mask, lowest, range; } filter;
+ * it works alike for addresses at multiples of eight and, as in packed structures, of four. The
+ * lowest is kept negative, because our own variables are roots. */
+static struct { uint32_t mask, minus_lowest, range; } filter;
 
 void scan_word(struct marker *marker, uintptr_t word) {
     word &= word_mask();
@@ -50,7 +51,7 @@ static void scan_one_by_one(struct marker *marker, uintptr_t start, uintptr_t en
     for (; start + sizeof(uintptr_t) <= end; start += step) {
         uint32_t upper;
         memcpy(&upper, (const char *)start + 4, sizeof upper);
-        if ((upper & filter.mask) - filter.lowest <= filter.range)
+        if ((upper & filter.mask) + filter.minus_lowest <= filter.range)
             consider_at(marker, start);
     }
 }
@@ -143,7 +144,7 @@ static struct wide_filter {
 
 static void filter_widen(struct wide_filter *wide) {
     wide->mask = _mm_set1_epi32(filter.mask);
-    wide->offset = _mm_set1_epi32(0x80000000u - filter.lowest);
+    wide->offset = _mm_set1_epi32(0x80000000u + filter.minus_lowest);
     wide->most = _mm_set1_epi32(filter.range ^ 0x80000000u);
 }
 
@@ -214,8 +215,8 @@ static uintptr_t scan_vectors(struct marker *marker, uintptr_t start, uintptr_t 
 void words_prepare(void) {
     uintptr_t base = heap.objects.start, last = base + heap.objects.reserved - 1;
     filter.mask = word_mask() >> 32;
-    filter.lowest = base >> 32;
-    filter.range = (last >> 32) - filter.lowest;
+    filter.minus_lowest = -(uint32_t)(base >> 32);
+    filter.range = (last >> 32) - (base >> 32);
     filters_widen();
 }
 
