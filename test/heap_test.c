@@ -122,12 +122,12 @@ START_TEST(released_pages_are_known_to_be_zero) {
 }
 END_TEST
 
-/* Past the first sixteen megabytes of a class. */
+/* Past the first sixteen megabytes of a class, in a large heap. */
 START_TEST(classes_with_many_objects_have_blocks_of_their_own) {
-    enum { BLOCK = 2 << 20, BLOCK_COUNT = 256, COUNT = 200000, FIRST = 150000 };
+    enum { BLOCK = 2 << 20, BLOCK_COUNT = 512, COUNT = 200000, FIRST = 150000 };
     static const size_t bytes[] = {144, 208};
     static unsigned char found[BLOCK_COUNT];
-    ck_assert(heap_start());
+    ck_assert(heap_start() && pages_reserve(HEAP_LARGE_BYTES));
     for (int i = 0; i < COUNT; i++)
         for (int class = 0; class < 2; class ++) {
             uintptr_t object = (uintptr_t)alloc_fast(bytes[class]);

@@ -77,7 +77,8 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
     span->span_class = span_class;
     span->kind = sizes_kind(span_class);
     span->epoch = span_set_of(span)->epoch;
-    bool together = objects > 1 && span_set_of(span)->pages >= TOGETHER_PAGES;
+    bool together = objects > 1 && span_set_of(span)->pages >= TOGETHER_PAGES &&
+                    pages_used_bytes() >= HEAP_LARGE_BYTES;
     if (!(together ? pages_take_together(span, pages) : pages_take(span, pages, alignment))) {
         descriptor_give(span);
         return NULL;
