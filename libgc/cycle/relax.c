@@ -15,10 +15,10 @@
 /* Copying a huge page takes about 0.15 ms, but many times that where the kernel has to make room
  * for it first. */
 enum {
-    CHUNK_BYTES = 8 << 20,       /* made writable at once */
-    PART_BYTES = 2 << 20,        /* put together at once: a huge page */
-    NANOSECONDS_A_PART = 125000, /* on average */
-    ALLOCATED_A_PART = 64 << 10  /* bytes, for each that the program puts together itself */
+    CHUNK_BYTES = 8 << 20,           /* made writable at once */
+    PART_BYTES = VM_HUGE_PAGE_BYTES, /* put together at once */
+    NANOSECONDS_A_PART = 125000,     /* on average */
+    ALLOCATED_A_PART = 64 << 10      /* bytes, for each that the program puts together itself */
 };
 
 static volatile AO_t next;           /* bytes of the heap; any thread adds */
@@ -36,6 +36,7 @@ static volatile bool asked, collapses;
 void relax_fork(void) {
     asked = true;
     collapses = false;
+    AO_store(&left, 0);
 }
 
 static size_t parts_of(size_t bytes) { return (bytes + PART_BYTES - 1) / PART_BYTES; }
@@ -79,7 +80,7 @@ static bool relax_chunk(void) {
     size_t to = from + CHUNK_BYTES < most ? from + CHUNK_BYTES : most;
     uintptr_t base = heap.objects.start;
     bool relaxed = dirty_relax(base + from, base + to);
-    if (relaxed && to == most && most >= HEAP_LARGE_BYTES)
+    if (relaxed && collapses && to == most && most >= HEAP_LARGE_BYTES)
         AO_store_release(&left, parts_to_collapse());
     return true;
 }

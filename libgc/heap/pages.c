@@ -274,7 +274,7 @@ struct block {
     bool zeroed, stale;
 };
 
-enum { BLOCK_BYTES = 2 << 20, BLOCK_PAGES = BLOCK_BYTES / HEAP_PAGE_BYTES };
+enum { BLOCK_BYTES = VM_HUGE_PAGE_BYTES, BLOCK_PAGES = BLOCK_BYTES / HEAP_PAGE_BYTES };
 
 static struct block blocks[SPAN_CLASSES];
 

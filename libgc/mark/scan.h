@@ -10,9 +10,9 @@
  * others have nothing to do.
  *
  * The program may run meanwhile, free what is being marked and use its memory anew: only white
- * becomes grey or black and only grey becomes black, by compare-and-swap, and an object
- * turns black before its contents are read, so that whoever rescans written pages knows which
- * objects to read.
+ * becomes grey or black and only grey becomes black, by compare-and-swap, and an object turns
+ * black before its contents are read, so that whoever rescans written pages knows which objects to
+ * read.
  *
  * A marker is one thread's; any number may work at once. It holds no lock but the queue's.
  */

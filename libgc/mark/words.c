@@ -140,7 +140,7 @@ enum { VECTOR_BYTES = 16, EVERY_LANE = 15 };
  * sign bits. Where distances count, those half words that are the upper one of an aligned word. */
 static struct wide_filter {
     __m128i mask, offset, most, uppers;
-} without_distances, with_distances = {.uppers = {INT64_MIN >> 31, INT64_MIN >> 31}};
+} without_distances, with_distances = {.uppers = {-((int64_t)1 << 32), -((int64_t)1 << 32)}};
 
 static void filter_widen(struct wide_filter *wide) {
     wide->mask = _mm_set1_epi32(filter.mask);
@@ -183,8 +183,7 @@ static inline uintptr_t skip_vectors(uintptr_t start, uintptr_t end,
 /* Considers all words that end in whole vectors from first on; returns where the first of the
  * others begins. With an object, considers distances in those vectors, too. A vector is looked at
  * for what may be the upper half of a word; the lower half may lie in the vector before, but for
- * the first.
- */
+ * the first. */
 static inline uintptr_t scan_vectors(struct marker *marker, uintptr_t first, uintptr_t end,
                                      const struct object *object) {
     const struct wide_filter *wide = object ? &with_distances : &without_distances;

@@ -16,7 +16,7 @@ size_t vm_page_bytes(void) {
     return bytes;
 }
 
-enum { HUGE_PAGE_BYTES = 2 << 20, SMALL_TABLE_BYTES = 32 << 20 };
+enum { SMALL_TABLE_BYTES = 32 << 20 };
 
 static void unmap(uintptr_t start, uintptr_t end) {
     if (start < end)
@@ -25,12 +25,12 @@ static void unmap(uintptr_t start, uintptr_t end) {
 
 bool vm_region_reserve(struct vm_region *region, size_t bytes) {
     bytes = round_up(bytes, vm_page_bytes());
-    size_t slack = bytes < HUGE_PAGE_BYTES ? 0 : HUGE_PAGE_BYTES - vm_page_bytes();
+    size_t slack = bytes < VM_HUGE_PAGE_BYTES ? 0 : VM_HUGE_PAGE_BYTES - vm_page_bytes();
     long start = system_call(SYS_mmap, 0, bytes + slack, PROT_NONE,
                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (start < 0 && start > -4096)
         return false;
-    region->start = slack ? round_up(start, HUGE_PAGE_BYTES) : (uintptr_t)start;
+    region->start = slack ? round_up(start, VM_HUGE_PAGE_BYTES) : (uintptr_t)start;
     unmap(start, region->start);
     unmap(region->start + bytes, start + bytes + slack);
     region->reserved = bytes;
@@ -72,12 +72,10 @@ bool vm_region_commit_table(struct vm_region *region, size_t bytes, size_t step)
         return true;
     if (bytes < SMALL_TABLE_BYTES)
         return vm_region_commit(region, bytes, step);
-    uintptr_t end = round_up(region->start + bytes, HUGE_PAGE_BYTES);
+    uintptr_t end = round_up(region->start + bytes, VM_HUGE_PAGE_BYTES);
     if (!vm_region_commit(region, end - region->start, 0))
         return vm_region_commit(region, bytes, step);
-    uintptr_t first = (region->start + have) & ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
-    if (first < region->start)
-        first = region->start;
+    uintptr_t first = (region->start + have) & ~(uintptr_t)(VM_HUGE_PAGE_BYTES - 1);
     system_call(SYS_madvise, first, end - first, MADV_HUGEPAGE);
     return true;
 }
@@ -116,8 +114,8 @@ enum { ADVISE_COLLAPSE = 25 }; /* Linux 6.1; it fails when some of the range can
 bool vm_can_collapse(void) { return system_call(SYS_madvise, 0, 0, ADVISE_COLLAPSE) == 0; }
 
 void vm_collapse(uintptr_t start, uintptr_t end) {
-    start = round_up(start, HUGE_PAGE_BYTES);
-    end &= ~(uintptr_t)(HUGE_PAGE_BYTES - 1);
+    start = round_up(start, VM_HUGE_PAGE_BYTES);
+    end &= ~(uintptr_t)(VM_HUGE_PAGE_BYTES - 1);
     if (start < end)
         system_call(SYS_madvise, start, end - start, ADVISE_COLLAPSE);
 }

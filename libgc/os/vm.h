@@ -21,8 +21,10 @@ struct vm_region {
 
 size_t vm_page_bytes(void);
 
-/* Reserves bytes (rounded up to pages). Two megabytes and more begin at a multiple of these, as
- * huge pages do. False when the system refuses. */
+enum { VM_HUGE_PAGE_BYTES = 2 << 20 };
+
+/* Reserves bytes (rounded up to pages). A huge page's bytes and more begin at a multiple of these.
+ * False when the system refuses. */
 bool vm_region_reserve(struct vm_region *region, size_t bytes);
 
 /* Makes at least the first bytes usable, in steps of at least step. False when the reservation is
