@@ -17,6 +17,7 @@
  * not the ten thousand that would have come meanwhile. That is why the share of the time that went
  * into operations of 1 ms and more is printed, too.
  */
+#include <errno.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -36,6 +37,7 @@ enum { MOST_THREADS = 64, CLOCK_READINGS = 100000 };
 
 static size_t live_mib = 256;
 static size_t thread_count = 1;
+static size_t warm;
 static size_t seconds = 10;
 static size_t smallest = 32;
 static size_t largest = 256;
@@ -190,6 +192,8 @@ static void verify(const struct table *table) {
 
 static void churn(const struct worker *worker, struct random_source *random) {
     struct latencies *latencies = worker->latencies;
+    while (nanoseconds_now() < start)
+        replace(&worker->table, random);
     latencies_start(latencies, start);
     uint64_t now;
     do {
@@ -227,6 +231,12 @@ static void prepare(struct worker *worker, size_t number) {
     CHECK(object_thread_create(&worker->thread, work, worker) == 0, "a thread starts");
 }
 
+static void wait_until(uint64_t when) {
+    struct timespec then = {(time_t)(when / 1000000000), (long)(when % 1000000000)};
+    while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &then, NULL) == EINTR)
+        continue;
+}
+
 /* What a collector says on standard error between the two lines falls into the time measured. */
 static void run(void) {
     unsigned parties = (unsigned)thread_count + 1;
@@ -236,10 +246,11 @@ static void run(void) {
     for (size_t i = 0; i < thread_count; i++)
         prepare(&workers[i], i);
     pthread_barrier_wait(&filled);
-    fputs("pause: measuring\n", stderr);
-    start = nanoseconds_now();
+    start = nanoseconds_now() + warm * UINT64_C(1000000000);
     deadline = start + seconds * UINT64_C(1000000000);
     pthread_barrier_wait(&started);
+    wait_until(start);
+    fputs("pause: measuring\n", stderr);
     pthread_barrier_wait(&ended);
     fputs("pause: measured\n", stderr);
     for (size_t i = 0; i < thread_count; i++)
@@ -282,6 +293,7 @@ int main(int argc, char **argv) {
     const struct argument arguments[] = {
         {"live", "MiB that stay live, in all threads together", &live_mib, 1, NULL},
         {"threads", "threads, each with a table of its own", &thread_count, 1, NULL},
+        {"warm", "seconds to do the same before measuring", &warm, 0, NULL},
         {"seconds", "how long to measure", &seconds, 1, NULL},
         {"smallest", "bytes of the smallest payload", &smallest, sizeof(struct payload) + 1, NULL},
         {"largest", "bytes of the largest payload", &largest, sizeof(struct payload) + 1, NULL},

@@ -9,11 +9,13 @@
 #include "os/signal.h"
 #include "os/tasks.h"
 #include "os/vm.h"
+#include "os/worker_thread.h"
 
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -419,6 +421,72 @@ START_TEST(signal_carries_a_word) {
 }
 END_TEST
 
+struct sleeper {
+    int pipe[2];
+    volatile int tid;
+};
+
+static void *sleep_until_told(void *context) {
+    struct sleeper *sleeper = context;
+    char told;
+    sleeper->tid = tasks_self();
+    ck_assert_int_eq(read(sleeper->pipe[0], &told, 1), 1);
+    return NULL;
+}
+
+static cpu_set_t processors_of(int tid) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    ck_assert_int_eq(sched_getaffinity(tid, sizeof set, &set), 0);
+    return set;
+}
+
+static int processor_of(const cpu_set_t *set, int number) {
+    int processor = 0;
+    while (!CPU_ISSET(processor, set) || number-- > 0)
+        processor++;
+    return processor;
+}
+
+static void pin(int tid, int processor) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    CPU_SET(processor, &set);
+    ck_assert_int_eq(sched_setaffinity(tid, sizeof set, &set), 0);
+}
+
+static void check_kept_off(int tid, struct worker_place *place, const cpu_set_t *may, int here) {
+    pin(0, here);
+    worker_thread_keep_off(tid, place);
+    cpu_set_t now = processors_of(tid), wanted = *may;
+    if (CPU_COUNT(may) > 1)
+        CPU_CLR(here, &wanted);
+    ck_assert(CPU_EQUAL(&now, &wanted));
+}
+
+/* On a machine with one processor it stays where it is. */
+START_TEST(sleeping_thread_is_kept_off_the_callers_processor) {
+    struct worker_place place = {{0}, {0}};
+    struct sleeper sleeper = {.tid = 0};
+    cpu_set_t all = processors_of(0), one;
+    int first = processor_of(&all, 0), last = processor_of(&all, CPU_COUNT(&all) - 1);
+    pthread_t thread;
+    ck_assert_int_eq(pipe(sleeper.pipe), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, sleep_until_told, &sleeper), 0);
+    while (sleeper.tid == 0)
+        usleep(100);
+    check_kept_off(sleeper.tid, &place, &all, first);
+    check_kept_off(sleeper.tid, &place, &all, last);
+    check_kept_off(sleeper.tid, &place, &all, last);
+    pin(sleeper.tid, last); /* by somebody else */
+    one = processors_of(sleeper.tid);
+    check_kept_off(sleeper.tid, &place, &one, first);
+    check_kept_off(sleeper.tid, &place, &one, last);
+    ck_assert_int_eq(write(sleeper.pipe[1], "", 1), 1);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         region_grows_and_keeps_its_contents,
@@ -439,6 +507,7 @@ int main(void) {
         a_log_file_that_cannot_be_written_is_said,
         function_runs_on_the_other_stack,
         signal_carries_a_word,
+        sleeping_thread_is_kept_off_the_callers_processor,
     };
     return SUITE_RUN("os", tests, 30);
 }

@@ -313,21 +313,32 @@ static void drain_with_helpers(struct marker *marker) {
     }
 }
 
-/* What the plan finds by itself goes to the queue before the phase opens, because until then nobody
- * counts this marker. */
-static bool mark_stopped(struct marker *marker) {
-    bool whole = rescan_take_missed() || !current.concurrent;
+/* What is on stacks and in registers, and where else there are roots. */
+static bool plan_roots(struct marker *marker, bool whole) {
     bool known = roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
-    if (current.concurrent)
-        known &= rescan_plan_heap(true);
     TELL(push_roots, marker);
     if (cycle_watcher.push_roots)
         cycle_watcher.push_roots(marker);
+    return known;
+}
+
+/* Helpers ask for written pages of the heap while the conductor looks for roots: it counts as a
+ * marker at work meanwhile, so that the phase is not complete. What is found before the phase opens
+ * has to go to the queue, because until then nobody counts this marker. */
+static bool mark_stopped(struct marker *marker) {
+    bool whole = rescan_take_missed() || !current.concurrent;
+    bool known = !current.concurrent || rescan_plan_heap(true);
+    scan_world_stopped(true);
     shaped_stop(marker);
     drain(marker, 0);
-    current.stop_planned = clock_nanoseconds();
-    scan_world_stopped(true);
     phase_open(!current.alone);
+    phase_enter();
+    known &= plan_roots(marker, whole);
+    current.stop_planned = clock_nanoseconds();
+    if (!current.alone)
+        queue_stir(CREW_STOPPED);
+    drain(marker, SIZE_MAX);
+    phase_leave();
     drain_with_helpers(marker);
     drain_stopped(marker);
     known &= !maps_are_refused();
@@ -386,9 +397,8 @@ static enum stop_result stopped_phase(void) {
         worker_release_helpers();
     queue_serve(CREW_BESIDE, false);
     TELL(starting);
-    world_start();
+    current.stop_nanoseconds = world_start() - current.stop_begun;
     TELL(started);
-    current.stop_nanoseconds = clock_nanoseconds() - current.stop_begun;
     pace_work_done(marker.scanned);
     return known ? STOP_DONE : STOP_ROOTS_UNKNOWN;
 }

@@ -16,7 +16,8 @@ enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_ST
 
 struct worker {
     struct thread *thread;
-    uintptr_t block; /* its stack and thread-local memory; kept for the next one */
+    uintptr_t block;           /* its stack and thread-local memory; kept for the next one */
+    struct worker_place place; /* a helper's; the conductor */
 };
 
 static struct worker workers[WORKERS_MOST + MOST_IN_STOP];
@@ -28,8 +29,11 @@ static struct worker_turns turns;
 
 unsigned worker_count(void) { return AO_int_load(&count); }
 
+/* With one processor for the caller and one for each of them. */
 void worker_call_helpers(void) {
     AO_int_fetch_and_add1_full(&stop_word);
+    for (unsigned i = count; i < all; i++)
+        worker_thread_keep_off(workers[i].thread->tid, &workers[i].place);
     if (all > count)
         park_wake(&stop_word, INT_MAX);
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct options options = {
-    .percent = 75,
+    .percent = 72,
     .min_heap = (size_t)32 << 20,
     .reserve = (size_t)1 << 40,
     .stop_timeout = 1000,

@@ -1,6 +1,7 @@
 /* Raw clone with a copied thread-local area, for x86-64 and aarch64; see worker_thread.h. */
 #include "os/worker_thread.h"
 
+#include "os/limits.h"
 #include "os/maps.h"
 #include "os/syscall.h"
 #include "os/vm.h"
@@ -144,6 +145,30 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
         worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer, run, start);
     system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &before, 0, sizeof before);
     return made < 0 ? (int)made : 0;
+}
+
+static bool may_run_on_another(const unsigned long *processors) {
+    unsigned long any = 0;
+    for (int i = 0; i < WORKER_THREAD_PROCESSORS / 64; i++)
+        any |= processors[i];
+    return any != 0;
+}
+
+/* A filter of the program's may be in force for the caller. */
+void worker_thread_keep_off(unsigned tid, struct worker_place *place) {
+    unsigned long now[WORKER_THREAD_PROCESSORS / 64] = {0}, wanted[WORKER_THREAD_PROCESSORS / 64];
+    unsigned here;
+    if (limits_filtered() || system_call(SYS_getcpu, &here, NULL, NULL) != 0 ||
+        here >= WORKER_THREAD_PROCESSORS ||
+        system_call(SYS_sched_getaffinity, tid, sizeof now, now) <= 0)
+        return;
+    if (memcmp(now, place->given, sizeof now) != 0)
+        memcpy(place->may, now, sizeof now);
+    memcpy(wanted, place->may, sizeof wanted);
+    wanted[here / 64] &= ~(1ul << here % 64);
+    if (may_run_on_another(wanted) && memcmp(wanted, now, sizeof now) != 0 &&
+        system_call(SYS_sched_setaffinity, tid, sizeof wanted, wanted) == 0)
+        memcpy(place->given, wanted, sizeof wanted);
 }
 
 void worker_thread_describe(const char *name, int nicer) {

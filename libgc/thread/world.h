@@ -41,7 +41,9 @@ extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
 
 /* False when some thread could not be stopped; then everybody runs again. */
 bool world_stop(void);
-void world_start(void);
+
+/* Returns when the first thread ran again, by clock_nanoseconds, or when it had woken all. */
+long long world_start(void);
 
 /* Freezes the calling thread: from here until world_thaw it counts as stopped. Called on another
  * stack than its own, with all signals blocked: by altstack_call with &thread->stack_pointer and no
