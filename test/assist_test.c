@@ -38,6 +38,17 @@ START_TEST(the_last_marker_to_leave_finds_completion_once) {
 }
 END_TEST
 
+START_TEST(a_round_is_not_complete_before_whoever_opened_it_as_a_marker_has_left) {
+    phase_open_entered(false);
+    ck_assert(phase_enter());
+    ck_assert(!phase_leave());
+    ck_assert_int_eq(phase_now(), PHASE_MARKING);
+    ck_assert(phase_leave());
+    ck_assert(phase_claim());
+    phase_close(false);
+}
+END_TEST
+
 START_TEST(no_round_is_complete_while_a_job_is_left) {
     struct job job = {4096, 8192, JOB_ROOTS, SCAN_WORDS};
     ck_assert(heap_start());
@@ -333,6 +344,7 @@ END_TEST
 int main(void) {
     const TTest *const tests[] = {
         the_last_marker_to_leave_finds_completion_once,
+        a_round_is_not_complete_before_whoever_opened_it_as_a_marker_has_left,
         no_round_is_complete_while_a_job_is_left,
         long_jobs_come_in_pieces_that_overlap_by_a_word,
         flushed_credit_pays_the_queue_in_order_and_then_the_pool,

@@ -322,17 +322,15 @@ static bool plan_roots(struct marker *marker, bool whole) {
     return known;
 }
 
-/* Helpers ask for written pages of the heap while the conductor looks for roots: it counts as a
- * marker at work meanwhile, so that the phase is not complete. What is found before the phase opens
- * has to go to the queue, because until then nobody counts this marker. */
+/* Helpers ask for written pages of the heap while the conductor looks for roots, as a marker at
+ * work. What it finds before that has to go to the queue. */
 static bool mark_stopped(struct marker *marker) {
     bool whole = rescan_take_missed() || !current.concurrent;
     bool known = !current.concurrent || rescan_plan_heap(true);
     scan_world_stopped(true);
     shaped_stop(marker);
     drain(marker, 0);
-    phase_open(!current.alone);
-    phase_enter();
+    phase_open_entered(!current.alone);
     known &= plan_roots(marker, whole);
     current.stop_planned = clock_nanoseconds();
     if (!current.alone)

@@ -49,14 +49,15 @@ bool phase_claim(void) {
            AO_compare_and_swap_full(&word, seen, with_phase(seen, PHASE_ENDING));
 }
 
-static void conductor_write(enum phase phase, bool wakes) {
-    AO_store_full(&word, with_phase(AO_load(&word) + ONE_VERSION, phase));
+static void conductor_write(enum phase phase, AO_t markers, bool wakes) {
+    AO_store_full(&word, with_phase(AO_load(&word) + ONE_VERSION + markers, phase));
     if (wakes)
         queue_stir(queue_served());
 }
 
-void phase_open(bool wakes) { conductor_write(PHASE_MARKING, wakes); }
-void phase_close(bool wakes) { conductor_write(PHASE_OFF, wakes); }
+void phase_open(bool wakes) { conductor_write(PHASE_MARKING, 0, wakes); }
+void phase_open_entered(bool wakes) { conductor_write(PHASE_MARKING, ONE_MARKER, wakes); }
+void phase_close(bool wakes) { conductor_write(PHASE_OFF, 0, wakes); }
 
 static bool is_dry(void) {
     return phase_now() == PHASE_MARKING && queue_is_empty() && !jobs_are_left();

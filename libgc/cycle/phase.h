@@ -38,6 +38,9 @@ bool phase_claim(void);
  * the crew that is served who sleep for work, if that is wanted. */
 void phase_open(bool wakes);
 
+/* The same, with the caller as the first marker at work: it may list more jobs before it leaves. */
+void phase_open_entered(bool wakes);
+
 /* Ends the mark; by the conductor. */
 void phase_close(bool wakes);
 
