@@ -422,6 +422,7 @@ START_TEST(signal_carries_a_word) {
 END_TEST
 
 struct sleeper {
+    pthread_t thread;
     int pipe[2];
     volatile int tid;
 };
@@ -455,35 +456,47 @@ static void pin(int tid, int processor) {
     ck_assert_int_eq(sched_setaffinity(tid, sizeof set, &set), 0);
 }
 
-static void check_kept_off(int tid, struct worker_place *place, const cpu_set_t *may, int here) {
-    pin(0, here);
-    worker_thread_keep_off(tid, place);
+static void check_kept_off(int tid, int like, const cpu_set_t *may, int here) {
+    pin(tasks_self(), here);
+    worker_thread_keep_off(tid, like);
     cpu_set_t now = processors_of(tid), wanted = *may;
     if (CPU_COUNT(may) > 1)
         CPU_CLR(here, &wanted);
     ck_assert(CPU_EQUAL(&now, &wanted));
 }
 
+static void sleeper_start(struct sleeper *sleeper) {
+    sleeper->tid = 0;
+    ck_assert_int_eq(pipe(sleeper->pipe), 0);
+    ck_assert_int_eq(pthread_create(&sleeper->thread, NULL, sleep_until_told, sleeper), 0);
+    while (sleeper->tid == 0)
+        usleep(100);
+}
+
+static void sleeper_end(struct sleeper *sleeper) {
+    ck_assert_int_eq(write(sleeper->pipe[1], "", 1), 1);
+    pthread_join(sleeper->thread, NULL);
+}
+
 /* On a machine with one processor it stays where it is. */
 START_TEST(sleeping_thread_is_kept_off_the_callers_processor) {
-    struct worker_place place = {{0}, {0}};
-    struct sleeper sleeper = {.tid = 0};
+    struct sleeper sleeper, like;
     cpu_set_t all = processors_of(0), one;
     int first = processor_of(&all, 0), last = processor_of(&all, CPU_COUNT(&all) - 1);
-    pthread_t thread;
-    ck_assert_int_eq(pipe(sleeper.pipe), 0);
-    ck_assert_int_eq(pthread_create(&thread, NULL, sleep_until_told, &sleeper), 0);
-    while (sleeper.tid == 0)
-        usleep(100);
-    check_kept_off(sleeper.tid, &place, &all, first);
-    check_kept_off(sleeper.tid, &place, &all, last);
-    check_kept_off(sleeper.tid, &place, &all, last);
-    pin(sleeper.tid, last); /* by somebody else */
-    one = processors_of(sleeper.tid);
-    check_kept_off(sleeper.tid, &place, &one, first);
-    check_kept_off(sleeper.tid, &place, &one, last);
-    ck_assert_int_eq(write(sleeper.pipe[1], "", 1), 1);
-    pthread_join(thread, NULL);
+    sleeper_start(&sleeper);
+    sleeper_start(&like);
+    check_kept_off(sleeper.tid, like.tid, &all, first);
+    check_kept_off(sleeper.tid, like.tid, &all, last);
+    pin(like.tid, first);
+    one = processors_of(like.tid);
+    check_kept_off(sleeper.tid, like.tid, &one, first);
+    check_kept_off(sleeper.tid, like.tid, &one, last);
+    worker_thread_keep_off(0, like.tid); /* has just ended */
+    ck_assert_int_eq(CPU_COUNT(&one), 1);
+    one = processors_of(tasks_self());
+    ck_assert_int_eq(processor_of(&one, 0), last);
+    sleeper_end(&sleeper);
+    sleeper_end(&like);
 }
 END_TEST
 

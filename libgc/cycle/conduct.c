@@ -313,25 +313,21 @@ static void drain_with_helpers(struct marker *marker) {
     }
 }
 
-/* What is on stacks and in registers, and where else there are roots. */
-static bool plan_roots(struct marker *marker, bool whole) {
-    bool known = roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
-    TELL(push_roots, marker);
-    if (cycle_watcher.push_roots)
-        cycle_watcher.push_roots(marker);
-    return known;
-}
-
-/* Helpers ask for written pages of the heap while the conductor looks for roots, as a marker at
- * work. What it finds before that has to go to the queue. */
+/* What the program does when it is asked for roots is done before anybody reads a page, and
+ * before its mark procedures run, which push as well. What the conductor finds then has to go to
+ * the queue; while it looks for roots it is a marker at work, and helpers already ask for written
+ * pages of the heap. */
 static bool mark_stopped(struct marker *marker) {
     bool whole = rescan_take_missed() || !current.concurrent;
     bool known = !current.concurrent || rescan_plan_heap(true);
     scan_world_stopped(true);
+    TELL(push_roots, marker);
+    if (cycle_watcher.push_roots)
+        cycle_watcher.push_roots(marker);
     shaped_stop(marker);
     drain(marker, 0);
     phase_open_entered(!current.alone);
-    known &= plan_roots(marker, whole);
+    known &= roots_plan(marker, whole ? ROOTS_ALL : ROOTS_WRITTEN);
     current.stop_planned = clock_nanoseconds();
     if (!current.alone)
         queue_stir(CREW_STOPPED);

@@ -16,8 +16,7 @@ enum { STACK_BYTES = 128 << 10, PROCESSORS_PER_WORKER = 4, NICER = 4, MOST_IN_ST
 
 struct worker {
     struct thread *thread;
-    uintptr_t block;           /* its stack and thread-local memory; kept for the next one */
-    struct worker_place place; /* a helper's; the conductor */
+    uintptr_t block; /* its stack and thread-local memory; kept for the next one */
 };
 
 static struct worker workers[WORKERS_MOST + MOST_IN_STOP];
@@ -29,13 +28,18 @@ static struct worker_turns turns;
 
 unsigned worker_count(void) { return AO_int_load(&count); }
 
-/* With one processor for the caller and one for each of them. */
-void worker_call_helpers(void) {
+static void call_helpers(void) {
     AO_int_fetch_and_add1_full(&stop_word);
-    for (unsigned i = count; i < all; i++)
-        worker_thread_keep_off(workers[i].thread->tid, &workers[i].place);
     if (all > count)
         park_wake(&stop_word, INT_MAX);
+}
+
+/* Nobody keeps the first worker off anything. */
+void worker_call_helpers(void) {
+    unsigned end = AO_int_load_acquire(&all);
+    for (unsigned i = AO_int_load(&count); i < end; i++)
+        worker_thread_keep_off(workers[i].thread->tid, workers[0].thread->tid);
+    call_helpers();
 }
 
 void worker_release_helpers(void) {
@@ -130,8 +134,9 @@ unsigned worker_start(struct worker_turns wanted_turns) {
         refused = limits_filtered() || !worker_make(&workers[all], works ? run_worker : run_helper);
         if (refused)
             break;
+        if (works)
+            AO_int_store_release(&count, all + 1);
         AO_int_store_release(&all, all + 1);
-        AO_int_store_release(&count, works ? all : count);
     }
     if (count == 0)
         log_once("no thread of the collector's own can be made: allocating threads collect");
@@ -153,10 +158,12 @@ void worker_dismiss(void) {
     lock_take(&lock);
     ending = true;
     queue_stir(CREW_BESIDE);
-    worker_call_helpers();
+    call_helpers();
     worker_release_helpers();
-    for (; all > 0; all--)
-        worker_join(&workers[all - 1]);
+    while (all > 0) {
+        AO_int_store_release(&all, all - 1); /* first: the record is soon another thread's */
+        worker_join(&workers[all]);
+    }
     AO_int_store_release(&count, 0);
     lock_give(&lock);
 }

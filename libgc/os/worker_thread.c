@@ -147,28 +147,33 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
     return made < 0 ? (int)made : 0;
 }
 
-static bool may_run_on_another(const unsigned long *processors) {
-    unsigned long any = 0;
-    for (int i = 0; i < WORKER_THREAD_PROCESSORS / 64; i++)
-        any |= processors[i];
-    return any != 0;
+struct processors {
+    unsigned long bits[16];
+};
+
+static bool may_run_on(unsigned tid, struct processors *processors) {
+    *processors = (struct processors){{0}};
+    return tid && system_call(SYS_sched_getaffinity, tid, sizeof *processors, processors) > 0;
+}
+
+static bool is_empty(const struct processors *processors) {
+    static const struct processors none;
+    return memcmp(processors, &none, sizeof none) == 0;
 }
 
 /* A filter of the program's may be in force for the caller. */
-void worker_thread_keep_off(unsigned tid, struct worker_place *place) {
-    unsigned long now[WORKER_THREAD_PROCESSORS / 64] = {0}, wanted[WORKER_THREAD_PROCESSORS / 64];
+void worker_thread_keep_off(unsigned tid, unsigned like) {
+    struct processors now, wanted;
     unsigned here;
     if (limits_filtered() || system_call(SYS_getcpu, &here, NULL, NULL) != 0 ||
-        here >= WORKER_THREAD_PROCESSORS ||
-        system_call(SYS_sched_getaffinity, tid, sizeof now, now) <= 0)
+        here >= 8 * sizeof wanted || !may_run_on(tid, &now) || !may_run_on(like, &wanted))
         return;
-    if (memcmp(now, place->given, sizeof now) != 0)
-        memcpy(place->may, now, sizeof now);
-    memcpy(wanted, place->may, sizeof wanted);
-    wanted[here / 64] &= ~(1ul << here % 64);
-    if (may_run_on_another(wanted) && memcmp(wanted, now, sizeof now) != 0 &&
-        system_call(SYS_sched_setaffinity, tid, sizeof wanted, wanted) == 0)
-        memcpy(place->given, wanted, sizeof wanted);
+    unsigned long *word = &wanted.bits[here / 64], before = *word;
+    *word &= ~(1ul << here % 64);
+    if (is_empty(&wanted))
+        *word = before;
+    if (memcmp(&wanted, &now, sizeof now) != 0)
+        system_call(SYS_sched_setaffinity, tid, sizeof wanted, &wanted);
 }
 
 void worker_thread_describe(const char *name, int nicer) {

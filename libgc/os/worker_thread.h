@@ -22,18 +22,11 @@ size_t worker_thread_block_bytes(size_t stack_bytes);
 int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(void *),
                         void *argument, volatile unsigned *tid);
 
-enum { WORKER_THREAD_PROCESSORS = 1024 }; /* on larger machines threads are left where they are */
-
-struct worker_place {
-    unsigned long may[WORKER_THREAD_PROCESSORS / 64];   /* where the thread may run */
-    unsigned long given[WORKER_THREAD_PROCESSORS / 64]; /* the same but for somebody's processor */
-};
-
-/* Keeps a thread that sleeps, and is about to be woken, off the caller's processor, if it may use
- * another one. The kernel wakes a thread where it ran last when the processors were busy just now,
- * though another one is idle; there it would put the caller off, or wait for it. place: begins as
- * zeros; if somebody else has changed where the thread may run, that is found out and kept. */
-void worker_thread_keep_off(unsigned tid, struct worker_place *place);
+/* Lets a thread that sleeps, and is about to be woken, run where another one of ours may, but not
+ * on the caller's processor, if there is another. The kernel wakes a thread where it ran last when
+ * the processors were busy just now, though another one is idle; there it would put the caller off,
+ * or wait for it. Does nothing on machines with more than 1024 processors. */
+void worker_thread_keep_off(unsigned tid, unsigned like);
 
 /* Tells the kernel the calling thread's name (15 characters) and adds to its nice value. */
 void worker_thread_describe(const char *name, int nicer);

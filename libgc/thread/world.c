@@ -27,7 +27,6 @@ void (*world_asked_hook)(struct thread *thread);
 
 static int stop_signal, installed_signal;
 static volatile unsigned epoch; /* odd while stopping or stopped; the collecting thread, release */
-static volatile AO_t resumed; /* when a thread ran again first; those that do, the caller before */
 static volatile unsigned stirred; /* counts acknowledgements, to be slept on; any thread */
 
 int world_signal(void) {
@@ -76,8 +75,6 @@ static bool stop_here(struct thread *thread) {
     tell_stopper();
     while (is_stop(seen = AO_int_load_acquire(&epoch), stop))
         park_wait(&epoch, seen, -1);
-    if (AO_load(&resumed) == 0)
-        AO_store(&resumed, clock_nanoseconds());
     return true;
 }
 
@@ -304,15 +301,15 @@ static void start_thread(struct thread *thread) {
     }
 }
 
-/* Whoever is woken may put the caller off its processor at once. */
+/* Whoever is woken may put the caller off its processor at once, so the waking itself counts by
+ * the caller's own time. */
 long long world_start(void) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
         start_thread(thread);
-    AO_store(&resumed, 0);
+    long long begun = clock_nanoseconds(), used = clock_thread_nanoseconds();
     AO_int_fetch_and_add1_full(&epoch);
     park_wake(&epoch, INT_MAX);
-    long long now = clock_nanoseconds(), first = (long long)AO_load(&resumed);
-    return first > 0 && first < now ? first : now;
+    return begun + clock_thread_nanoseconds() - used;
 }
 
 void world_ask_stacks(bool all) {

@@ -42,7 +42,7 @@ extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
 /* False when some thread could not be stopped; then everybody runs again. */
 bool world_stop(void);
 
-/* Returns when the first thread ran again, by clock_nanoseconds, or when it had woken all. */
+/* Returns when all were woken, by clock_nanoseconds. */
 long long world_start(void);
 
 /* Freezes the calling thread: from here until world_thaw it counts as stopped. Called on another

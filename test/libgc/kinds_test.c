@@ -93,6 +93,24 @@ START_TEST(mark_procedures_tell_what_lives) {
 }
 END_TEST
 
+static struct GC_ms_entry *mark_by_bit(GC_word *object, struct GC_ms_entry *top,
+                                       struct GC_ms_entry *limit, GC_word word) {
+    (void)limit;
+    GC_set_mark_bit((void *)object[word]);
+    return top;
+}
+
+/* In a heap so large that it is marked beside the program, but for the procedures. */
+START_TEST(mark_procedures_may_set_mark_bits) {
+    static void *volatile large;
+    GC_INIT();
+    large = GC_malloc_atomic(100 << 20);
+    int kind = new_kind(GC_MAKE_PROC(GC_new_proc(mark_by_bit), 1), 0);
+    ck_assert_int_eq(kept_words(kind), 2);
+    GC_free(large);
+}
+END_TEST
+
 /* With the lock held, as a runtime does that makes its kinds lazily. */
 static void *make_kind(void *kind) {
     void **list = GC_new_free_list_inner();
@@ -326,6 +344,7 @@ int main(void) {
         descriptors_of_kinds_are_honoured,
         an_object_may_hold_its_descriptor,
         mark_procedures_tell_what_lives,
+        mark_procedures_may_set_mark_bits,
         kinds_are_made_with_the_lock_held,
         free_lists_stay_as_they_are,
         freed_objects_are_clear_for_procedures,
