@@ -492,8 +492,8 @@ START_TEST(sleeping_thread_is_kept_off_the_callers_processor) {
     check_kept_off(sleeper.tid, like.tid, &one, first);
     check_kept_off(sleeper.tid, like.tid, &one, last);
     worker_thread_keep_off(0, like.tid); /* has just ended */
-    ck_assert_int_eq(CPU_COUNT(&one), 1);
     one = processors_of(tasks_self());
+    ck_assert_int_eq(CPU_COUNT(&one), 1);
     ck_assert_int_eq(processor_of(&one, 0), last);
     sleeper_end(&sleeper);
     sleeper_end(&like);

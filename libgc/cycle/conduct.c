@@ -287,9 +287,7 @@ static void verify(struct marker *marker) {
 
 /* Others help: helpers, and whoever else happens to be awake. Nobody else claims, because that
  * needs the cycle's lock. */
-static bool drain_some(struct marker *marker) {
-    if (!phase_enter())
-        return false;
+static bool drain_and_leave(struct marker *marker) {
     size_t done = drain(marker, SIZE_MAX);
     phase_leave();
     return done > 0;
@@ -305,7 +303,7 @@ static void wait_for_helpers(void) {
 
 static void drain_with_helpers(struct marker *marker) {
     for (;;) {
-        bool done = drain_some(marker);
+        bool done = phase_enter() && drain_and_leave(marker);
         if (phase_claim())
             return;
         if (!done)
@@ -331,8 +329,7 @@ static bool mark_stopped(struct marker *marker) {
     current.stop_planned = clock_nanoseconds();
     if (!current.alone)
         queue_stir(CREW_STOPPED);
-    drain(marker, SIZE_MAX);
-    phase_leave();
+    drain_and_leave(marker);
     drain_with_helpers(marker);
     drain_stopped(marker);
     known &= !maps_are_refused();

@@ -6,8 +6,8 @@
 #include "os/syscall.h"
 #include "os/vm.h"
 
-#include <linux/sched.h>
 #include <locale.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -147,32 +147,21 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
     return made < 0 ? (int)made : 0;
 }
 
-struct processors {
-    unsigned long bits[16];
-};
-
-static bool may_run_on(unsigned tid, struct processors *processors) {
-    *processors = (struct processors){{0}};
+static bool may_run_on(unsigned tid, cpu_set_t *processors) {
+    CPU_ZERO(processors);
     return tid && system_call(SYS_sched_getaffinity, tid, sizeof *processors, processors) > 0;
-}
-
-static bool is_empty(const struct processors *processors) {
-    static const struct processors none;
-    return memcmp(processors, &none, sizeof none) == 0;
 }
 
 /* A filter of the program's may be in force for the caller. */
 void worker_thread_keep_off(unsigned tid, unsigned like) {
-    struct processors now, wanted;
+    cpu_set_t now, wanted;
     unsigned here;
     if (limits_filtered() || system_call(SYS_getcpu, &here, NULL, NULL) != 0 ||
-        here >= 8 * sizeof wanted || !may_run_on(tid, &now) || !may_run_on(like, &wanted))
+        here >= CPU_SETSIZE || !may_run_on(tid, &now) || !may_run_on(like, &wanted))
         return;
-    unsigned long *word = &wanted.bits[here / 64], before = *word;
-    *word &= ~(1ul << here % 64);
-    if (is_empty(&wanted))
-        *word = before;
-    if (memcmp(&wanted, &now, sizeof now) != 0)
+    if (CPU_COUNT(&wanted) > 1)
+        CPU_CLR(here, &wanted);
+    if (!CPU_EQUAL(&wanted, &now))
         system_call(SYS_sched_setaffinity, tid, sizeof wanted, &wanted);
 }
 

@@ -25,7 +25,7 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
 /* Lets a thread that sleeps, and is about to be woken, run where another one of ours may, but not
  * on the caller's processor, if there is another. The kernel wakes a thread where it ran last when
  * the processors were busy just now, though another one is idle; there it would put the caller off,
- * or wait for it. Does nothing on machines with more than 1024 processors. */
+ * or wait for it. Does nothing on machines with more processors than a cpu_set_t has. */
 void worker_thread_keep_off(unsigned tid, unsigned like);
 
 /* Tells the kernel the calling thread's name (15 characters) and adds to its nice value. */
