@@ -12,12 +12,12 @@
 
 #include <atomic_ops.h>
 
-/* Copying a huge page takes about 0.15 ms, but many times that where the kernel has to make room
- * for it first. */
+/* Copying a huge page takes 0.15 ms when memory is quiet and 0.4 ms beside threads that wait for it
+ * all the time, but many times that where the kernel has to make room for it first. */
 enum {
     CHUNK_BYTES = 8 << 20,           /* made writable at once */
     PART_BYTES = VM_HUGE_PAGE_BYTES, /* put together at once */
-    NANOSECONDS_A_PART = 125000,     /* on average */
+    NANOSECONDS_A_PART = 400000,     /* on average */
     ALLOCATED_A_PART = 64 << 10      /* bytes, for each that the program puts together itself */
 };
 
