@@ -41,7 +41,9 @@ enum {
     STOPPED_NAP = 20000,      /* nanoseconds, when others have the last work of the stop */
     STACK_NAP = 100000,       /* nanoseconds between two looks whether stacks have been scanned */
     STACK_NAPS = 50,
-    FAR_BEHIND = 4 << 20 /* bytes of written pages that are worth another round */
+    FAR_BEHIND = 4 << 20,       /* bytes of written pages that are worth another round */
+    PROMPT = 2000000,           /* nanoseconds that a round may take without being looked behind, */
+    PROMPT_A_GIBIBYTE = 2000000 /* and more for each GiB of heap: three times of what it should */
 };
 
 struct cycle_hooks cycle_hooks;
@@ -230,6 +232,7 @@ static bool wants_round(void) {
 static bool open_round(struct thread *self) {
     if (!rescan_plan_heap(false) || !roots_plan_written())
         return false;
+    current.round_opened = clock_nanoseconds();
     phase_open(true);
     credit_wake_all();
     lock_take(&thread_registry_lock);
@@ -243,12 +246,18 @@ static bool is_outrun(void) {
     return current.concurrent && current.trigger == CYCLE_PACED && pace_puts_off(current.written);
 }
 
-/* Whoever sees to the next step may have had to wait for a processor, while the program wrote. */
+static bool was_prompt(void) {
+    long long gibibytes = pages_used_bytes() >> 30;
+    return clock_nanoseconds() - current.round_opened < PROMPT + gibibytes * PROMPT_A_GIBIBYTE;
+}
+
+/* Whoever had the last piece of the round, or sees to the next step, may have had to wait for a
+ * processor, while the program wrote. To look takes time in which it writes, too. */
 static bool has_fallen_behind(void) {
-    if (!current.concurrent || current.rounds >= MOST_ROUNDS)
+    if (!current.concurrent || current.rounds >= MOST_ROUNDS || was_prompt())
         return false;
-    size_t waiting = rescan_waiting();
-    return waiting > FAR_BEHIND && waiting / 4 > current.written;
+    size_t often = current.written * 4;
+    return rescan_is_behind(often > FAR_BEHIND ? often : FAR_BEHIND);
 }
 
 void conduct_advance(struct thread *self) {

@@ -15,10 +15,11 @@ struct cycle {
     bool alone;      /* and so little that nobody is woken to help */
     unsigned rounds, failed_stops;
     size_t trigger_bytes, goal_bytes, live_before, live_most, live_after;
-    size_t written;        /* bytes on written pages that the last round found */
-    size_t cached_objects; /* kept because they lay in thread caches */
-    size_t stop_written;   /* the same in the stop */
-    size_t stop_scanned;   /* bytes scanned in the stop by its conductor */
+    long long round_opened; /* clock */
+    size_t written;         /* bytes on written pages that the last round found */
+    size_t cached_objects;  /* kept because they lay in thread caches */
+    size_t stop_written;    /* the same in the stop */
+    size_t stop_scanned;    /* bytes scanned in the stop by its conductor */
     long long stop_begun, stop_stopped, stop_planned, stop_settled; /* clock */
     long long stop_nanoseconds;
 };

@@ -24,8 +24,7 @@ enum { HEAP_PAGE_SHIFT = 13, HEAP_PAGE_BYTES = 1 << HEAP_PAGE_SHIFT };
 /* What memory is fetched by. */
 enum { CACHE_LINE_BYTES = 64 };
 
-/* From here on huge pages are worth what they cost: see heap_extend, blocks in pages.h, and
- * cycle/relax.h. */
+/* From here on huge pages are worth what they cost: see heap_extend and cycle/relax.h. */
 enum { HEAP_LARGE_BYTES = 512 << 20 };
 
 struct span;

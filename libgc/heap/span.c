@@ -17,8 +17,12 @@ enum { DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / SPAN_DESCRIPTOR_UNIT + 1 };
 static struct lock descriptor_lock = LOCK_INITIALIZER;
 static struct span *free_descriptors[2][DESCRIPTOR_BINS]; /* without shapes and with them */
 
-/* A block is an eighth of what its class has, at most. */
-enum { TOGETHER_PAGES = (16 << 20) / HEAP_PAGE_BYTES };
+/* A block is an eighth of what its class has, at most. Blocks begin long before huge pages do,
+ * because those of a heap that has grown large are put together in what was small, too. */
+enum {
+    TOGETHER_PAGES = (16 << 20) / HEAP_PAGE_BYTES,
+    TOGETHER_FROM = 64 << 20 /* bytes of heap */
+};
 
 static bool has_shapes(unsigned span_class) { return sizes_kind(span_class) >= OBJECT_SHAPED; }
 
@@ -78,7 +82,7 @@ static struct span *span_make(unsigned span_class, unsigned objects, size_t page
     span->kind = sizes_kind(span_class);
     span->epoch = span_set_of(span)->epoch;
     bool together = objects > 1 && span_set_of(span)->pages >= TOGETHER_PAGES &&
-                    pages_used_bytes() >= HEAP_LARGE_BYTES;
+                    pages_used_bytes() >= TOGETHER_FROM;
     if (!(together ? pages_take_together(span, pages) : pages_take(span, pages, alignment))) {
         descriptor_give(span);
         return NULL;

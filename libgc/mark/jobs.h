@@ -2,7 +2,8 @@
  * written pages to be read again.
  *
  * The conductor adds jobs and then opens the marking; any marker takes the oldest, or a piece of
- * it, and runs it. First in, first out, of unlimited length. One lock, a leaf.
+ * it, and runs it, which may add others. First in, first out, of unlimited length. One lock, a
+ * leaf.
  */
 #ifndef TITHE_MARK_JOBS_H
 #define TITHE_MARK_JOBS_H
@@ -17,7 +18,8 @@ enum job_kind {
     JOB_SAFE_ROOTS,    /* the same, but it will neither vanish nor be closed to us */
     JOB_WRITTEN_ROOTS, /* foreign memory, the pages written since they were last taken */
     JOB_WRITTEN_HEAP,  /* marked objects on the heap's pages written since they were last taken */
-    JOB_HEAP_STOPPED   /* the same, with the world stopped: pages need not be protected again */
+    JOB_HEAP_STOPPED,  /* finds such pages with the world stopped, and adds jobs of the next kind */
+    JOB_HEAP_PAGES     /* marked objects on the heap's pages, all of which are read */
 };
 
 struct job {

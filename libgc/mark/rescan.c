@@ -10,6 +10,7 @@ enum {
     STOPPED_CHUNK = 32 << 20, /* bytes in one job */
     CHUNK = 4 << 20,          /* the same while the program runs: a job in which every page was
                                  written takes an assist some milliseconds */
+    PIECE = 16 << 10,         /* bytes of written pages read at once in the stop, some 20 us */
     WORTH_ASKING = 128 << 10  /* bytes of written pages, whether they are there at all */
 };
 
@@ -26,11 +27,12 @@ static void count_pages(uintptr_t start, uintptr_t end, void *bytes) {
     *(size_t *)bytes += end - start;
 }
 
-size_t rescan_waiting(void) {
-    size_t bytes = 0;
-    uintptr_t start = heap.objects.start;
-    bool told = dirty_peek_any(start, start + pages_used_bytes(), false, count_pages, &bytes);
-    return told ? bytes : 0;
+/* The quick question counts pages that were never touched, too. */
+bool rescan_is_behind(size_t bytes) {
+    size_t most = 0, waiting = 0;
+    uintptr_t start = heap.objects.start, end = start + pages_used_bytes();
+    return dirty_peek(start, end, count_pages, &most) && most > bytes &&
+           dirty_peek_any(start, end, false, count_pages, &waiting) && waiting > bytes;
 }
 
 bool rescan_take_missed(void) { return AO_int_compare_and_swap_full(&missed, 1, 0); }
@@ -101,14 +103,23 @@ static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
     }
 }
 
+/* What the program wrote last lies in a few places of the heap: whoever has found one shares it. */
+static void share_pages(uintptr_t start, uintptr_t end, void *marker) {
+    for (; start < end; start += PIECE) {
+        uintptr_t stop = end - start < PIECE ? end : start + PIECE;
+        if (!jobs_add((struct job){start, stop, JOB_HEAP_PAGES, SCAN_WORDS}))
+            visit_heap(start, stop, marker);
+    }
+}
+
 /* The quick question whether a page was written is answered with yes for pages that were never
  * touched, too: those of a large array that the program does not fill would be read for nothing,
  * and made resident by it. */
 static void visit_heap_stopped(uintptr_t start, uintptr_t end, void *marker) {
     if (end - start < WORTH_ASKING)
-        visit_heap(start, end, marker);
+        share_pages(start, end, marker);
     else
-        maps_resident(start, end, false, visit_heap, marker);
+        maps_resident(start, end, false, share_pages, marker);
 }
 
 struct foreign {
@@ -145,6 +156,9 @@ void rescan_run(struct marker *marker, const struct job *job) {
         break;
     case JOB_HEAP_STOPPED:
         told = dirty_peek(job->start, job->end, visit_heap_stopped, marker);
+        break;
+    case JOB_HEAP_PAGES:
+        visit_heap(job->start, job->end, marker);
         break;
     }
     if (told)
