@@ -8,7 +8,7 @@
 #include <string.h>
 
 struct options options = {
-    .percent = 72,
+    .percent = 74,
     .min_heap = (size_t)32 << 20,
     .reserve = (size_t)1 << 40,
     .stop_timeout = 1000,
