@@ -7,7 +7,10 @@
 
 enum { UNIT = 64, ROW_BINS = METADATA_LARGEST_REUSED / UNIT + 1 };
 
-struct free_row {
+/* A free may still say in the row that it found that nobody has the object: the link lies behind.
+ */
+struct __attribute__((packed)) free_row {
+    unsigned stack;
     struct free_row *next;
 };
 

@@ -1,9 +1,9 @@
 /* Notes: twelve bytes beside each object for whoever asked for them: leak hunting.
  *
  * They lie outside the objects, one row a span: of every span, or only of those that hold an object
- * with a note. Rows are only ever reused as rows, so that a note which is written late hits another
- * object's note at worst. Who keeps notes gives them their meaning and their order of writing; a
- * fresh row is all zero, and a note whose stack is 0 says nothing.
+ * with a note. Rows are only ever reused as rows, so that a stack which is written late hits
+ * another object's note at worst. Who keeps notes gives them their meaning and their order of
+ * writing; a fresh row is all zero, and a note whose stack is 0 says nothing.
  */
 #ifndef TITHE_HEAP_NOTES_H
 #define TITHE_HEAP_NOTES_H
@@ -27,9 +27,14 @@ void notes_thin(void);
 /* Writes an object's note, making its span's row if there is none. False when out of memory. */
 bool notes_put(struct object object, struct note note);
 
+/* The span's row, or NULL. To be asked once: the row may be taken away the next moment. */
+static inline struct note *notes_of(const struct span *span) {
+    return (struct note *)AO_load((const volatile AO_t *)&span->notes);
+}
+
 /* NULL when the span has none. */
 static inline struct note *note_of(struct object object) {
-    struct note *notes = object.span->notes;
+    struct note *notes = notes_of(object.span);
     return notes ? &notes[object.index] : NULL;
 }
 

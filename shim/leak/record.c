@@ -201,11 +201,11 @@ static inline void clear_freed(const struct span *span, void *object) {
 
 /* What was freed waits in a cache, where a pointer that the program has forgotten may still lead to
  * it: what it leads to in turn must not count. A large block is gone at once. */
-static inline void forget(const struct span *span, void *address) {
+static inline void forget(const struct span *span, struct note *notes, void *address) {
     size_t index = span_index(span, (uintptr_t)address);
     if (index >= AO_int_load(&span->object_count))
         return;
-    AO_int_store(&span->notes[index].stack, NOTE_NOBODY);
+    AO_int_store(&notes[index].stack, NOTE_NOBODY);
     if (span_object(span, index) == (uintptr_t)address)
         clear_freed(span, address);
 }
@@ -221,10 +221,11 @@ static void retire(const void *address, const void *frame) {
 
 __attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
-    if (span && span->notes && quarantine_is_on())
+    struct note *notes = span ? notes_of(span) : NULL;
+    if (notes && quarantine_is_on())
         retire(object, __builtin_frame_address(0));
-    else if (span && span->notes)
-        forget(span, object);
+    else if (notes)
+        forget(span, notes, object);
     free_fast(object);
 }
 

@@ -386,13 +386,23 @@ class Running(unittest.TestCase):
         self.assertEqual(tithe("leaks", "--pid=1").returncode, 125)
 
 
+class Busy(unittest.TestCase):
+    """Checks while the program's threads take and free blocks all the time."""
+
+    def test_nothing_is_lost_and_nothing_breaks(self):
+        for sample in (), ("--sample=64K",):
+            ran = tithe("leaks", *sample, OPTIONS.churn, "200", "4")
+            self.assertEqual((ran.returncode, ran.stdout), (0, "0\n"), ran.stderr)
+
+
 def main():
     global OPTIONS
     parser = argparse.ArgumentParser()
     for name in ("tithe", "programs", "schema"):
         parser.add_argument("--" + name, required=True)
     OPTIONS, rest = parser.parse_known_args()
-    for name, file in (("program", "report"), ("server", "server"), ("dangling", "dangling")):
+    for name, file in (("program", "report"), ("server", "server"), ("churn", "churn"),
+                       ("dangling", "dangling")):
         setattr(OPTIONS, name, os.path.join(OPTIONS.programs, file))
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
 
