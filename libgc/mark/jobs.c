@@ -8,8 +8,16 @@ enum {
     BLOCK_BYTES = 8192,
     BLOCK_JOBS = (BLOCK_BYTES - 16) / sizeof(struct job),
     ROOT_PIECE = 128 << 10,
-    ROOT_OVERLAP = 8 /* a word may begin in one piece and end in the next */
+    ROOT_OVERLAP = 8,      /* a word may begin in one piece and end in the next */
+    PAGES_PIECE = 16 << 10 /* the stop waits for the last: some 20 us */
 };
+
+/* What is handed out of a long job at once; those of other kinds are done whole. */
+static const struct {
+    size_t bytes, overlap;
+} pieces[] = {[JOB_ROOTS] = {ROOT_PIECE, ROOT_OVERLAP},
+              [JOB_SAFE_ROOTS] = {ROOT_PIECE, ROOT_OVERLAP},
+              [JOB_HEAP_PAGES] = {PAGES_PIECE, 0}};
 
 struct block {
     struct block *next;
@@ -63,10 +71,10 @@ bool jobs_take(struct job *job) {
     if (found) {
         struct job *oldest = &first->jobs[first->taken];
         *job = *oldest;
-        bool whole = job->kind == JOB_ROOTS || job->kind == JOB_SAFE_ROOTS;
-        if (whole && job->end - job->start > ROOT_PIECE) {
-            oldest->start += ROOT_PIECE;
-            job->end = oldest->start + ROOT_OVERLAP;
+        size_t piece = pieces[job->kind].bytes;
+        if (piece > 0 && job->end - job->start > piece) {
+            oldest->start += piece;
+            job->end = oldest->start + pieces[job->kind].overlap;
         } else {
             first_remove();
         }

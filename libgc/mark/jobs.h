@@ -19,7 +19,7 @@ enum job_kind {
     JOB_WRITTEN_ROOTS, /* foreign memory, the pages written since they were last taken */
     JOB_WRITTEN_HEAP,  /* marked objects on the heap's pages written since they were last taken */
     JOB_HEAP_STOPPED,  /* finds such pages with the world stopped, and adds jobs of the next kind */
-    JOB_HEAP_PAGES     /* marked objects on the heap's pages, all of which are read */
+    JOB_HEAP_PAGES     /* marked objects on the heap's pages, whether written or not */
 };
 
 struct job {

@@ -10,7 +10,6 @@ enum {
     STOPPED_CHUNK = 32 << 20, /* bytes in one job */
     CHUNK = 4 << 20,          /* the same while the program runs: a job in which every page was
                                  written takes an assist some milliseconds */
-    PIECE = 16 << 10,         /* bytes of written pages read at once in the stop, some 20 us */
     WORTH_ASKING = 128 << 10  /* bytes of written pages, whether they are there at all */
 };
 
@@ -105,11 +104,8 @@ static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
 
 /* What the program wrote last lies in a few places of the heap: whoever has found one shares it. */
 static void share_pages(uintptr_t start, uintptr_t end, void *marker) {
-    for (; start < end; start += PIECE) {
-        uintptr_t stop = end - start < PIECE ? end : start + PIECE;
-        if (!jobs_add((struct job){start, stop, JOB_HEAP_PAGES, SCAN_WORDS}))
-            visit_heap(start, stop, marker);
-    }
+    if (!jobs_add((struct job){start, end, JOB_HEAP_PAGES, SCAN_WORDS}))
+        visit_heap(start, end, marker);
 }
 
 /* The quick question whether a page was written is answered with yes for pages that were never

@@ -45,6 +45,22 @@ static bool object_blacken(struct object object) {
     return change_state(object_state(object), OBJECT_GREY, object_live_colour());
 }
 
+static void scan_unshaped(struct marker *marker, struct object object, uintptr_t start,
+                          uintptr_t end) {
+    if (__builtin_expect(object.span->closed, 0))
+        scan_foreign(marker, start, end, SCAN_WORDS);
+    else
+        words_scan_inside(marker, object, start, end);
+}
+
+static void scan_whole(struct marker *marker, struct object object, uintptr_t start,
+                       uintptr_t end) {
+    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
+        shaped_scan(marker, object, start, end);
+    else
+        scan_unshaped(marker, object, start, end);
+}
+
 /* The object was black when this marker took it on. Meanwhile it may have been freed, and its
  * span's descriptor may even tell of another span; then what is read here is other memory of the
  * heap, and keeps too much at worst. */
@@ -52,16 +68,7 @@ static void object_scan(struct marker *marker, struct object object) {
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
     if (object.index < AO_int_load(&object.span->object_count) && heap_contains(start) &&
         heap_contains(end - 1))
-        scan_inside(marker, object, start, end);
-}
-
-void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
-    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
-        shaped_scan(marker, object, start, end);
-    else if (__builtin_expect(object.span->closed, 0))
-        scan_foreign(marker, start, end, SCAN_WORDS);
-    else
-        words_scan_inside(marker, object, start, end);
+        scan_whole(marker, object, start, end);
 }
 
 static void flush_claimed(struct marker *marker) {
@@ -189,7 +196,7 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
     scan_resolve(marker);
     if (ignore_self)
         AO_char_store(state, object_live_colour());
-    scan_inside(marker, object, start, end);
+    scan_whole(marker, object, start, end);
     scan_resolve(marker);
     if (ignore_self)
         AO_char_store(state, before);
@@ -259,7 +266,7 @@ static void scan_resident(uintptr_t start, uintptr_t end, void *context) {
     if (end > part->end)
         end = part->end;
     if (start < end)
-        scan_inside(part->marker, part->object, start, end);
+        scan_unshaped(part->marker, part->object, start, end);
 }
 
 static bool is_grey(struct object object) {
@@ -301,8 +308,12 @@ void scan_again(struct marker *marker, struct object object, uintptr_t start, ui
     uintptr_t low = start - SCAN_OVERLAP, high = end + SCAN_OVERLAP;
     low = low > first ? low : first;
     high = high < last ? high : last;
-    if (low < high)
-        scan_inside(marker, object, low, high);
+    if (low >= high)
+        return;
+    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
+        shaped_scan_again(marker, object, low, high);
+    else
+        scan_unshaped(marker, object, low, high);
 }
 
 /* The states of a span in words: of so many, those that are grey become black at once. */

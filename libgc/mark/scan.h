@@ -86,9 +86,6 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
  * it could be read. */
 bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode);
 
-/* Considers every word of a part of an object. */
-void scan_inside(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
-
 /* Considers every word of readable memory, for plain objects only. */
 void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end);
 

@@ -159,28 +159,35 @@ static struct extent extent_of(struct object object, uintptr_t low, uintptr_t hi
     return (struct extent){start, start + object.span->object_bytes, low, high};
 }
 
-/* An element's descriptor ends with the element. */
+/* From the first that reaches into the bounds. An element's descriptor ends with the element. */
 static bool scan_elements(struct marker *marker, struct extent extent, struct shape shape) {
-    uintptr_t end = extent.end;
+    uintptr_t end = extent.end, bytes = shape.element_bytes;
     bool scanned = true;
-    for (; extent.start + shape.element_bytes <= end; extent.start += shape.element_bytes) {
-        extent.end = extent.start + shape.element_bytes;
-        if (extent.end > extent.low && extent.start < extent.high)
-            scanned &= scan_described(marker, extent, shape.descriptor);
+    if (extent.low > extent.start)
+        extent.start += (extent.low - extent.start) / bytes * bytes;
+    for (; extent.start + bytes <= end && extent.start < extent.high; extent.start += bytes) {
+        extent.end = extent.start + bytes;
+        scanned &= scan_described(marker, extent, shape.descriptor);
     }
     return scanned;
 }
 
+static bool scan_extent(struct marker *marker, struct extent extent, struct shape shape) {
+    if (keeps_plain && extent.low < extent.end && extent.high > extent.start)
+        scan_plain(marker, extent.low > extent.start ? extent.low : extent.start,
+                   extent.high < extent.end ? extent.high : extent.end);
+    return shape.element_bytes ? scan_elements(marker, extent, shape)
+                               : scan_described(marker, extent, shape.descriptor);
+}
+
 void shaped_scan(struct marker *marker, struct object object, uintptr_t start, uintptr_t end) {
-    struct shape shape = object_shape(object);
-    struct extent extent = extent_of(object, start, end);
-    if (keeps_plain && start < extent.end && end > extent.start)
-        scan_plain(marker, start > extent.start ? start : extent.start,
-                   end < extent.end ? end : extent.end);
-    bool scanned = shape.element_bytes ? scan_elements(marker, extent, shape)
-                                       : scan_described(marker, extent, shape.descriptor);
-    if (!scanned && stopped)
+    if (!scan_extent(marker, extent_of(object, start, end), object_shape(object)) && stopped)
         remember(object);
+}
+
+void shaped_scan_again(struct marker *marker, struct object object, uintptr_t start,
+                       uintptr_t end) {
+    scan_extent(marker, extent_of(object, start, end), object_shape(object));
 }
 
 static void run_described(struct marker *marker, struct extent extent, uintptr_t descriptor) {

@@ -26,8 +26,13 @@ void shaped_keep_plain(void);
  * out of memory. By a thread of the program's, without locks. */
 uintptr_t shaped_long_map(const uintptr_t *bits, size_t words);
 
-/* Scans what lies in [start, end) of a black object. */
+/* Scans an object, which was at [start, end) when the caller looked. */
 void shaped_scan(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
+
+/* Scans what lies in [start, end) of an object that was black before. No procedure is run for that:
+ * what is black when the stop begins has its turn then, and what turns black later is scanned whole
+ * when it does. */
+void shaped_scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
 
 /* Makes all held objects grey: a mark begins. With all sets locked. */
 void shaped_mark_held(struct marker *marker);

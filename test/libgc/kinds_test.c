@@ -111,6 +111,42 @@ START_TEST(mark_procedures_may_set_mark_bits) {
 }
 END_TEST
 
+enum { WRITTEN_BYTES = 64 << 20, PAGE_BYTES = 4096 };
+
+static GC_word *volatile written;
+static volatile bool writing;
+
+static struct GC_ms_entry *count_call(GC_word *object, struct GC_ms_entry *top,
+                                      struct GC_ms_entry *limit, GC_word word) {
+    (void)object, (void)limit, (void)word;
+    __atomic_add_fetch(&calls, 1, __ATOMIC_RELAXED);
+    return top;
+}
+
+static void *write_all_over(void *context) {
+    for (size_t page = 0; writing; page = (page + 7919) % (WRITTEN_BYTES / PAGE_BYTES))
+        written[page * PAGE_BYTES / sizeof(GC_word)] = page;
+    return context;
+}
+
+/* Every written page of the object is read again, its procedure is not run for each of them. */
+START_TEST(mark_procedures_run_once_a_collection) {
+    enum { COLLECTIONS = 5 };
+    pthread_t thread;
+    GC_INIT();
+    int kind = new_kind(GC_MAKE_PROC(GC_new_proc(count_call), 0), 0);
+    written = GC_generic_malloc(WRITTEN_BYTES, kind);
+    writing = true;
+    ck_assert_int_eq(GC_pthread_create(&thread, NULL, write_all_over, NULL), 0);
+    for (int i = 0; i < COLLECTIONS; i++)
+        GC_gcollect();
+    writing = false;
+    GC_pthread_join(thread, NULL);
+    ck_assert_int_ge(calls, COLLECTIONS);
+    ck_assert_int_le(calls, 2 * COLLECTIONS);
+}
+END_TEST
+
 /* With the lock held, as a runtime does that makes its kinds lazily. */
 static void *make_kind(void *kind) {
     void **list = GC_new_free_list_inner();
@@ -345,6 +381,7 @@ int main(void) {
         an_object_may_hold_its_descriptor,
         mark_procedures_tell_what_lives,
         mark_procedures_may_set_mark_bits,
+        mark_procedures_run_once_a_collection,
         kinds_are_made_with_the_lock_held,
         free_lists_stay_as_they_are,
         freed_objects_are_clear_for_procedures,
