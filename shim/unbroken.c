@@ -28,28 +28,35 @@ static struct thread *record_of(struct thread *thread) {
     return thread == &thread_left ? unbroken_record_of_left() : thread;
 }
 
-static bool is_alone(const struct unbroken *call) {
-    return handler_returns_below(call->frame) == call->handler_returns;
+/* Since the call was made. */
+static unsigned long counted(const struct unbroken *call) {
+    return handler_counts_below(call->frame) - call->handler_counts;
 }
 
-/* Whether what the stop found was that call, and only that call. */
+/* Whether what the stop found was that call. */
 static bool was_in(const struct unbroken *call, const struct thread *thread, size_t depth) {
-    return call->frame - thread->stack_pointer < depth && is_alone(call);
+    return call->frame - thread->stack_pointer < depth;
 }
 
 bool unbroken_was_broken(const struct unbroken *call, size_t depth) {
     struct thread *thread = record_of(call->thread);
-    return thread->call_broken && was_in(call, thread, depth);
+    unsigned long counts = counted(call);
+    bool stopped = thread->call_broken && was_in(call, thread, depth);
+    return (stopped || handler_has_broken(counts)) && !handler_has_returned(counts);
 }
 
 bool unbroken_was_cut(const struct unbroken *call) {
     struct thread *thread = record_of(call->thread);
-    return thread->call_cut && was_in(call, thread, CALL_DEPTH);
+    unsigned long counts = counted(call);
+    bool stopped = thread->call_cut && was_in(call, thread, CALL_DEPTH);
+    return (stopped || handler_has_cut(counts)) && !handler_has_returned(counts);
 }
 
 bool unbroken_again(struct unbroken *call) {
     call->thread = unbroken_record();
-    if (is_alone(call))
+    unsigned long counts = counted(call);
+    call->handler_counts += counts;
+    if (!handler_has_returned(counts))
         return true;
     errno = EINTR;
     return false;

@@ -1,4 +1,4 @@
-/* Going on with a call that the stop signal broke.
+/* Going on with a call that the stop signal broke, or another one that is the collector's.
  *
  * The program did not ask for that signal and must not see its EINTR. The stop handler tells
  * whether it alone broke the call (os/signal.h); then the call is made again with the time that is
@@ -30,8 +30,8 @@ struct thread *unbroken_record_of_left(void);
 
 struct unbroken {
     struct thread *thread;
-    uintptr_t frame;               /* of the wrapper */
-    unsigned long handler_returns; /* before the first call */
+    uintptr_t frame;              /* of the wrapper */
+    unsigned long handler_counts; /* before the call */
 };
 
 /* Forgets what happened to earlier calls. */
@@ -46,20 +46,20 @@ static inline struct thread *unbroken_record(void) {
 /* Before the call. */
 __attribute__((always_inline)) static inline struct unbroken unbroken_begin(void) {
     uintptr_t frame = (uintptr_t)__builtin_frame_address(0);
-    return (struct unbroken){unbroken_record(), frame, handler_returns_below(frame)};
+    return (struct unbroken){unbroken_record(), frame, handler_counts_below(frame)};
 }
 
 /* Before it is made again. False with EINTR if it must not be, because a handler of the program's
  * has run meanwhile. */
 bool unbroken_again(struct unbroken *call);
 
-/* After one that failed with EINTR, and after one that did a part of its work: whether that was the
- * stop signal's doing alone. At most depth bytes of stack lie between the wrapper's frame and the
+/* After one that failed with EINTR, and after one that did a part of its work: whether that was our
+ * signals' doing alone. At most depth bytes of stack lie between the wrapper's frame and the
  * system call. */
 bool unbroken_was_broken(const struct unbroken *call, size_t depth);
 bool unbroken_was_cut(const struct unbroken *call);
 
-/* Evaluates call until it was not broken by the stop signal alone, or must not go on. */
+/* Evaluates call until it was not broken by our signals alone, or must not go on. */
 #define UNBROKEN_WHILE(depth, call, goes_on)                                                       \
     ({                                                                                             \
         int error_ = errno;                                                                        \

@@ -4,11 +4,22 @@
 #include "os/signal.h"
 #include "os/syscall.h"
 
+#include <atomic_ops.h>
 #include <errno.h>
 #include <stddef.h>
 #include <string.h>
 
-volatile unsigned long handler_returns[HANDLER_PIECES];
+enum { BROKEN_SHIFT = 32, CUT_SHIFT = 48 };
+
+volatile unsigned long handler_counts[HANDLER_PIECES];
+
+void handler_hide(const void *context) {
+    volatile AO_t *count = handler_count_at(signal_stack_pointer(context));
+    if (signal_broke_call(context))
+        AO_fetch_and_add_full(count, (AO_t)1 << BROKEN_SHIFT);
+    else if (signal_cut_call(context))
+        AO_fetch_and_add_full(count, (AO_t)1 << CUT_SHIFT);
+}
 
 #if defined(__x86_64__)
 
@@ -52,7 +63,7 @@ __asm__(".macro handler_saved register, index\n"
         "    shrq $10, %rcx\n"
         "    xorl %ecx, %eax\n"
         "    andl $1023, %eax\n"
-        "    leaq handler_returns(%rip), %rcx\n"
+        "    leaq handler_counts(%rip), %rcx\n"
         "    lock incq (%rcx,%rax,8)\n"
         "    movq $15, %rax\n"
         "    syscall\n"

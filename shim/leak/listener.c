@@ -13,6 +13,7 @@
 #include "cycle/pace.h"
 #include "heap/metadata.h"
 #include "os/clock.h"
+#include "os/handler.h"
 #include "os/limits.h"
 #include "os/log.h"
 #include "os/options.h"
@@ -55,14 +56,16 @@ static struct {
     volatile AO_TS_t starting;
 } listener = {.starting = AO_TS_INITIALIZER};
 
-static void on_check_signal(int number) {
-    (void)number;
+static void on_check_signal(int number, siginfo_t *info, void *context) {
+    (void)number, (void)info;
     listener.asked = 1;
+    handler_hide(context);
 }
 
-static void on_term_signal(int number) {
-    (void)number;
+static void on_term_signal(int number, siginfo_t *info, void *context) {
+    (void)number, (void)info;
     listener.killing = 1;
+    handler_hide(context);
 }
 
 static bool is_of_our_user(int connection) {
@@ -221,8 +224,10 @@ static void start(void) {
     AO_CLEAR(&listener.starting);
 }
 
-static void handle(size_t number, void (*handler)(int number)) {
-    struct sigaction action = {.sa_handler = handler, .sa_flags = SA_RESTART}, before;
+static void handle(size_t number, void (*handler)(int, siginfo_t *, void *)) {
+    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO},
+                     before;
+    sigfillset(&action.sa_mask);
     if (number > 0 && REAL(sigaction)(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
         REAL(sigaction)(number, &action, NULL);
 }

@@ -12,6 +12,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 try:
@@ -20,6 +21,12 @@ except ImportError:
     jsonschema = None
 
 OPTIONS = None
+
+
+def child_of(process):
+    """The process that tithe leaks has started."""
+    with open(f"/proc/{process.pid}/task/{process.pid}/children", encoding="ascii") as children:
+        return children.read().split()[0]
 
 
 def tithe(*arguments, **more):
@@ -342,9 +349,7 @@ class Running(unittest.TestCase):
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE,
                                         stderr=subprocess.PIPE, text=True)
         self.grow()
-        with open(f"/proc/{self.program.pid}/task/{self.program.pid}/children",
-                  encoding="ascii") as children:
-            self.process = children.read().split()[0]
+        self.process = child_of(self.program)
 
     def tearDown(self):
         self.program.stdin.close()
@@ -394,6 +399,17 @@ class Busy(unittest.TestCase):
             ran = tithe("leaks", *sample, OPTIONS.churn, "200", "4")
             self.assertEqual((ran.returncode, ran.stdout), (0, "0\n"), ran.stderr)
 
+    def test_the_signal_that_asks_breaks_no_call(self):
+        with subprocess.Popen([OPTIONS.tithe, "leaks", "--on-signal=12", OPTIONS.naps], text=True,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE) as program:
+            self.assertEqual(program.stdout.readline(), "begun\n")
+            process = int(child_of(program))
+            for _ in range(200):
+                os.kill(process, 12)
+                time.sleep(0.005)
+            self.assertEqual(program.stdout.read(), "0\n")
+            self.assertRegex(program.stderr.read(), r"check #\d\d* \(exit\)")
+
 
 def main():
     global OPTIONS
@@ -402,7 +418,7 @@ def main():
         parser.add_argument("--" + name, required=True)
     OPTIONS, rest = parser.parse_known_args()
     for name, file in (("program", "report"), ("server", "server"), ("churn", "churn"),
-                       ("dangling", "dangling")):
+                       ("naps", "naps"), ("dangling", "dangling")):
         setattr(OPTIONS, name, os.path.join(OPTIONS.programs, file))
     unittest.main(argv=[sys.argv[0], *rest], verbosity=2)
 
