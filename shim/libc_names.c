@@ -4,6 +4,8 @@
  * in its own dependencies first, which means in libc; and so does who asks dlsym for libc's. Their
  * blocks would meet the other allocator's free. So the entries of libc's table of symbols lead to
  * ours. The table is only changed in memory, and only where it does not lie among machine code.
+ * What is changed in memory counts as the program's data, but this is to be no root: its small
+ * numbers side by side look like addresses whose lower half is zero.
  *
  * Called once, by the constructor, when what the shim needs of libc has been looked up.
  */
@@ -11,6 +13,7 @@
 
 #include "real.h"
 
+#include "mark/roots.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -148,4 +151,5 @@ void libc_names_replace(void) {
         return;
     each_name(&names, replace);
     system_call(SYS_mprotect, start, bytes, PROT_READ);
+    roots_exclude(start, start + bytes);
 }
