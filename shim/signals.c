@@ -8,6 +8,7 @@
  */
 #include "signals.h"
 
+#include "leak/listener.h"
 #include "real.h"
 
 #include "os/handler.h"
@@ -72,6 +73,8 @@ static bool is_taken(int number) {
     return false;
 }
 
+/* The handlers of leak hunting stand where the program had none, and it is told so: it may call
+ * what it finds. */
 TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old) {
     struct sigaction changed;
     if (action == NULL ? number == world_signal() : is_taken(number)) {
@@ -86,7 +89,10 @@ TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct si
         sigdelset(&changed.sa_mask, world_signal());
         action = &changed;
     }
-    return handler_install(number, action, old);
+    int result = handler_install(number, action, old);
+    if (result == 0 && old && listener_handles(old))
+        *old = (struct sigaction){.sa_handler = SIG_DFL};
+    return result;
 }
 
 /* The signals whose handlers signal installs without SA_RESTART. Written by any thread. */

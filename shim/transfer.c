@@ -2,8 +2,8 @@
  * pipe or socket that has done a part returns what it did, and so does recv with MSG_WAITALL. And
  * those that it breaks because the socket has a timeout.
  *
- * Without signals such a call is whole, and programs that have none rely on it. So where the stop
- * signal alone has cut a call, the rest is done by another one. What fails then, or is cut by the
+ * Without signals such a call is whole, and programs that have none rely on it. So where our
+ * signals alone have cut a call, the rest is done by another one. What fails then, or is cut by the
  * program's own signal, is reported as it would have been: as what was done so far.
  */
 #include "real.h"

@@ -372,6 +372,8 @@ START_TEST(place_is_a_root) {
 }
 END_TEST
 
+/* Elsewhere the table of symbols lies among machine code, and the shim leaves it alone. */
+#if defined(__x86_64__)
 /* The page of libc's table of symbols where free is, which the shim has changed. The sizes of
  * functions, which nobody needs, make room. */
 static ElfW(Sym) * names_find(void) {
@@ -411,6 +413,7 @@ START_TEST(what_the_shim_changes_in_libc_is_no_root) {
     ck_assert_msg(intact <= KEPT_BY_CHANCE, "%u still there", intact);
 }
 END_TEST
+#endif
 
 int main(void) {
     if (&tithe_collect == NULL) {
@@ -421,7 +424,9 @@ int main(void) {
     TCase *tests = tcase_create("places");
     tcase_set_timeout(tests, 60);
     tcase_add_loop_test(tests, place_is_a_root, 0, sizeof places / sizeof *places);
+#if defined(__x86_64__)
     tcase_add_test(tests, what_the_shim_changes_in_libc_is_no_root);
+#endif
     suite_add_tcase(suite, tests);
     SRunner *runner = srunner_create(suite);
     srunner_run_all(runner, CK_NORMAL);

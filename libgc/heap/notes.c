@@ -121,6 +121,16 @@ bool notes_put(struct object object, struct note note) {
     return to != NULL;
 }
 
+void notes_change(struct object object, void (*change)(struct note *note, void *context),
+                  void *context) {
+    struct span_set *set = span_set_of(object.span);
+    lock_take(&set->lock);
+    struct note *note = note_of(object);
+    if (note)
+        change(note, context);
+    lock_give(&set->lock);
+}
+
 typedef void note_visit(struct object object, struct note *note, void *context);
 
 static void visit_span(struct span *span, note_visit *visit, void *context) {

@@ -32,6 +32,10 @@ static inline struct note *notes_of(const struct span *span) {
     return (struct note *)AO_load((const volatile AO_t *)&span->notes);
 }
 
+/* Has an object's note changed, under the lock of its set; nothing when it has none. */
+void notes_change(struct object object, void (*change)(struct note *note, void *context),
+                  void *context);
+
 /* NULL when the span has none. */
 static inline struct note *note_of(struct object object) {
     struct note *notes = notes_of(object.span);

@@ -29,9 +29,9 @@ uintptr_t shaped_long_map(const uintptr_t *bits, size_t words);
 /* Scans an object, which was at [start, end) when the caller looked. */
 void shaped_scan(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
 
-/* Scans what lies in [start, end) of an object that was black before. No procedure is run for that:
- * what is black when the stop begins has its turn then, and what turns black later is scanned whole
- * when it does. */
+/* Scans what lies in [start, end) of an object that was marked before. No procedure is run for
+ * that: what is black when the stop begins has its turn then, and what turns black later is scanned
+ * whole when it does. */
 void shaped_scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
 
 /* Makes all held objects grey: a mark begins. With all sets locked. */

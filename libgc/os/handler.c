@@ -9,17 +9,7 @@
 #include <stddef.h>
 #include <string.h>
 
-enum { BROKEN_SHIFT = 32, CUT_SHIFT = 48 };
-
 volatile unsigned long handler_counts[HANDLER_PIECES];
-
-void handler_hide(const void *context) {
-    volatile AO_t *count = handler_count_at(signal_stack_pointer(context));
-    if (signal_broke_call(context))
-        AO_fetch_and_add_full(count, (AO_t)1 << BROKEN_SHIFT);
-    else if (signal_cut_call(context))
-        AO_fetch_and_add_full(count, (AO_t)1 << CUT_SHIFT);
-}
 
 #if defined(__x86_64__)
 
@@ -72,9 +62,18 @@ __asm__(".macro handler_saved register, index\n"
 extern void handler_restorer(void) __attribute__((visibility("hidden")));
 enum { RESTORER_FLAG = SIGNAL_RESTORER_FLAG };
 
+void handler_hide(const void *context) {
+    volatile AO_t *count = handler_count_at(signal_stack_pointer(context));
+    if (signal_broke_call(context))
+        AO_fetch_and_add_full(count, (AO_t)1 << HANDLER_BROKEN_SHIFT);
+    else if (signal_cut_call(context))
+        AO_fetch_and_add_full(count, (AO_t)1 << HANDLER_CUT_SHIFT);
+}
+
 #else
 enum { RESTORER_FLAG = 0 };
 static void (*const handler_restorer)(void) = NULL;
+void handler_hide(const void *context) { (void)context; }
 #endif
 
 /* What glibc keeps for itself, to cancel threads and to change the user of all of them. */

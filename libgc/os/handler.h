@@ -10,10 +10,11 @@
  * stacks share a counter only see an EINTR that was not theirs, and only if a stop comes, too.
  *
  * Handlers of the collector's own, but for that of the stop, have no record of their thread at hand
- * either: they count the calls that they broke beside these returns.
+ * either: they count the calls that they broke beside these returns. That another thread's counts
+ * are seen can only hide an EINTR that no handler caused, as after SIGCONT.
  *
- * Only on x86-64, where the program says what a handler returns to; elsewhere nothing is counted
- * and a signal that comes in these instants is handled, but breaks no call.
+ * Only on x86-64, where the program says what a handler returns to; elsewhere nothing is counted: a
+ * signal that comes in these instants is handled, but breaks no call, and the others break calls.
  */
 #ifndef TITHE_OS_HANDLER_H
 #define TITHE_OS_HANDLER_H
@@ -23,6 +24,8 @@
 #include <stdint.h>
 
 enum {
+    HANDLER_BROKEN_SHIFT = 32,
+    HANDLER_CUT_SHIFT = 48,
     HANDLER_PIECE_SHIFT = 16,
     HANDLER_PIECE_BITS = 10,
     HANDLER_PIECES = 1 << HANDLER_PIECE_BITS,
@@ -48,9 +51,11 @@ static inline unsigned long handler_counts_below(uintptr_t frame) {
 /* What the difference between two such counts tells. */
 static inline bool handler_has_returned(unsigned long counts) { return (uint32_t)counts != 0; }
 static inline bool handler_has_broken(unsigned long counts) {
-    return (uint16_t)(counts >> 32) != 0;
+    return (uint16_t)(counts >> HANDLER_BROKEN_SHIFT) != 0;
 }
-static inline bool handler_has_cut(unsigned long counts) { return counts >> 48 != 0; }
+static inline bool handler_has_cut(unsigned long counts) {
+    return counts >> HANDLER_CUT_SHIFT != 0;
+}
 
 /* In a handler of ours, with all signals blocked: what it broke is to go on. */
 void handler_hide(const void *context);

@@ -224,6 +224,10 @@ static void start(void) {
     AO_CLEAR(&listener.starting);
 }
 
+bool listener_handles(const struct sigaction *action) {
+    return action->sa_sigaction == on_check_signal || action->sa_sigaction == on_term_signal;
+}
+
 static void handle(size_t number, void (*handler)(int, siginfo_t *, void *)) {
     struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO},
                      before;

@@ -7,6 +7,7 @@
 #ifndef TITHE_SHIM_LEAK_LISTENER_H
 #define TITHE_SHIM_LEAK_LISTENER_H
 
+#include <signal.h>
 #include <stdbool.h>
 
 /* One must be made after a while: in a forked child. */
@@ -23,6 +24,9 @@ static inline void listener_wake_in_program(void) {
 }
 
 bool listener_is_there(void);
+
+/* Whether this is one of the signals' handlers that ask for checks. */
+bool listener_handles(const struct sigaction *action);
 
 /* By any thread of the program's: a check is wanted because the heap has grown. False when there is
  * no listener to make it. */

@@ -210,13 +210,22 @@ static inline void forget(const struct span *span, struct note *notes, void *add
         clear_freed(span, address);
 }
 
+static void note_freed(struct note *note, void *stack) {
+    if (note->stack == NOTE_NOBODY || (note->stack & NOTE_FREED))
+        return;
+    note->time = *(const unsigned *)stack;
+    AO_int_store_release(&note->stack, note->stack | NOTE_FREED);
+}
+
 /* What goes to quarantine is never read by marks, and stays known: pointers to it may dangle. */
 static void retire(const void *address, const void *frame) {
-    struct note *note = note_at(address);
-    if (note == NULL || note->stack == NOTE_NOBODY || (note->stack & NOTE_FREED))
+    struct object found;
+    const struct note *note;
+    if (!object_find((uintptr_t)address, &found) || (note = note_of(found)) == NULL ||
+        note->stack == NOTE_NOBODY)
         return;
-    note->time = take_stack(frame);
-    AO_int_store_release(&note->stack, note->stack | NOTE_FREED);
+    unsigned stack = take_stack(frame);
+    notes_change(found, note_freed, &stack);
 }
 
 __attribute__((noinline)) void record_free(void *object) {
