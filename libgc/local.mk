@@ -3,7 +3,7 @@ noinst_LTLIBRARIES += libgc/libtithe_core.la
 libgc_libtithe_core_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 	-fno-builtin-malloc -fno-stack-protector
 libgc_libtithe_core_la_SOURCES = \
-	libgc/os/altstack.c libgc/os/altstack.h \
+	libgc/os/altstack.S libgc/os/altstack.h \
 	libgc/os/clock.h \
 	libgc/os/descriptor.c libgc/os/descriptor.h \
 	libgc/os/dirty.c libgc/os/dirty.h \

@@ -204,8 +204,7 @@ static void start_program(const char *path, char **arguments, const sigset_t *ma
         return;
     sigprocmask(SIG_SETMASK, mask, NULL);
     program_preload();
-    execv(path, arguments);
-    refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
+    program_execute(path, arguments);
 }
 
 /* When the program is stopped, so are we, for the shell's sake. */
@@ -337,7 +336,8 @@ static void find_directory(struct leaks *leaks) {
     snprintf(path, sizeof path, "/proc/%d/task", (int)leaks->process);
     DIR *threads = opendir(path);
     if (threads == NULL)
-        refuse(EXIT_REFUSED, "process %d: %s", (int)leaks->process, strerror(errno));
+        refuse(EXIT_REFUSED, "process %d: %s", (int)leaks->process,
+               errno == ENOENT ? "there is no such process" : strerror(errno));
     for (struct dirent *entry; !found && (entry = readdir(threads));)
         found = entry->d_name[0] != '.' && find_among_files(leaks, entry->d_name);
     closedir(threads);
@@ -393,6 +393,8 @@ int leaks_command(char **arguments) {
         }
         if (strcmp(arguments[at], "-h") == 0 || strcmp(arguments[at], "--help") == 0)
             return fputs(usage, stdout) < 0 || fputs(report_options_help, stdout) < 0;
+        if (strcmp(arguments[at], "--version") == 0)
+            return puts("tithe " TITHE_VERSION) < 0;
         if (!is_own_option(&leaks, arguments, &at) && !report_option(&leaks.report, arguments, &at))
             refuse(EXIT_REFUSED, "unknown option %s; see tithe leaks --help", arguments[at]);
     }

@@ -67,26 +67,45 @@ static void refuse_privileged(const char *path) {
                path);
 }
 
-static bool has_interpreter(int fd, const Elf64_Ehdr *header) {
+/* The dynamic linker that the program names, in text; "" if it names none. */
+static void find_loader(int fd, const Elf64_Ehdr *header, char text[PATH_MAX]) {
+    memset(text, 0, PATH_MAX);
     for (int i = 0; i < header->e_phnum; i++) {
         Elf64_Phdr segment;
         off_t at = header->e_phoff + (off_t)i * header->e_phentsize;
-        if (pread(fd, &segment, sizeof segment, at) == sizeof segment &&
-            segment.p_type == PT_INTERP)
-            return true;
+        if (pread(fd, &segment, sizeof segment, at) != sizeof segment ||
+            segment.p_type != PT_INTERP)
+            continue;
+        size_t bytes = segment.p_filesz < PATH_MAX ? segment.p_filesz : PATH_MAX - 1;
+        if (pread(fd, text, bytes, segment.p_offset) < 0)
+            text[0] = 0;
     }
+}
+
+/* By the names that musl, uClibc and Android's libc have given theirs. */
+static bool is_foreign_loader(const char *path) {
+    static const char *const names[] = {"ld-musl", "ld64-uClibc", "linker64"};
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (strncmp(name, names[i], strlen(names[i])) == 0)
+            return true;
     return false;
 }
 
 static void refuse_binary(const char *path, int fd) {
     Elf64_Ehdr header;
+    char loader[PATH_MAX];
     if (pread(fd, &header, sizeof header, 0) != sizeof header)
         return;
     if (header.e_ident[EI_CLASS] != ELFCLASS64 || header.e_machine != OWN_MACHINE)
         refuse(EXIT_REFUSED, "%s is built for another architecture than tithe", path);
-    if (!has_interpreter(fd, &header))
+    find_loader(fd, &header, loader);
+    if (loader[0] == 0)
         refuse(EXIT_REFUSED, "%s is statically linked: there is no dynamic linker to preload tithe",
                path);
+    if (is_foreign_loader(loader))
+        refuse(EXIT_REFUSED, "%s is built for another C library than glibc (its loader is %s)",
+               path, loader);
 }
 
 /* The interpreter a script names, in text. False when this is no script. */
@@ -117,21 +136,32 @@ static void refuse_unservable(const char *path, int depth) {
     close(fd);
 }
 
+/* The library that was built beside the command, if this is a command that was not installed. */
+static bool find_built_library(char path[PATH_MAX]) {
+    char own[PATH_MAX] = "";
+    if (readlink("/proc/self/exe", own, sizeof own - 1) <= 0 || strrchr(own, '/') == NULL)
+        return false;
+    *strrchr(own, '/') = 0;
+    return snprintf(path, PATH_MAX, "%s/.libs/libtithe.so", own) < PATH_MAX &&
+           access(path, R_OK) == 0;
+}
+
+bool program_is_installed(void) {
+    char path[PATH_MAX];
+    return !find_built_library(path);
+}
+
 /* Where the library is: named by the environment, beside an uninstalled command, or installed. */
 static void find_library(char path[PATH_MAX]) {
     const char *named = getenv("TITHE_LIBRARY");
-    char own[PATH_MAX] = "";
     if (named) {
-        if (realpath(named, path) == NULL)
+        snprintf(path, PATH_MAX, "%s", named);
+        if (access(named, R_OK) != 0 || (*named != '/' && realpath(named, path) == NULL))
             refuse(EXIT_REFUSED, "TITHE_LIBRARY=%s: %s", named, strerror(errno));
         return;
     }
-    if (readlink("/proc/self/exe", own, sizeof own - 1) > 0 && strrchr(own, '/')) {
-        *strrchr(own, '/') = 0;
-        if (snprintf(path, PATH_MAX, "%s/.libs/libtithe.so", own) < PATH_MAX &&
-            access(path, R_OK) == 0)
-            return;
-    }
+    if (find_built_library(path))
+        return;
     snprintf(path, PATH_MAX, "%s/libtithe.so", LIBRARY_DIRECTORY);
     if (access(path, R_OK) != 0)
         refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
@@ -155,5 +185,25 @@ void program_find(const char *name, char path[PATH_MAX]) {
 void program_preload(void) {
     char library[PATH_MAX];
     find_library(library);
+    if (strpbrk(library, " :"))
+        refuse(EXIT_REFUSED,
+               "%s: the dynamic linker preloads nothing with a space or a colon in its name; "
+               "TITHE_LIBRARY may name a link to it",
+               library);
     program_prepend("LD_PRELOAD", library);
+}
+
+void program_execute(const char *path, char **arguments) {
+    size_t count = 0;
+    execv(path, arguments);
+    if (errno == ENOEXEC) {
+        while (arguments[count])
+            count++;
+        char *shell[count + 2];
+        shell[0] = "/bin/sh";
+        shell[1] = (char *)path;
+        memcpy(shell + 2, arguments + 1, count * sizeof *shell);
+        execv(shell[0], shell);
+    }
+    refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
 }

@@ -5,6 +5,7 @@
 #define TITHE_SHIM_PROGRAM_H
 
 #include <limits.h>
+#include <stdbool.h>
 
 enum { EXIT_REFUSED = 125, EXIT_NOT_RUNNABLE = 126, EXIT_NOT_FOUND = 127 };
 
@@ -19,5 +20,12 @@ void program_prepend(const char *variable, const char *text);
 
 /* Has programs that are executed from here on preload our library. */
 void program_preload(void);
+
+/* Executes the file, as execvp does: by the shell what the kernel does not know. */
+void program_execute(const char *path, char **arguments) __attribute__((noreturn));
+
+/* False for a command that stands in the folder where it was built. An installed one takes nothing
+ * from there: whoever may write there need not be trusted by those who run it. */
+bool program_is_installed(void);
 
 #endif

@@ -7,7 +7,6 @@
 #include "program.h"
 #include "report/report.h"
 
-#include <errno.h>
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -44,7 +43,9 @@ static int run(char **arguments) {
         if (strcmp(arguments[at], "--") == 0) {
             at++;
             break;
-        } else if (is_option(arguments[at], "-q", "--quiet"))
+        } else if (is_option(arguments[at], "-h", "--help"))
+            return fputs(usage, stdout) < 0;
+        else if (is_option(arguments[at], "-q", "--quiet"))
             quiet = true;
         else if (is_option(arguments[at], "-s", "--stats"))
             program_prepend("TITHE_OPTIONS", "stats=1");
@@ -61,9 +62,7 @@ static int run(char **arguments) {
         snprintf(summary, sizeof summary, "summary=%d", (int)getpid());
         program_prepend("TITHE_OPTIONS", summary);
     }
-    execv(path, arguments + at);
-    refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
-    return EXIT_NOT_RUNNABLE;
+    program_execute(path, arguments + at);
 }
 
 int main(int count, char **arguments) {

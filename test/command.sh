@@ -36,6 +36,9 @@ check bad-flag 125 'unknown option --nosuch' "$tithe" run --nosuch true
 check no-value 125 'needs a value' "$tithe" run -o
 check usage 125 '^usage: ' "$tithe"
 check help 0 '^usage: ' "$tithe" --help
+check run-help 0 '^usage: ' "$tithe" run --help
+check leaks-version 0 '^tithe [0-9]' "$tithe" leaks --version
+check no-process 125 'process 4194999: there is no such process' "$tithe" leaks --pid=4194999
 check version 0 '^tithe [0-9]' "$tithe" --version
 check no-library 125 'TITHE_LIBRARY=/nowhere' env TITHE_LIBRARY=/nowhere "$tithe" run true
 
@@ -52,6 +55,21 @@ if [ "$(id -u)" = 0 ]; then
     chmod 4755 "$work/privileged"
     check set-user-id 125 'set-user-ID' "$tithe" run "$work/privileged"
 fi
+echo 'echo "said $1"' >"$work/plain"
+chmod +x "$work/plain"
+check no-interpreter 0 '^said this$' "$tithe" run -q "$work/plain" this
+printf 'int main(void) { return 0; }' | gcc -x c - -Wl,--dynamic-linker=/lib/ld-musl-x86_64.so.1 -o "$work/musl"
+check other-libc 125 'another C library than glibc' "$tithe" run "$work/musl"
+mkdir "$work/a b"
+ln -s "$TITHE_BUILD/.libs/libtithe.so" "$work/a b/libtithe.so"
+check space 125 'space or a colon in its name' env TITHE_LIBRARY="$work/a b/libtithe.so" "$tithe" run true
+
+# A command that stands elsewhere takes no page from where it was built.
+"$tithe" leaks --keep="$work/checks" true 2>/dev/null
+cp "$tithe" "$work/tithe"
+check built-page 0 '<html' "$tithe" report --format=html "$work/checks"
+[ -e /usr/local/share/tithe/page.html ] ||
+    check installed-page 125 'share/tithe/page.html: No such file' "$work/tithe" report --format=html "$work/checks"
 printf '\x28' | dd of="$work/dynamic" bs=1 seek=18 conv=notrunc status=none
 check architecture 125 'another architecture' "$tithe" run "$work/dynamic"
 exit $failed

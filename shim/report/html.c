@@ -11,17 +11,14 @@
 
 static const char checks_line[] = "@TITHE_CHECKS@\n", flames_line[] = "@TITHE_FLAME_GRAPH@\n";
 
-/* Beside the sources for a command that is not installed. */
 static FILE *open_part(const char *name) {
-    static const char *const places[] = {PAGE_SOURCE, PAGE_DIRECTORY};
+    const char *place = program_is_installed() ? PAGE_DIRECTORY : PAGE_SOURCE;
     char path[PATH_MAX];
-    for (size_t i = 0; i < 2; i++) {
-        snprintf(path, sizeof path, "%s/%s", places[i], name);
-        FILE *file = fopen(path, "r");
-        if (file)
-            return file;
-    }
-    refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
+    snprintf(path, sizeof path, "%s/%s", place, name);
+    FILE *file = fopen(path, "r");
+    if (file == NULL)
+        refuse(EXIT_REFUSED, "%s: %s", path, strerror(errno));
+    return file;
 }
 
 static void copy_part(const char *name, FILE *out) {
