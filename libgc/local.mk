@@ -11,9 +11,11 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
 	libgc/os/maps.c libgc/os/maps.h \
+	libgc/os/memory.c libgc/os/memory.h \
 	libgc/os/options.c libgc/os/options.h \
 	libgc/os/pagemap.c libgc/os/pagemap.h \
 	libgc/os/park.c libgc/os/park.h \
+	libgc/os/resident.c libgc/os/resident.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/syscall.h \
 	libgc/os/tasks.c libgc/os/tasks.h \
@@ -37,11 +39,16 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/jobs.c libgc/mark/jobs.h \
 	libgc/mark/queue.c libgc/mark/queue.h \
 	libgc/mark/rescan.c libgc/mark/rescan.h \
-	libgc/mark/roots.c libgc/mark/roots.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
 	libgc/mark/words.c libgc/mark/words.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
-	libgc/mark/verify.c libgc/mark/verify.h \
+	libgc/roots/added.c libgc/roots/added.h \
+	libgc/roots/exceptions.c libgc/roots/exceptions.h \
+	libgc/roots/plan.c libgc/roots/plan.h \
+	libgc/roots/ranges.c libgc/roots/ranges.h \
+	libgc/roots/roots.h \
+	libgc/roots/stacks.c libgc/roots/stacks.h \
+	libgc/roots/walk.c \
 	libgc/cycle/assist.c libgc/cycle/assist.h \
 	libgc/cycle/conduct.c libgc/cycle/conduct.h \
 	libgc/cycle/credit.c libgc/cycle/credit.h \
@@ -50,6 +57,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/cycle/phase.c libgc/cycle/phase.h \
 	libgc/cycle/relax.c libgc/cycle/relax.h \
 	libgc/cycle/report.c libgc/cycle/report.h \
+	libgc/cycle/verify.c libgc/cycle/verify.h \
 	libgc/cycle/worker.c libgc/cycle/worker.h \
 	libgc/weak/finalize.c libgc/weak/finalize.h \
 	libgc/weak/links.c libgc/weak/links.h \
@@ -57,7 +65,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/alloc/alloc.c libgc/alloc/alloc.h \
 	libgc/alloc/free.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \
-	libgc/mark/README.md libgc/cycle/README.md libgc/alloc/README.md \
+	libgc/mark/README.md libgc/roots/README.md libgc/cycle/README.md libgc/alloc/README.md \
 	libgc/weak/README.md libgc/api/README.md
 
 # libgc's interface over it. Names that are not GC_* stay inside.

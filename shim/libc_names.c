@@ -13,9 +13,9 @@
 
 #include "real.h"
 
-#include "mark/roots.h"
 #include "os/syscall.h"
 #include "os/vm.h"
+#include "roots/ranges.h"
 
 #include <dlfcn.h>
 #include <elf.h>

@@ -4,7 +4,7 @@
  * A filter made without knowing of us may kill the process for a system call that a collection
  * needs, and there is no way to ask first. So a process that sandboxes itself is not collected any
  * more; its heap goes on serving it. A program that was started inside a sandbox is collected, with
- * calls that the usual service filters allow (os/maps.h).
+ * calls that the usual service filters allow (os/memory.h).
  */
 #include "real.h"
 

@@ -4,8 +4,10 @@
 #include "os/altstack.h"
 #include "os/log.h"
 #include "os/maps.h"
+#include "os/memory.h"
 #include "os/options.h"
 #include "os/park.h"
+#include "os/resident.h"
 #include "os/signal.h"
 #include "os/tasks.h"
 #include "os/vm.h"
@@ -231,10 +233,10 @@ START_TEST(only_touched_pages_are_resident) {
     map[bytes / 2] = 1;
     map[bytes / 2 + 2 * page] = 1;
     ck_assert(maps_open());
-    if (strcmp(maps_method(), "pagemap_scan") == 0) {
+    if (strcmp(resident_method(), "pagemap_scan") == 0) {
         struct resident resident = {0};
         double start = seconds_now();
-        maps_resident((uintptr_t)map, (uintptr_t)map + bytes, false, add_resident, &resident);
+        resident_each((uintptr_t)map, (uintptr_t)map + bytes, false, add_resident, &resident);
         ck_assert_double_lt(seconds_now() - start, 0.1);
         ck_assert_uint_eq(resident.bytes, 2 * page);
         ck_assert_uint_eq(resident.first, (uintptr_t)map + bytes / 2);
@@ -252,8 +254,8 @@ START_TEST(unchanged_pages_of_a_private_file_map_are_left_out) {
     map[sizeof page] = map[0];
     struct resident resident = {0};
     ck_assert(maps_open());
-    maps_resident((uintptr_t)map, (uintptr_t)map + 4 * sizeof page, true, add_resident, &resident);
-    if (strcmp(maps_method(), "mincore") != 0)
+    resident_each((uintptr_t)map, (uintptr_t)map + 4 * sizeof page, true, add_resident, &resident);
+    if (strcmp(resident_method(), "mincore") != 0)
         ck_assert_uint_eq(resident.bytes, sizeof page);
 }
 END_TEST
@@ -264,10 +266,10 @@ START_TEST(reading_survives_missing_memory) {
     char copy[64];
     map[page - 1] = 5;
     munmap(map + page, page);
-    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + page - 8, sizeof copy), 8);
+    ck_assert_uint_eq(memory_read(copy, (uintptr_t)map + page - 8, sizeof copy), 8);
     ck_assert_int_eq(copy[7], 5);
-    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + page, sizeof copy), 0);
-    ck_assert_uint_eq(maps_read(copy, (uintptr_t)map + 2 * page, sizeof copy), sizeof copy);
+    ck_assert_uint_eq(memory_read(copy, (uintptr_t)map + page, sizeof copy), 0);
+    ck_assert_uint_eq(memory_read(copy, (uintptr_t)map + 2 * page, sizeof copy), sizeof copy);
 }
 END_TEST
 
@@ -292,9 +294,9 @@ START_TEST(reading_works_inside_a_sandbox) {
     munmap(map + page, page);
     filter_reading();
     ck_assert(maps_open());
-    ck_assert_uint_eq(maps_read(&copy, (uintptr_t)&data, sizeof copy), sizeof copy);
+    ck_assert_uint_eq(memory_read(&copy, (uintptr_t)&data, sizeof copy), sizeof copy);
     ck_assert_int_eq(copy, 42);
-    ck_assert_uint_eq(maps_read(&copy, (uintptr_t)map + page - 2, sizeof copy), 2);
+    ck_assert_uint_eq(memory_read(&copy, (uintptr_t)map + page - 2, sizeof copy), 2);
 }
 END_TEST
 

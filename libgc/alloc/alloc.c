@@ -4,7 +4,6 @@
 #include "cycle/cycle.h"
 #include "heap/large.h"
 #include "heap/object.h"
-#include "os/maps.h"
 #include "thread/thread.h"
 
 #include <stdint.h>

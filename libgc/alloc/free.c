@@ -6,7 +6,7 @@
 #include "heap/pages.h"
 #include "heap/quarantine.h"
 #include "os/log.h"
-#include "os/maps.h"
+#include "os/memory.h"
 
 #include <string.h>
 
@@ -66,7 +66,7 @@ void free_uncached(void *object) {
 static void *resize_foreign(void *object, size_t bytes) {
     void *copy = alloc_fast(bytes);
     if (copy)
-        maps_read(copy, (uintptr_t)object, bytes);
+        memory_read(copy, (uintptr_t)object, bytes);
     return copy;
 }
 

@@ -5,12 +5,12 @@
 #include "cycle/pace.h"
 #include "heap/cache.h"
 #include "heap/pages.h"
-#include "mark/roots.h"
 #include "mark/scan.h"
 #include "mark/shaped.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/park.h"
+#include "roots/roots.h"
 #include "thread/thread.h"
 #include "weak/table.h"
 
@@ -61,7 +61,7 @@ static void start_alone(void) {
         log_to_file(options.log);
     else if (options.stats)
         log_keep_stderr();
-    roots_limit();
+    roots_make_like_libgc();
     scan_only_aligned();
     pace_stop_for_small_marks();
     cache_leave_stale();

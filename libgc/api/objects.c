@@ -3,8 +3,8 @@
 #include "gc/gc_inline.h"
 
 #include "alloc/alloc.h"
-#include "mark/roots.h"
 #include "os/maps.h"
+#include "roots/ranges.h"
 #include "thread/thread.h"
 #include "weak/table.h"
 

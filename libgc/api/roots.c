@@ -2,8 +2,8 @@
 #include "api/api.h"
 
 #include "heap/object.h"
-#include "mark/roots.h"
 #include "mark/scan.h"
+#include "roots/ranges.h"
 #include "thread/thread.h"
 #include "weak/table.h"
 

@@ -8,11 +8,11 @@
 #include "mark/drain.h"
 #include "mark/jobs.h"
 #include "mark/queue.h"
-#include "mark/roots.h"
 #include "os/altstack.h"
 #include "os/clock.h"
 #include "os/options.h"
 #include "os/syscall.h"
+#include "roots/stacks.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 

@@ -7,6 +7,7 @@
 #include "cycle/phase.h"
 #include "cycle/relax.h"
 #include "cycle/report.h"
+#include "cycle/verify.h"
 #include "cycle/worker.h"
 #include "heap/layout.h"
 #include "heap/object.h"
@@ -17,17 +18,17 @@
 #include "mark/jobs.h"
 #include "mark/queue.h"
 #include "mark/rescan.h"
-#include "mark/roots.h"
 #include "mark/scan.h"
 #include "mark/shaped.h"
-#include "mark/verify.h"
 #include "mark/words.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/log.h"
 #include "os/maps.h"
+#include "os/memory.h"
 #include "os/options.h"
 #include "os/tasks.h"
+#include "roots/roots.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -168,7 +169,7 @@ static void keep_open_for_stacks(struct thread *self) {
 static bool open_first_round(struct thread *self) {
     struct marker none = {0};
     lock_take(&thread_registry_lock);
-    bool known = roots_prepare(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
+    bool known = roots_make_room(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
     if (known) {
         phase_open(true);
         world_ask_stacks(true);
@@ -193,7 +194,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),
                              .alone = !pace_wants_workers(),
-                             .concurrent = !small && !maps_are_copied_by_file() && arm()};
+                             .concurrent = !small && !memory_is_read_by_file() && arm()};
     credit_reset();
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
@@ -341,7 +342,7 @@ static bool mark_stopped(struct marker *marker) {
     drain_and_leave(marker);
     drain_with_helpers(marker);
     drain_stopped(marker);
-    known &= !maps_are_refused();
+    known &= !memory_is_refused();
     if (known && options.verify)
         verify(marker);
     if (known)
@@ -424,7 +425,7 @@ static void stop_and_end(struct thread *self) {
         conduct_lock_heap();
     else
         sweep_until_locked();
-    bool prepared = maps_are_open() && roots_prepare(thread_count());
+    bool prepared = maps_are_open() && roots_make_room(thread_count());
     enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
     conduct_unlock_heap();
     TELL(unlock);

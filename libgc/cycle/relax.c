@@ -4,11 +4,11 @@
 #include "cycle/worker.h"
 #include "heap/layout.h"
 #include "heap/pages.h"
-#include "mark/roots.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/limits.h"
 #include "os/vm.h"
+#include "roots/roots.h"
 
 #include <atomic_ops.h>
 

@@ -6,10 +6,10 @@
 #include "cycle/pace.h"
 #include "cycle/worker.h"
 #include "heap/layout.h"
-#include "mark/roots.h"
 #include "os/dirty.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "roots/roots.h"
 
 static struct cycle_totals totals;
 

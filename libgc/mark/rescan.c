@@ -4,7 +4,7 @@
 #include "heap/layout.h"
 #include "heap/pages.h"
 #include "os/dirty.h"
-#include "os/maps.h"
+#include "os/resident.h"
 
 enum {
     STOPPED_CHUNK = 32 << 20, /* bytes in one job */
@@ -115,7 +115,7 @@ static void visit_heap_stopped(uintptr_t start, uintptr_t end, void *marker) {
     if (end - start < WORTH_ASKING)
         share_pages(start, end, marker);
     else
-        maps_resident(start, end, false, share_pages, marker);
+        resident_each(start, end, false, share_pages, marker);
 }
 
 struct foreign {
@@ -160,7 +160,7 @@ void rescan_run(struct marker *marker, const struct job *job) {
     if (told)
         return;
     if (job->kind == JOB_WRITTEN_ROOTS)
-        maps_resident(job->start, job->end, false, visit_roots, &foreign);
+        resident_each(job->start, job->end, false, visit_roots, &foreign);
     else
         visit_heap(job->start, job->end, marker);
 }

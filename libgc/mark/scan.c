@@ -5,7 +5,7 @@
 #include "mark/queue.h"
 #include "mark/shaped.h"
 #include "mark/words.h"
-#include "os/maps.h"
+#include "os/resident.h"
 
 #include <string.h>
 
@@ -298,7 +298,7 @@ static void scan_large(struct marker *marker, struct span *span) {
         object_blacken(object);
     struct part part = {marker, object, base + from, base + (to < bytes ? to : bytes)};
     if (bytes >= SPARSE_BYTES)
-        maps_resident(part.start, part.end, false, scan_resident, &part);
+        resident_each(part.start, part.end, false, scan_resident, &part);
     else
         scan_resident(part.start, part.end, &part);
 }

@@ -3,7 +3,7 @@
 
 #include "heap/metadata.h"
 #include "heap/shape.h"
-#include "os/maps.h"
+#include "os/memory.h"
 #include "thread/thread.h"
 
 #include <string.h>
@@ -102,7 +102,7 @@ static uintptr_t read_word(uintptr_t at) {
     if (heap_contains(at))
         memcpy(&word, (const void *)at, sizeof word);
     else
-        maps_read(&word, at, sizeof word);
+        memory_read(&word, at, sizeof word);
     return word;
 }
 

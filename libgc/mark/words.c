@@ -1,7 +1,7 @@
 /* From the words of memory to the addresses among them; see words.h. */
 #include "mark/words.h"
 
-#include "os/maps.h"
+#include "os/memory.h"
 #include "os/options.h"
 
 #include <string.h>
@@ -266,7 +266,7 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
     start &= ~(uintptr_t)(SCAN_OVERLAP - 1);
     while (start < end) {
         size_t want = end - start < SCAN_COPY_BYTES ? end - start : SCAN_COPY_BYTES;
-        size_t got = maps_read(marker->copy, start, want);
+        size_t got = memory_read(marker->copy, start, want);
         scan_range(marker, copy, copy + got, mode);
         whole &= got == want;
         if (got < want)

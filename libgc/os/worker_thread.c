@@ -2,7 +2,7 @@
 #include "os/worker_thread.h"
 
 #include "os/limits.h"
-#include "os/maps.h"
+#include "os/memory.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -110,10 +110,10 @@ size_t worker_thread_block_bytes(size_t stack_bytes) {
 static uintptr_t copy_local(uintptr_t to) {
     uintptr_t from = thread_pointer(), page = vm_page_bytes();
     uintptr_t pointer = to + LOCAL_BYTES + from % page, low = from;
-    maps_read((void *)pointer, from, LOCAL_BYTES);
+    memory_read((void *)pointer, from, LOCAL_BYTES);
     while (from - low < LOCAL_BYTES - page) {
         uintptr_t next = (low - 1) & ~(page - 1);
-        if (maps_read((void *)(pointer - (from - next)), next, low - next) < low - next)
+        if (memory_read((void *)(pointer - (from - next)), next, low - next) < low - next)
             break;
         low = next;
     }

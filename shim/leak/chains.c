@@ -10,10 +10,12 @@
 #include "leak/record.h"
 #include "leak/writer.h"
 
-#include "mark/roots.h"
 #include "os/maps.h"
+#include "os/memory.h"
+#include "os/resident.h"
 #include "os/tasks.h"
 #include "os/vm.h"
+#include "roots/ranges.h"
 #include "thread/thread.h"
 
 #include <stdio.h>
@@ -130,7 +132,7 @@ static void scan_run(uintptr_t start, uintptr_t end, void *context) {
         size_t want = end - start < sizeof copy ? end - start : sizeof copy;
         if (is_ours(start, start + want))
             continue;
-        size_t got = maps_read(copy, start, want);
+        size_t got = memory_read(copy, start, want);
         edges_each(copy, got, visit_root_word, &start);
     }
 }
@@ -160,7 +162,7 @@ static void visit_map(const struct map *map, void *context) {
         (map->kind == MAP_KIND_FILE && (map->shared || !map->writable)))
         return;
     if (kind_of(map) == search.wanted)
-        maps_resident(map->start, map->end, map->kind == MAP_KIND_FILE, scan_run, NULL);
+        resident_each(map->start, map->end, map->kind == MAP_KIND_FILE, scan_run, NULL);
 }
 
 static void follow_all(void) {

@@ -19,7 +19,6 @@
 #include "cycle/pace.h"
 #include "heap/quarantine.h"
 #include "mark/drain.h"
-#include "mark/roots.h"
 #include "mark/scan.h"
 #include "os/clock.h"
 #include "os/limits.h"
@@ -28,6 +27,7 @@
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "os/vm.h"
+#include "roots/ranges.h"
 #include "thread/thread.h"
 
 #include <gc/gc.h>

@@ -9,10 +9,11 @@
 
 #include "leak/record.h"
 
-#include "mark/roots.h"
 #include "mark/scan.h"
 #include "os/maps.h"
+#include "os/memory.h"
 #include "os/tasks.h"
+#include "roots/ranges.h"
 #include "thread/thread.h"
 
 #include <stdbool.h>
@@ -121,9 +122,9 @@ enum life { LIVES, ENDED, UNMAPPED };
 static enum life life_of(const struct stack *stack) {
     uintptr_t own;
     int id;
-    if (maps_read(&own, stack->thread + own_offset, sizeof own) != sizeof own ||
+    if (memory_read(&own, stack->thread + own_offset, sizeof own) != sizeof own ||
         (own != stack->thread && own != stack->thread + own_offset) ||
-        maps_read(&id, stack->thread + id_offset, sizeof id) != sizeof id)
+        memory_read(&id, stack->thread + id_offset, sizeof id) != sizeof id)
         return UNMAPPED;
     return id <= 0 ? ENDED : LIVES;
 }
@@ -184,7 +185,7 @@ void dead_stacks_keep_tables(struct marker *marker) {
     for (size_t i = 0; i < MOST_STACKS; i++) {
         uintptr_t table;
         if (stacks[i].dead && dead_end(&stacks[i]) == stacks[i].high &&
-            maps_read(&table, stacks[i].thread + TABLE_WORD, sizeof table) == sizeof table)
+            memory_read(&table, stacks[i].thread + TABLE_WORD, sizeof table) == sizeof table)
             keep_table(table, marker);
     }
 }

@@ -1,8 +1,8 @@
 /* An append-only arena with a hash table and a directory; see depot.h. */
 #include "leak/depot.h"
 
-#include "mark/roots.h"
 #include "os/vm.h"
+#include "roots/ranges.h"
 
 #include <atomic_ops.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "leak/edges.h"
 
 #include "mark/scan.h"
-#include "os/maps.h"
+#include "os/memory.h"
 #include "os/options.h"
 
 #include <stdint.h>
@@ -66,7 +66,7 @@ static void each_in_copy(struct object object, size_t bytes, edge_visit *visit, 
     _Alignas(16) unsigned char copy[COPY_BYTES + WORD_BYTES];
     for (size_t from = 0; from < bytes; from += COPY_BYTES) {
         size_t want = bytes - from < sizeof copy ? bytes - from : sizeof copy;
-        size_t got = maps_read(copy, base + from, want);
+        size_t got = memory_read(copy, base + from, want);
         struct part part = {from, visit, context};
         edges_each(copy, got, visit_in_part, &part);
         each_distance(object, copy, from, got < COPY_BYTES ? got : COPY_BYTES, visit, context);

@@ -8,7 +8,7 @@
 #include "leak/unwind.h"
 #include "real.h"
 
-#include "os/maps.h"
+#include "os/memory.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -68,24 +68,24 @@ static void read_notes(struct module *module) {
     ElfW(Ehdr) header;
     ElfW(Phdr) segments[MOST_SEGMENTS];
     unsigned char notes[NOTE_MOST];
-    if (maps_read(&header, module->start, sizeof header) < sizeof header ||
+    if (memory_read(&header, module->start, sizeof header) < sizeof header ||
         memcmp(header.e_ident, ELFMAG, SELFMAG) != 0)
         return;
-    size_t read = maps_read(segments, module->start + header.e_phoff, sizeof segments);
+    size_t read = memory_read(segments, module->start + header.e_phoff, sizeof segments);
     for (size_t i = 0; i < header.e_phnum && i < read / sizeof *segments; i++) {
         if (segments[i].p_type != PT_NOTE || module->build_id_bytes > 0)
             continue;
         size_t most = segments[i].p_filesz < NOTE_MOST ? segments[i].p_filesz : NOTE_MOST;
-        take_build_id(module, notes, maps_read(notes, module->bias + segments[i].p_vaddr, most));
+        take_build_id(module, notes, memory_read(notes, module->bias + segments[i].p_vaddr, most));
     }
 }
 
 static void read_path(struct module *module, const struct link_map *map) {
     struct link_map copy;
     module->path[0] = 0;
-    if (maps_read(&copy, (uintptr_t)map, sizeof copy) == sizeof copy && copy.l_name) {
+    if (memory_read(&copy, (uintptr_t)map, sizeof copy) == sizeof copy && copy.l_name) {
         module->bias = copy.l_addr;
-        maps_read(module->path, (uintptr_t)copy.l_name, sizeof module->path - 1);
+        memory_read(module->path, (uintptr_t)copy.l_name, sizeof module->path - 1);
     }
     if (module->path[0] == 0) {
         long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", module->path,

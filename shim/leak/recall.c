@@ -1,8 +1,8 @@
 /* A table of walks, a few for each place where they began; see recall.h. */
 #include "leak/recall.h"
 
-#include "mark/roots.h"
 #include "os/vm.h"
+#include "roots/ranges.h"
 
 #include <atomic_ops.h>
 

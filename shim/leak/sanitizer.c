@@ -6,7 +6,7 @@
 #include "real.h"
 
 #include "cycle/cycle.h"
-#include "mark/roots.h"
+#include "roots/ranges.h"
 
 #include <stdint.h>
 #include <stdlib.h>

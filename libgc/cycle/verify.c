@@ -1,12 +1,12 @@
 /* A second, slow mark on top of the first; see verify.h. */
-#include "mark/verify.h"
+#include "cycle/verify.h"
 
 #include "heap/layout.h"
 #include "heap/pages.h"
 #include "mark/jobs.h"
 #include "mark/rescan.h"
-#include "mark/roots.h"
 #include "os/log.h"
+#include "roots/roots.h"
 
 /* The newest of what was made black or grey waits in the marker, or grey in its span. */
 static void expect_nothing_new(struct marker *marker, const char *what, uintptr_t start,

@@ -10,17 +10,16 @@
  * are left out, because each thread is asked to scan its own. With the world stopped, stacks and
  * registers are scanned, and of the rest what was written or cannot be tracked.
  *
- * The conductor calls, one at a time; it holds the registry's lock for what needs it.
+ * The conductor calls, one at a time; it holds the registry's lock for what needs it. Ranges that
+ * somebody adds or excludes are in ranges.h.
  */
-#ifndef TITHE_MARK_ROOTS_H
-#define TITHE_MARK_ROOTS_H
-
-#include "mark/scan.h"
+#ifndef TITHE_ROOTS_ROOTS_H
+#define TITHE_ROOTS_ROOTS_H
 
 #include <stdbool.h>
 #include <stddef.h>
 
-struct thread;
+struct marker;
 
 enum roots_scope {
     ROOTS_TRACKED, /* the program runs: everything but stacks, and tracks its writing from now on */
@@ -29,36 +28,13 @@ enum roots_scope {
 };
 
 /* From now on only the data segments of programs and libraries, stacks, registers, and what is
- * added below are roots, as libgc has it: other memory of the program may hold hidden pointers. */
-void roots_limit(void);
+ * added are roots, as libgc has it: other memory of the program may hold hidden pointers. */
+void roots_make_like_libgc(void);
+bool roots_follow_libgc(void);
 
-/* Adds or excludes a range of memory for all later marks. start and end are kept as they are.
- * What is excluded counts all the same while a thread's stack pointer lies there. False when there
- * are too many. Under the lock of whoever calls. */
-bool roots_add(uintptr_t start, uintptr_t end);
-bool roots_exclude(uintptr_t start, uintptr_t end);
-
-/* Whether an address lies in what was added. */
-bool roots_are_added(uintptr_t address);
-
-/* True if the whole range is excluded. */
-bool roots_are_excluded(uintptr_t start, uintptr_t end);
-
-/* Removes what was added and lies wholly inside the range. */
-void roots_remove(uintptr_t start, uintptr_t end);
-void roots_clear_excluded(void);
-
-/* Takes back the exclusion of just this range. */
-void roots_include(uintptr_t start, uintptr_t end);
-
-/* The same for what the conductor finds anew in each cycle, before its first plan: the data of
- * libraries that the program does not want to be looked at. */
-bool roots_disregard(uintptr_t start, uintptr_t end);
-void roots_disregard_none(void);
-
-/* Prepares for this many threads. Before a stop, because it may take metadata. False when out of
- * memory. */
-bool roots_prepare(unsigned threads);
+/* Makes room for what a plan notes for this many threads. Before a stop, because it may take
+ * metadata. False when out of memory. */
+bool roots_make_room(unsigned threads);
 
 /* Adds jobs for the memory in scope; registers and stacks are scanned by the marker. False when the
  * roots could not all be known: then nothing may be concluded from the mark. */
@@ -69,10 +45,6 @@ bool roots_plan_written(void);
 
 /* What the last ROOTS_TRACKED found is not asked for any more; see dirty_relax. */
 void roots_relax(void);
-
-/* Scans the live part of a thread's own stack, as a thread that is frozen or in its signal handler
- * does for itself. Does nothing when the thread is not on a stack with known bounds. */
-void roots_scan_own_stack(struct marker *marker, const struct thread *thread);
 
 /* Bytes of root memory that the last plan of everything found. */
 size_t roots_bytes(void);

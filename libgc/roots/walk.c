@@ -1,0 +1,139 @@
+/* Walking the process's maps: which of them are roots, and how each is read; see roots.h. */
+#include "os/maps.h"
+#include "roots/added.h"
+#include "roots/exceptions.h"
+#include "roots/plan.h"
+#include "roots/ranges.h"
+#include "roots/roots.h"
+#include "roots/stacks.h"
+#include "thread/thread.h"
+
+static enum roots_scope scope;
+static bool follows_libgc;
+static uintptr_t data_end; /* where the last data segment of a file ended: what follows is its part
+                              without contents in the file */
+static size_t found_bytes;
+
+void roots_make_like_libgc(void) { follows_libgc = true; }
+bool roots_follow_libgc(void) { return follows_libgc; }
+size_t roots_bytes(void) { return found_bytes; }
+
+bool roots_make_room(unsigned threads) {
+    return exceptions_make_room(threads) && plan_make_room() && added_make_room();
+}
+
+/* A data segment that was made read-only may still be a program's. */
+static bool is_data(const struct map *map) {
+    bool is_file = map->kind == MAP_KIND_FILE && !map->shared;
+    bool follows = map->kind == MAP_KIND_MEMORY && map->start == data_end;
+    if ((is_file && map->writable) || follows)
+        data_end = map->end;
+    return (is_file && map->writable) || (follows && map->writable);
+}
+
+static bool is_root(const struct map *map) {
+    if (!map->readable || map->kind == MAP_KIND_OTHER)
+        return false;
+    if (follows_libgc)
+        return is_data(map) || map->kind == MAP_KIND_MAIN_STACK ||
+               stacks_overlap(map->start, map->end);
+    return map->kind != MAP_KIND_FILE || !map->shared || map->writable;
+}
+
+static enum scan_mode mode_of(const struct map *map) {
+    if (map->executable && map->kind == MAP_KIND_MEMORY)
+        return SCAN_CODE;
+    return map->kind == MAP_KIND_MAIN_STACK || stacks_hold_pointer(map->start, map->end)
+               ? SCAN_STACK
+               : SCAN_WORDS;
+}
+
+/* Where the map's memory begins that is no dead stack; the stack proper, if any, comes first. */
+static uintptr_t memory_start(const struct map *map) {
+    if (map->kind != MAP_KIND_MAIN_STACK)
+        return map->start;
+    uintptr_t live = stack_main_start(map);
+    return scope == ROOTS_TRACKED ? map->end : live;
+}
+
+/* Stacks, and what the program wrote to its data, with nobody there to take it away; libgc reads
+ * them, too. Others' memory may be behind a protection key. */
+static bool is_safe(const struct map *map) {
+    return follows_libgc && scope != ROOTS_TRACKED && !map->shared && !map->cached;
+}
+
+/* True if nothing in the map is to be read in another way than the rest. */
+static bool is_plain(const struct map *map) {
+    const struct exception *exception = exceptions_behind(map->start, map->end);
+    while (exception && exception->end <= map->start)
+        exception = exceptions_next(exception, map->end);
+    return exception == NULL && map->writable && !map->executable;
+}
+
+static bool visit_added(const struct map *map, struct part part) {
+    part.private_only = false;
+    return part.safe && is_plain(map) && added_cover(map) && added_plan_map(part);
+}
+
+/* Stacks are read whole by whoever stops the world, and not at all before. */
+static void plan_stack(struct part part, uintptr_t start, uintptr_t end) {
+    part.start = start & ~(uintptr_t)7;
+    part.end = end;
+    part.mode = SCAN_STACK;
+    if (scope != ROOTS_TRACKED)
+        plan_whole(part);
+}
+
+static void plan_up_to(struct part part, uintptr_t end) {
+    part.end = end;
+    plan_part(part);
+}
+
+static void visit_map(const struct map *map, void *context) {
+    (void)context;
+    if (!is_root(map))
+        return;
+    struct part part = {.start = map->start,
+                        .end = map->end,
+                        .mode = mode_of(map),
+                        .private_only = map->kind == MAP_KIND_FILE && !map->shared,
+                        .safe = is_safe(map),
+                        .cached = map->cached};
+    if (ranges_added.count > 0 && visit_added(map, part))
+        return;
+    part.start = memory_start(map);
+    const struct exception *next = exceptions_behind(part.start, map->end);
+    for (; next; next = exceptions_next(next, map->end)) {
+        uintptr_t end = next->end < map->end ? next->end : map->end;
+        plan_up_to(part, next->start);
+        if (!next->skipped)
+            plan_stack(part, next->start > part.start ? next->start : part.start, end);
+        if (end > part.start)
+            part.start = end;
+    }
+    if (map->kind == MAP_KIND_MAIN_STACK)
+        plan_stack(part, part.start, map->end);
+    else
+        plan_part(part);
+}
+
+static void scan_registers(struct marker *marker) {
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (stack_is_there(thread))
+            stack_scan_registers(marker, thread);
+}
+
+bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
+    scope = new_scope;
+    data_end = 0;
+    plan_begin(scope);
+    added_begin();
+    exceptions_find(scope != ROOTS_TRACKED);
+    if (scope != ROOTS_TRACKED)
+        scan_registers(marker);
+    bool known = follows_libgc ? maps_each_writable(visit_map, NULL) : maps_each(visit_map, NULL);
+    added_plan_rest();
+    if (scope != ROOTS_WRITTEN)
+        found_bytes = plan_bytes();
+    return known && plan_is_complete();
+}
