@@ -16,6 +16,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/pagemap.c libgc/os/pagemap.h \
 	libgc/os/park.c libgc/os/park.h \
 	libgc/os/resident.c libgc/os/resident.h \
+	libgc/os/processors.c libgc/os/processors.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/syscall.h \
 	libgc/os/tasks.c libgc/os/tasks.h \

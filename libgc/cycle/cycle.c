@@ -24,6 +24,7 @@
 #include "os/log.h"
 #include "os/maps.h"
 #include "os/options.h"
+#include "os/processors.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
 #include "thread/world.h"
@@ -52,6 +53,8 @@ void cycle_enable(void) {
     thread_own_process();
     world_asked_hook = assist_asked;
     enabled = options.collect;
+    if (enabled)
+        processors_note();
     if (strcmp(options.quarantine, "off") == 0)
         return;
     if (enabled)

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/limits.h"
 #include "os/options.h"
+#include "os/processors.h"
 
 #include <atomic_ops.h>
 #include <stdint.h>
@@ -200,7 +201,7 @@ void pace_work_done(size_t bytes) {
 static bool takes_too_much(void) {
     long long passed = clock_nanoseconds() - begun;
     return (long long)AO_load(&assist_time) >
-           passed / 100 * LIMIT_MOST_PERCENT * limits_processors();
+           passed / 100 * LIMIT_MOST_PERCENT * processors_count();
 }
 
 double pace_work_per_byte(void) {

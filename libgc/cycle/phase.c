@@ -3,8 +3,8 @@
 
 #include "mark/jobs.h"
 #include "mark/queue.h"
-#include "os/limits.h"
 #include "os/park.h"
+#include "os/processors.h"
 
 #include <atomic_ops.h>
 
@@ -64,7 +64,7 @@ static bool is_dry(void) {
 }
 
 bool phase_stays_dry(void) {
-    int looks = limits_processors() > 1 ? DRY_LOOKS : 0;
+    int looks = processors_count() > 1 ? DRY_LOOKS : 0;
     for (; looks > 0 && is_dry(); looks--)
         park_relax();
     return looks == 0 && is_dry();

@@ -7,6 +7,7 @@
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/limits.h"
+#include "os/processors.h"
 #include "os/vm.h"
 #include "roots/roots.h"
 
@@ -52,7 +53,7 @@ static bool leaves_processor(void) {
     long long before = since, used_before = used;
     since = clock_nanoseconds();
     used = clock_process_nanoseconds();
-    return used - used_before < (since - before) * (limits_processors() - 0.5);
+    return used - used_before < (since - before) * (processors_count() - 0.5);
 }
 
 void relax_prepare(void) {

@@ -7,6 +7,7 @@
 #include "os/limits.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "os/processors.h"
 #include "os/worker_thread.h"
 #include "thread/thread.h"
 
@@ -52,7 +53,7 @@ static void run_worker(void *context) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
     struct marker marker = {.copy = copy};
     (void)context;
-    worker_thread_describe("tithe-worker", NICER);
+    worker_thread_settle("tithe-worker", NICER);
     while (!ending) {
         while (!ending && turns.work(&marker))
             continue;
@@ -79,7 +80,7 @@ static void run_helper(void *context) {
     _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
     struct marker marker = {.copy = copy};
     (void)context;
-    worker_thread_describe("tithe-helper", 0);
+    worker_thread_settle("tithe-helper", 0);
     for (;;) {
         unsigned seen = AO_int_load_acquire(&stop_word); /* first: dismissing counts after ending */
         if (ending)
@@ -112,13 +113,13 @@ static bool worker_make(struct worker *worker, void (*run)(void *)) {
 unsigned worker_wanted(void) {
     if (options.workers != WORKERS_AUTOMATIC)
         return options.workers;
-    unsigned share = limits_processors() / PROCESSORS_PER_WORKER;
+    unsigned share = processors_count() / PROCESSORS_PER_WORKER;
     return share < 1 ? 1 : share < WORKERS_MOST ? share : WORKERS_MOST;
 }
 
 /* The conductor is one more at work in the stop. */
 static unsigned wanted_in_all(void) {
-    unsigned processors = limits_processors(), workers_wanted = worker_wanted();
+    unsigned processors = processors_count(), workers_wanted = worker_wanted();
     unsigned in_stop = processors < MOST_IN_STOP ? processors : MOST_IN_STOP;
     return workers_wanted + (in_stop > 1 ? in_stop - 1 : 0);
 }

@@ -1,4 +1,4 @@
-/* Affinity, control groups, filters; see limits.h. */
+/* Control groups, filters; see limits.h. */
 #include "os/limits.h"
 
 #include "os/options.h"
@@ -11,19 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
-
-unsigned limits_processors(void) {
-    static volatile unsigned known;
-    unsigned long mask[128];
-    if (AO_int_load(&known))
-        return known;
-    long bytes = system_call(SYS_sched_getaffinity, 0, sizeof mask, mask);
-    unsigned count = 0;
-    for (long i = 0; i < bytes / (long)sizeof *mask; i++)
-        count += __builtin_popcountl(mask[i]);
-    AO_int_store(&known, count ? count : 1);
-    return count ? count : 1;
-}
 
 bool limits_filtered(void) { return system_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != 0; }
 

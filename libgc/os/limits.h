@@ -1,6 +1,6 @@
-/* What the system allows this process: processors, memory, system calls.
+/* What the system allows this process: memory, system calls.
  *
- * The first two are asked once, when first needed; any thread. Memory limits are those of the
+ * Memory is asked for once, when first needed; any thread. Its limits are those of the
  * process's control groups, version 2 or 1, all the way up, as far as /sys/fs/cgroup shows them.
  */
 #ifndef TITHE_OS_LIMITS_H
@@ -8,9 +8,6 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-/* Processors that this process may run on, at least 1. */
-unsigned limits_processors(void);
 
 /* Bytes of memory, by the option or the control group; SIZE_MAX when there is no limit. */
 size_t limits_memory(void);

@@ -3,6 +3,7 @@
 
 #include "os/limits.h"
 #include "os/memory.h"
+#include "os/processors.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -144,6 +145,8 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
     long made =
         worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer, run, start);
     system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &before, 0, sizeof before);
+    if (made > 0)
+        processors_give_all(made);
     return made < 0 ? (int)made : 0;
 }
 
@@ -165,8 +168,9 @@ void worker_thread_keep_off(unsigned tid, unsigned like) {
         system_call(SYS_sched_setaffinity, tid, sizeof wanted, &wanted);
 }
 
-void worker_thread_describe(const char *name, int nicer) {
-    long now = 20 - system_call(SYS_getpriority, PRIO_PROCESS, 0);
+void worker_thread_settle(const char *name, int nicer) {
+    long process = system_call(SYS_getpid);
+    long now = 20 - system_call(SYS_getpriority, PRIO_PROCESS, process);
     system_call(SYS_prctl, PR_SET_NAME, name, 0, 0, 0);
     system_call(SYS_setpriority, PRIO_PROCESS, 0, now + nicer);
 }

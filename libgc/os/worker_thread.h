@@ -18,7 +18,8 @@ size_t worker_thread_block_bytes(size_t stack_bytes);
 
 /* Starts function(argument), all signals blocked, with the block as memory. It ends when function
  * returns. *tid is set before the thread runs and cleared by the kernel, with a futex wake, when it
- * has ended. Returns 0 or a negative errno. */
+ * has ended. It has the processors of the process, and no real-time priority, whatever the caller's
+ * are: with the caller's it might never run. Returns 0 or a negative errno. */
 int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(void *),
                         void *argument, volatile unsigned *tid);
 
@@ -28,7 +29,8 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
  * or wait for it. Does nothing on machines with more processors than a cpu_set_t has. */
 void worker_thread_keep_off(unsigned tid, unsigned like);
 
-/* Tells the kernel the calling thread's name (15 characters) and adds to its nice value. */
-void worker_thread_describe(const char *name, int nicer);
+/* Tells the kernel the calling thread's name (15 characters), and makes it so much nicer than the
+ * main thread. */
+void worker_thread_settle(const char *name, int nicer);
 
 #endif

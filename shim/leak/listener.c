@@ -149,7 +149,7 @@ static void part_with_files(void) {
 static void run(void *context) {
     long long next_check = clock_coarse_milliseconds() + options.check_every * 1000;
     (void)context;
-    worker_thread_describe("tithe-leaks", 0);
+    worker_thread_settle("tithe-leaks", 0);
     part_with_files();
     while (!listener.ending) {
         struct pollfd waiting = {listener.socket, POLLIN, 0};
