@@ -82,6 +82,7 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/debug.c libgc/api/debug.h \
 	libgc/api/disclaim.c \
 	libgc/api/dump.c \
+	libgc/api/ended.c \
 	libgc/api/environment.c \
 	libgc/api/events.c \
 	libgc/api/exported.c \

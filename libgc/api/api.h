@@ -76,6 +76,28 @@ void tunables_apply(void);
 void api_roots_start(void);
 void api_threads_start(void);
 
+/* Threads that have ended and can still be joined, by what pthread_self was in them. */
+void ended_start(void);
+
+/* The calling thread is about to end. */
+void ended_note(void);
+
+/* The number of a thread that has ended or not; 0 when it is not known. Asked for before a call
+ * after which the thread cannot be joined any more; then it is forgotten, but not another thread
+ * that libc may have given the same descriptor in between. 0: whichever thread it is. */
+int ended_number(uintptr_t handle);
+void ended_forget(uintptr_t handle, int number);
+
+/* In the child of a fork, which has the lock. */
+void ended_forget_all(void);
+
+/* Remembers whether the program wants it to rest, to be told. */
+void ended_suspend(uintptr_t handle, bool suspended);
+bool ended_is_suspended(uintptr_t handle);
+
+/* In the stop, with weak_lock. */
+void ended_push_results(struct marker *marker);
+
 /* From roots and finalization, for the hooks of a cycle. */
 void api_push_roots(struct marker *marker);
 void api_end_pushing(void);

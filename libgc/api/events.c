@@ -53,6 +53,7 @@ static void stopped(void) {
 
 static void push_roots(struct marker *marker) {
     finalize_push_roots(marker);
+    ended_push_results(marker);
     api_push_roots(marker);
 }
 

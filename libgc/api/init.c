@@ -25,7 +25,10 @@ static struct lock start_lock = LOCK_INITIALIZER;
 
 static void fork_prepare(void) { cycle_before_fork(); }
 static void fork_parent(void) { cycle_after_fork(false); }
-static void fork_child(void) { cycle_after_fork(true); }
+static void fork_child(void) {
+    ended_forget_all();
+    cycle_after_fork(true);
+}
 
 /* 1: always; -1: the program calls the three functions below; 0: neither. Before GC_init. */
 void GC_set_handle_fork(int value) { handle_fork = value; }

@@ -34,7 +34,9 @@ static void leave(void *value) {
     thread_leave();
 }
 
+/* What a thread with the same handle left to whoever joins it has been joined. */
 static void arrange_leave(void) {
+    ended_forget((uintptr_t)pthread_self(), 0);
     world_admit();
     pthread_setspecific(leave_key, thread_self);
 }
@@ -63,6 +65,8 @@ static void tell_stack(void) {
 
 void api_threads_start(void) {
     uintptr_t low, high;
+    ended_start();
+    thread_leaving_hook = ended_note;
     if (api_stands_alone && pthread_key_create(&leave_key, leave) == 0) {
         thread_registered_hook = arrange_leave;
         if (thread_current()->has_cache)
@@ -92,10 +96,10 @@ static void register_self(void) {
 
 int GC_register_my_thread(const struct GC_stack_base *base) {
     (void)base;
-    if (!may_register)
-        api_abort("Threads explicit registering is not previously enabled");
     if (registered)
         return GC_DUPLICATE;
+    if (!may_register)
+        api_abort("Threads explicit registering is not previously enabled");
     register_self();
     return GC_SUCCESS;
 }
@@ -175,15 +179,28 @@ static void *thread_main(void *argument) {
 int GC_pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                       void *(*function)(void *), void *argument) {
     struct start start = {function, argument, 0};
-    GC_start_mark_threads();
+    GC_allow_register_threads();
     int failure = pthread_create(thread, attributes, thread_main, &start);
     while (!failure && AO_int_load_acquire(&start.registered) == 0)
         park_wait(&start.registered, 0, -1);
     return failure;
 }
 
-int GC_pthread_join(pthread_t thread, void **result) { return pthread_join(thread, result); }
-int GC_pthread_detach(pthread_t thread) { return pthread_detach(thread); }
+/* Afterwards libc may give the thread's handle to another one. */
+int GC_pthread_join(pthread_t thread, void **result) {
+    int number = ended_number((uintptr_t)thread), failure = pthread_join(thread, result);
+    if (!failure)
+        ended_forget((uintptr_t)thread, number);
+    return failure;
+}
+
+int GC_pthread_detach(pthread_t thread) {
+    int number = ended_number((uintptr_t)thread), failure = pthread_detach(thread);
+    if (!failure)
+        ended_forget((uintptr_t)thread, number);
+    return failure;
+}
+
 int GC_pthread_cancel(pthread_t thread) { return pthread_cancel(thread); }
 void GC_pthread_exit(void *result) { pthread_exit(result); }
 
@@ -209,10 +226,12 @@ void GC_start_world_external(void) { cycle_start_world(); }
 
 void GC_suspend_thread(pthread_t thread) {
     api_start();
-    cycle_suspend((uintptr_t)thread);
+    if (!cycle_suspend((uintptr_t)thread))
+        ended_suspend((uintptr_t)thread, true);
 }
 
 void GC_resume_thread(pthread_t thread) {
+    ended_suspend((uintptr_t)thread, false);
     lock_take(&thread_registry_lock);
     struct thread *record = thread_by_handle((uintptr_t)thread);
     if (record)
@@ -225,5 +244,5 @@ int GC_is_thread_suspended(pthread_t thread) {
     const struct thread *record = thread_by_handle((uintptr_t)thread);
     int suspended = record && record->suspended;
     lock_give(&thread_registry_lock);
-    return suspended;
+    return record ? suspended : ended_is_suspended((uintptr_t)thread);
 }

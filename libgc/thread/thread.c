@@ -19,6 +19,7 @@ __thread struct thread *thread_self __attribute__((tls_model("initial-exec"))) =
 
 struct lock thread_registry_lock = LOCK_INITIALIZER;
 void (*thread_registered_hook)(void);
+void (*thread_leaving_hook)(void);
 
 static struct thread *first, *unused;
 static unsigned count, collectors; /* the latter among the former */
@@ -164,6 +165,8 @@ void thread_leave(void) {
     struct thread *thread = thread_self;
     if (thread == &thread_absent || thread == &thread_left)
         return;
+    if (thread_leaving_hook)
+        thread_leaving_hook();
     cache_empty(&thread->cache);
     thread_self = &thread_left;
     altstack_disable(thread);

@@ -134,4 +134,7 @@ void thread_after_fork(void);
  * Set before a second thread exists. */
 extern void (*thread_registered_hook)(void);
 
+/* Called in a thread that is about to leave, before anything of it is given up. */
+extern void (*thread_leaving_hook)(void);
+
 #endif

@@ -26,7 +26,9 @@ enum difference {
     DAMAGED_ARE_DESCRIBED,   /* by the function of GC_register_describe_type_fn */
     PROGRAM_STAYS_A_ROOT,    /* with GC_no_dls; Debian's library then leaves out its data, too */
     MANY_LEAKS_ARE_TOLD,     /* Debian's library tells 40 */
-    DEBUG_GCJ_WHOLE          /* debugging objects of gcj are scanned whole, without its procedure */
+    RESULTS_OF_ALL_THREADS, /* are kept until they are joined, not only those that GC_pthread_create
+                               made and that return */
+    DEBUG_GCJ_WHOLE         /* debugging objects of gcj are scanned whole, without its procedure */
 };
 
 static inline bool differs(enum difference difference) {

@@ -30,6 +30,7 @@ libgc_suites = \
 	test/libgc/settings_test \
 	test/libgc/finalization_test \
 	test/libgc/threads_test \
+	test/libgc/results_test \
 	test/libgc/stacks_test \
 	test/libgc/roots_test \
 	test/libgc/kinds_test \
@@ -55,6 +56,8 @@ test_libgc_finalization_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_finalization_test_LDADD = $(libgc_suite_libs)
 test_libgc_threads_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_threads_test_LDADD = $(libgc_suite_libs)
+test_libgc_results_test_CFLAGS = $(libgc_suite_cflags)
+test_libgc_results_test_LDADD = $(libgc_suite_libs)
 test_libgc_stacks_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_stacks_test_LDADD = $(libgc_suite_libs)
 test_libgc_roots_test_CFLAGS = $(libgc_suite_cflags)
