@@ -11,7 +11,7 @@
 #include "api/api.h"
 
 #include "mark/scan.h"
-#include "os/maps.h"
+#include "os/memory.h"
 #include "os/tasks.h"
 #include "weak/table.h"
 
@@ -36,14 +36,9 @@ static size_t find_number(uintptr_t start) {
 
 void ended_start(void) { number_at = find_number((uintptr_t)pthread_self()); }
 
-/* False when it cannot be known. What has been unmapped reads as the number of nobody. */
-static bool read_number(uintptr_t handle, int *number) {
-    *number = -1;
-    if (number_at == 0)
-        return false;
-    if (maps_read(number, handle + number_at, sizeof *number) != sizeof *number)
-        *number = -1;
-    return true;
+/* Where descriptors are found to have it: the number of a thread that can be joined. */
+static int number_of(uintptr_t handle) {
+    return number_at ? *(const volatile int *)(handle + number_at) : 0;
 }
 
 /* Where the calling thread's descriptor ends; 0 when nobody can join the thread. */
@@ -81,14 +76,11 @@ void ended_note(void) {
 }
 
 int ended_number(uintptr_t handle) {
-    int number;
     lock_take(&weak_lock);
     const struct weak_entry *entry = weak_table_find(&ended, handle);
-    bool known = entry != NULL || read_number(handle, &number);
-    if (entry)
-        number = entry->words[NUMBER];
+    int number = entry ? (int)entry->words[NUMBER] : number_of(handle);
     lock_give(&weak_lock);
-    return known ? number : 0;
+    return number;
 }
 
 void ended_forget(uintptr_t handle, int number) {
@@ -122,11 +114,20 @@ bool ended_is_suspended(uintptr_t handle) {
     return suspended;
 }
 
-/* While the thread has not quite ended its number is there, and then 0, until somebody joins it. */
+/* While the thread has not quite ended its number is there, and then 0, until somebody joins it and
+ * its memory goes, or gets another thread. */
+static bool is_joined(uintptr_t handle, int number) {
+    int found;
+    if (number_at == 0)
+        return false;
+    if (memory_read(&found, handle + number_at, sizeof found) != sizeof found)
+        return !memory_is_refused();
+    return found != 0 && found != number;
+}
+
 static bool push_result(struct weak_entry *entry, void *marker) {
     uintptr_t handle = weak_hide(entry->hidden_key);
-    int number;
-    if (read_number(handle, &number) && number != 0 && number != (int)entry->words[NUMBER])
+    if (is_joined(handle, entry->words[NUMBER]))
         return false;
     scan_foreign(marker, handle, entry->words[END], SCAN_STACK);
     return true;

@@ -96,10 +96,10 @@ static void register_self(void) {
 
 int GC_register_my_thread(const struct GC_stack_base *base) {
     (void)base;
-    if (registered)
-        return GC_DUPLICATE;
     if (!may_register)
         api_abort("Threads explicit registering is not previously enabled");
+    if (registered)
+        return GC_DUPLICATE;
     register_self();
     return GC_SUCCESS;
 }

@@ -240,6 +240,53 @@ START_TEST(a_suspended_thread_hinders_nobody) {
 }
 END_TEST
 
+static void *end_at_once(void *argument) {
+    GC_reachable_here(GC_malloc(40));
+    return argument;
+}
+
+START_TEST(a_thread_can_be_suspended_until_it_is_joined) {
+    pthread_t thread;
+    GC_INIT();
+    GC_pthread_create(&thread, NULL, end_at_once, NULL);
+    usleep(50000);
+    ck_assert(!GC_is_thread_suspended(thread));
+    GC_suspend_thread(thread);
+    ck_assert(GC_is_thread_suspended(thread));
+    GC_resume_thread(thread);
+    ck_assert(!GC_is_thread_suspended(thread));
+    GC_suspend_thread(thread);
+    GC_pthread_join(thread, NULL);
+    ck_assert(!GC_is_thread_suspended(thread));
+}
+END_TEST
+
+static void *register_once_more(void *unused) {
+    struct GC_stack_base base;
+    GC_get_stack_base(&base);
+    status_of_first = GC_register_my_thread(&base);
+    return unused;
+}
+
+static void *register_and_unregister(void *unused) {
+    register_once_more(NULL);
+    GC_unregister_my_thread();
+    return unused;
+}
+
+START_TEST(nothing_need_be_allowed_where_threads_are_made_by_libgc) {
+    pthread_t thread;
+    GC_INIT();
+    status_of_first = -1;
+    GC_pthread_create(&thread, NULL, register_once_more, NULL);
+    GC_pthread_join(thread, NULL);
+    ck_assert_int_eq(status_of_first, GC_DUPLICATE);
+    pthread_create(&thread, NULL, register_and_unregister, NULL);
+    pthread_join(thread, NULL);
+    ck_assert_int_eq(status_of_first, GC_SUCCESS);
+}
+END_TEST
+
 static int suspended_told, unsuspended_told;
 static pthread_t told_of;
 
@@ -353,6 +400,8 @@ int main(void) {
         a_suspended_thread_hinders_nobody,
         threads_may_block_all_signals_but_the_one_that_stops,
         programs_are_told_which_threads_were_stopped,
+        a_thread_can_be_suspended_until_it_is_joined,
+        nothing_need_be_allowed_where_threads_are_made_by_libgc,
     };
     const struct looped loops[] = {
         {a_forked_child_collects, 2},
