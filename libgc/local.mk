@@ -49,6 +49,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/roots/ranges.c libgc/roots/ranges.h \
 	libgc/roots/roots.h \
 	libgc/roots/stacks.c libgc/roots/stacks.h \
+	libgc/roots/unknown.c libgc/roots/unknown.h \
 	libgc/roots/walk.c \
 	libgc/cycle/assist.c libgc/cycle/assist.h \
 	libgc/cycle/conduct.c libgc/cycle/conduct.h \

@@ -19,6 +19,7 @@
 #include "threads.h"
 
 #include "cycle/cycle.h"
+#include "cycle/report.h"
 #include "heap/layout.h"
 #include "heap/quarantine.h"
 #include "mark/scan.h"
@@ -100,6 +101,12 @@ static void say_quarantine(void) {
 /* What the program has not freed. */
 static size_t live_bytes(void) { return AO_load(&heap.live) - AO_load(&quarantine.bytes); }
 
+static void say_reason(const char *reason, size_t cycles, void *context) {
+    (void)context;
+    log_line("%s[%d]: %zu cycles cancelled: %s", program_invocation_short_name, tasks_process(),
+             cycles, reason);
+}
+
 /* Not in a child of vfork, which runs in our memory but is another process. */
 static void say_summary(void) {
     char live[16], most[16], allocated[16], freed[16], collected[16];
@@ -114,6 +121,7 @@ static void say_summary(void) {
              human(AO_load(&heap.collected), collected), totals.cycles, totals.cancelled,
              human(live_bytes(), live), human(AO_load(&heap.peak), most),
              totals.stop_longest / 1e6);
+    report_each_reason(say_reason, NULL);
     if (quarantine_is_on())
         say_quarantine();
 }

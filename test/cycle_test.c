@@ -8,12 +8,14 @@
 #include "alloc/alloc.h"
 #include "cycle/cycle.h"
 #include "cycle/pace.h"
+#include "cycle/report.h"
 #include "heap/object.h"
 #include "heap/pages.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/maps.h"
 #include "os/options.h"
+#include "roots/unknown.h"
 #include "thread/thread.h"
 
 #include <math.h>
@@ -80,6 +82,35 @@ START_TEST(a_list_lives_as_long_as_its_root) {
     }
     ck_assert_uint_eq(cycle_totals().cycles, 20);
     ck_assert_uint_eq(cycle_totals().cancelled, 0);
+}
+END_TEST
+
+static const char *unknown;
+
+static const char *ask(void) { return unknown; }
+
+static void count_reason(const char *reason, size_t cycles, void *context) {
+    if (reason == unknown)
+        *(size_t *)context += cycles;
+}
+
+START_TEST(what_cannot_be_known_cancels_cycles_and_is_told) {
+    size_t counted = 0;
+    ck_assert(roots_ask(ask));
+    cycle_enable();
+    list_make(1000, 64);
+    list = NULL;
+    size_t live = AO_load(&heap.live);
+    unknown = "a test does not know";
+    for (int i = 0; i < 3; i++)
+        ck_assert(!cycle_collect(CYCLE_FORCED));
+    ck_assert_uint_eq(AO_load(&heap.live), live);
+    report_each_reason(count_reason, &counted);
+    ck_assert_uint_eq(counted, 3);
+    unknown = NULL;
+    collect();
+    ck_assert_uint_lt(AO_load(&heap.live), live - 60000);
+    ck_assert_uint_eq(cycle_totals().cancelled, 3);
 }
 END_TEST
 
@@ -655,6 +686,7 @@ int main(void) {
         allocation_owes_the_work_that_is_left_until_the_goal,
         nothing_is_collected_before_it_is_allowed,
         without_proc_everything_survives,
+        what_cannot_be_known_cancels_cycles_and_is_told,
         cycles_go_on_after_chroot,
         a_vfork_child_never_collects,
         a_forked_child_has_a_whole_heap,

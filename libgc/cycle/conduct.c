@@ -29,6 +29,7 @@
 #include "os/options.h"
 #include "os/tasks.h"
 #include "roots/roots.h"
+#include "roots/unknown.h"
 #include "thread/thread.h"
 #include "thread/world.h"
 
@@ -130,7 +131,8 @@ static void forget_mark(void) {
 }
 
 static void give_up(const char *reason) {
-    log_once("%s: nothing is collected", reason);
+    log_once("nothing is collected: %s", reason);
+    current.reason = reason;
     jobs_clear();
     queue_clear();
     conduct_lock_heap();
@@ -165,11 +167,18 @@ static void keep_open_for_stacks(struct thread *self) {
         queue_stir(CREW_BESIDE);
 }
 
+static bool make_room(void) {
+    if (roots_make_room(thread_count()))
+        return true;
+    roots_cannot_know("out of memory for the list of roots");
+    return false;
+}
+
 /* The first round: all root memory but stacks, which their threads scan themselves when asked. */
 static bool open_first_round(struct thread *self) {
     struct marker none = {0};
     lock_take(&thread_registry_lock);
-    bool known = roots_make_room(thread_count()) && roots_plan(&none, ROOTS_TRACKED);
+    bool known = make_room() && roots_plan(&none, ROOTS_TRACKED);
     if (known) {
         phase_open(true);
         world_ask_stacks(true);
@@ -200,7 +209,12 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
     number_cycle();
     words_prepare();
+    unknown_begin();
     TELL(begun);
+    if (unknown_ask()) {
+        give_up(unknown_reason());
+        return;
+    }
     if (!current.concurrent) {
         stop_and_end(self);
         return;
@@ -211,7 +225,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     mark_held();
     conduct_unlock_heap();
     if (!open_first_round(self))
-        give_up("roots cannot be known");
+        give_up(unknown_reason());
 }
 
 /* Pages are rescanned at least once, and until few were written between two rounds, or hardly fewer
@@ -321,13 +335,20 @@ static void drain_with_helpers(struct marker *marker) {
     }
 }
 
+static bool plan_written_heap(void) {
+    if (rescan_plan_heap(true))
+        return true;
+    roots_cannot_know("out of memory for the list of written pages");
+    return false;
+}
+
 /* What the program does when it is asked for roots is done before anybody reads a page, and
  * before its mark procedures run, which push as well. What the conductor finds then has to go to
  * the queue; while it looks for roots it is a marker at work, and helpers already ask for written
  * pages of the heap. */
 static bool mark_stopped(struct marker *marker) {
     bool whole = rescan_take_missed() || !current.concurrent;
-    bool known = !current.concurrent || rescan_plan_heap(true);
+    bool known = unknown_ask() == NULL && (!current.concurrent || plan_written_heap());
     scan_world_stopped(true);
     TELL(push_roots, marker);
     if (cycle_watcher.push_roots)
@@ -342,7 +363,9 @@ static bool mark_stopped(struct marker *marker) {
     drain_and_leave(marker);
     drain_with_helpers(marker);
     drain_stopped(marker);
-    known &= !memory_is_refused();
+    if (memory_is_refused())
+        roots_cannot_know("the kernel refuses to read memory: a filter of the program's");
+    known &= unknown_reason() == NULL;
     if (known && options.verify)
         verify(marker);
     if (known)
@@ -353,7 +376,9 @@ static bool mark_stopped(struct marker *marker) {
         cycle_watcher.marked(marker);
     assist_count_marked(marker);
     scan_world_stopped(false);
-    return shaped_resume() && known;
+    if (!shaped_resume())
+        roots_cannot_know("too many objects with mark procedures");
+    return known && unknown_reason() == NULL;
 }
 
 /* The live bytes are what was marked; what the sweep will find was subtracted by this. What comes
@@ -419,13 +444,20 @@ static void try_again(struct thread *self) {
         give_up("out of memory for the list of written pages");
 }
 
+static bool maps_can_be_had(void) {
+    if (maps_are_open())
+        return true;
+    roots_cannot_know("the list of maps, or a way to read memory, is not to be had");
+    return false;
+}
+
 static void stop_and_end(struct thread *self) {
     TELL(lock);
     if (current.concurrent)
         conduct_lock_heap();
     else
         sweep_until_locked();
-    bool prepared = maps_are_open() && roots_make_room(thread_count());
+    bool prepared = maps_can_be_had() && make_room();
     enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
     conduct_unlock_heap();
     TELL(unlock);
@@ -439,7 +471,7 @@ static void stop_and_end(struct thread *self) {
     } else if (result == STOP_FAILED) {
         try_again(self);
     } else {
-        give_up("roots cannot be known");
+        give_up(unknown_reason());
     }
 }
 

@@ -13,6 +13,13 @@
 
 static struct cycle_totals totals;
 
+/* Reasons are constant, and few. The conductor writes, the text before the count. */
+enum { MOST_REASONS = 16 };
+static struct {
+    const char *reason;
+    volatile AO_t cycles; /* release */
+} cancelled[MOST_REASONS];
+
 struct cycle_totals cycle_totals(void) {
     return totals;
 }
@@ -39,11 +46,32 @@ static void say(const struct cycle *cycle) {
         pace_worker_time() / 1e6, worker_count(), cycle->concurrent ? dirty_name() : "none");
 }
 
+/* What does not fit is counted in the totals only. */
+static void count_cancelled(const char *reason) {
+    size_t i = 0;
+    while (i < MOST_REASONS && cancelled[i].reason && cancelled[i].reason != reason)
+        i++;
+    if (i == MOST_REASONS)
+        return;
+    cancelled[i].reason = reason;
+    AO_store_release(&cancelled[i].cycles, cancelled[i].cycles + 1);
+}
+
+void report_each_reason(void (*visit)(const char *reason, size_t cycles, void *context),
+                        void *context) {
+    for (size_t i = 0, cycles; i < MOST_REASONS; i++)
+        if ((cycles = AO_load_acquire(&cancelled[i].cycles)) > 0)
+            visit(cancelled[i].reason, cycles, context);
+}
+
 void report_cycle(const struct cycle *cycle, bool done) {
     totals.assist_total += pace_assist_time();
     totals.worker_total += pace_worker_time();
     if (!done) {
         totals.cancelled++;
+        count_cancelled(cycle->reason);
+        if (options.stats)
+            log_line("cycle %u: nothing is collected: %s", cycle->number, cycle->reason);
         return;
     }
     totals.cycles++;

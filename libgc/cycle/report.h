@@ -22,9 +22,14 @@ struct cycle {
     size_t stop_scanned;    /* bytes scanned in the stop by its conductor */
     long long stop_begun, stop_stopped, stop_planned, stop_settled; /* clock */
     long long stop_nanoseconds;
+    const char *reason; /* why it was cancelled */
 };
 
 /* Counts the cycle, and says its line if statistics are wanted. */
 void report_cycle(const struct cycle *cycle, bool done);
+
+/* Calls visit for each reason for which cycles were cancelled, and how many were. A glance. */
+void report_each_reason(void (*visit)(const char *reason, size_t cycles, void *context),
+                        void *context);
 
 #endif

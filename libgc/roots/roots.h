@@ -11,7 +11,7 @@
  * registers are scanned, and of the rest what was written or cannot be tracked.
  *
  * The conductor calls, one at a time; it holds the registry's lock for what needs it. Ranges that
- * somebody adds or excludes are in ranges.h.
+ * somebody adds or excludes are in ranges.h, what nobody can know in unknown.h.
  */
 #ifndef TITHE_ROOTS_ROOTS_H
 #define TITHE_ROOTS_ROOTS_H
@@ -37,7 +37,7 @@ bool roots_follow_libgc(void);
 bool roots_make_room(unsigned threads);
 
 /* Adds jobs for the memory in scope; registers and stacks are scanned by the marker. False when the
- * roots could not all be known: then nothing may be concluded from the mark. */
+ * roots could not all be known, for unknown_reason: then nothing may be concluded from the mark. */
 bool roots_plan(struct marker *marker, enum roots_scope scope);
 
 /* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */

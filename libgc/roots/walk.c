@@ -6,6 +6,7 @@
 #include "roots/ranges.h"
 #include "roots/roots.h"
 #include "roots/stacks.h"
+#include "roots/unknown.h"
 #include "thread/thread.h"
 
 static enum roots_scope scope;
@@ -135,5 +136,9 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     added_plan_rest();
     if (scope != ROOTS_WRITTEN)
         found_bytes = plan_bytes();
-    return known && plan_is_complete();
+    if (!known)
+        roots_cannot_know("the list of maps cannot be read");
+    if (!plan_is_complete())
+        roots_cannot_know("out of memory for the list of roots");
+    return unknown_reason() == NULL;
 }
