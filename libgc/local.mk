@@ -7,6 +7,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/clock.h \
 	libgc/os/descriptor.c libgc/os/descriptor.h \
 	libgc/os/dirty.c libgc/os/dirty.h \
+	libgc/os/faults.c libgc/os/faults.h \
 	libgc/os/handler.c libgc/os/handler.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \

@@ -14,6 +14,7 @@
 #include "os/park.h"
 #include "os/syscall.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <mqueue.h>
 #include <pthread.h>
@@ -134,7 +135,7 @@ void kernel_held_drop_closed(void) {
     lock_take(&lock);
     for (size_t i = 0; i < room; i++)
         if (entries[i].holder == HELD_BY_EPOLL && entries[i].word &&
-            system_call(SYS_fcntl, entries[i].first, F_GETFD) < 0)
+            system_call(SYS_fcntl, entries[i].first, F_GETFD) == -EBADF)
             entries[i].word = 0;
     lock_give(&lock);
 }

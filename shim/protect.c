@@ -38,8 +38,7 @@ static bool is_in_heap(uintptr_t start, size_t bytes) {
 
 static bool add(uintptr_t start, uintptr_t end) {
     size_t bytes = MOST_CLOSED * sizeof(struct range);
-    if (region.reserved == 0 &&
-        !(vm_region_reserve(&region, bytes) && vm_region_commit(&region, bytes, 0)))
+    if (region.reserved == 0 && !vm_region_make(&region, bytes))
         return false;
     if (count == MOST_CLOSED)
         return false;

@@ -23,6 +23,7 @@
 #include "heap/layout.h"
 #include "heap/quarantine.h"
 #include "mark/scan.h"
+#include "os/faults.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "os/syscall.h"
@@ -126,15 +127,25 @@ static void say_summary(void) {
         say_quarantine();
 }
 
+static void say_faults(void) {
+    static volatile int said_by;
+    if (!faults_wanted || !thread_in_own_process() || said_by == tasks_process())
+        return;
+    said_by = tasks_process();
+    faults_say();
+}
+
 __attribute__((destructor)) static void finish(void) {
     exit_by_destructor();
     say_summary();
+    say_faults();
 }
 
 /* Programs that leave without running destructors, as some shells do, say their line, too. */
 TITHE_EXPORT void _exit(int status) {
     exit_by_call();
     say_summary();
+    say_faults();
     for (;;)
         system_call(SYS_exit_group, status);
 }

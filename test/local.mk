@@ -20,7 +20,7 @@ test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
 EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
-TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/faults.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
 check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
 test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
@@ -33,6 +33,12 @@ test_storms_mapping_LDADD = -lpthread
 check_LTLIBRARIES += test/storms/library.la
 test_storms_library_la_SOURCES = test/storms/library.c
 test_storms_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+
+# System calls of ours that fail, and what they must not spoil.
+check_PROGRAMS += test/faults/cases
+test_faults_cases_SOURCES = test/faults/cases.c test/storms/storm.h
+test_faults_cases_LDADD = -lpthread -ldl
+EXTRA_DIST += test/faults.sh test/faults/sweep.py
 
 # Leak hunting: a corpus of programs that lose memory and programs that do not.
 check_PROGRAMS += test/leaks/corpus/corpus
@@ -68,7 +74,7 @@ TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_progra
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
-	test/cord_test test/quarantine_test
+	test/cord_test test/quarantine_test test/faults_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/workers_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
@@ -92,6 +98,8 @@ test_cycle_test_CFLAGS = $(suite_cflags)
 test_cycle_test_LDADD = $(suite_libs)
 test_assist_test_CFLAGS = $(suite_cflags)
 test_assist_test_LDADD = $(suite_libs)
+test_faults_test_CFLAGS = $(suite_cflags)
+test_faults_test_LDADD = $(suite_libs)
 test_quarantine_test_CFLAGS = $(suite_cflags)
 test_quarantine_test_LDADD = $(suite_libs)
 

@@ -6,8 +6,9 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
-/* Above what shells and select(2) callers use, below the usual limit of 1024. */
-enum { LOWEST_NUMBER = 400 };
+/* Above what shells and select(2) callers use, below the usual limit of 1024; where the limit is
+ * lower, above what a program opens first and expects to get the number of. */
+enum { LOWEST_NUMBER = 400, LOWEST_AT_LEAST = 8 };
 
 static bool identify(long fd, uint64_t *device, uint64_t *inode) {
     struct stat status;
@@ -22,13 +23,18 @@ bool descriptor_adopt(struct descriptor *descriptor, long fd) {
     descriptor->fd = -1;
     if (fd < 0)
         return false;
-    long high = system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, LOWEST_NUMBER);
-    if (high >= 0) {
-        system_call(SYS_close, fd);
-        fd = high;
-    }
-    descriptor->fd = fd;
-    return identify(fd, &descriptor->device, &descriptor->inode);
+    long high = -1;
+    for (long least = LOWEST_NUMBER; high < 0 && least >= LOWEST_AT_LEAST; least /= 2)
+        high = system_call(SYS_fcntl, fd, F_DUPFD_CLOEXEC, least);
+    system_call(SYS_close, fd);
+    if (high < 0)
+        return false;
+    descriptor->fd = high;
+    if (identify(high, &descriptor->device, &descriptor->inode))
+        return true;
+    system_call(SYS_close, high);
+    descriptor->fd = -1;
+    return false;
 }
 
 bool descriptor_open(struct descriptor *descriptor, const char *path) {

@@ -39,8 +39,7 @@ static struct descriptor userfault = DESCRIPTOR_CLOSED, clear_refs = DESCRIPTOR_
 static struct vm_region witness;
 
 static bool witness_exists(void) {
-    return witness.reserved || (vm_region_reserve(&witness, vm_page_bytes()) &&
-                                vm_region_commit(&witness, vm_page_bytes(), 0));
+    return witness.reserved || vm_region_make(&witness, vm_page_bytes());
 }
 
 static bool register_range(uintptr_t start, uintptr_t end) {
@@ -65,13 +64,15 @@ static bool witness_is_tracked(void) {
            pagemap_scan(witness.start, witness.start + witness.reserved, taking, ignore, NULL);
 }
 
-/* All files without a name look the same to descriptor_close; the program's may have our number. */
+/* The program's file may have our number. Before Linux 5.12 all files without a name had one inode.
+ */
 static void close_userfault(void) {
     static const char expected[] = "anon_inode:[userfaultfd]";
     char path[64], name[64];
     snprintf(path, sizeof path, "/proc/self/fd/%ld", userfault.fd);
     long length = system_call(SYS_readlinkat, AT_FDCWD, path, name, sizeof name);
-    if (length == sizeof expected - 1 && memcmp(name, expected, length) == 0)
+    if (length == sizeof expected - 1 && memcmp(name, expected, length) == 0 &&
+        descriptor_is_open(&userfault))
         system_call(SYS_close, userfault.fd);
     userfault.fd = -1;
 }
@@ -138,6 +139,8 @@ static bool is_lost(void) {
 enum dirty_backend dirty_open(void) {
     if (chosen && !is_lost())
         return backend;
+    if (userfault.fd >= 0)
+        close_userfault(); /* what it still tracks, no other one could */
     backend = choose();
     chosen = true;
     return backend;

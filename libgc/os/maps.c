@@ -15,7 +15,12 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-enum { READ_BYTES = 16384, LONGEST_NAME = 4096, LONGEST_LINE = LONGEST_NAME + 256 };
+enum {
+    READ_BYTES = 16384,
+    MOST_TRIES = 100,
+    LONGEST_NAME = 4096,
+    LONGEST_LINE = LONGEST_NAME + 256
+};
 
 static struct descriptor list = DESCRIPTOR_CLOSED;
 
@@ -136,17 +141,22 @@ static size_t visit_lines(char *buffer, size_t filled,
     return filled;
 }
 
+/* A call that a signal broke is made again; whoever reads has all signals masked, so not often. */
+static long read_list(char *to, long at) {
+    long got = -EINTR;
+    for (int tries = 0; got == -EINTR && tries < MOST_TRIES; tries++)
+        got = system_call(SYS_pread64, list.fd, to, READ_BYTES, at);
+    return got;
+}
+
 bool maps_each(void (*visit)(const struct map *map, void *context), void *context) {
     char buffer[READ_BYTES + LONGEST_LINE];
     size_t filled = 0;
     long got, at = 0;
     resident_begin();
-    while ((got = system_call(SYS_pread64, list.fd, buffer + filled, READ_BYTES, at)) > 0 ||
-           got == -EINTR) {
-        if (got > 0) {
-            at += got;
-            filled = visit_lines(buffer, filled + got, visit, context);
-        }
+    while ((got = read_list(buffer + filled, at)) > 0) {
+        at += got;
+        filled = visit_lines(buffer, filled + got, visit, context);
         if (filled > LONGEST_LINE)
             break;
     }

@@ -14,7 +14,7 @@
  * False when there is none. */
 bool memory_open(void);
 
-/* True while nobody has closed it. */
+/* True while nobody has closed it, and nothing was refused. */
 bool memory_is_open(void);
 
 /* In the child of a fork: closes what belongs to the parent. */
@@ -28,7 +28,8 @@ size_t memory_read(void *to, uintptr_t from, size_t bytes);
 bool memory_is_read_by_file(void);
 
 /* True once the kernel has refused to read memory for another reason than that there is none: a
- * filter the program has installed since. Then what was read is not to be relied on. */
+ * filter the program has installed since, or no memory of its own. Then what was read is not to be
+ * relied on, until memory_open has found a way again. */
 bool memory_is_refused(void);
 
 #endif

@@ -1,6 +1,7 @@
 /* Parsing of TITHE_OPTIONS; see options.h. */
 #include "os/options.h"
 
+#include "os/faults.h"
 #include "os/log.h"
 
 #include <ctype.h>
@@ -21,7 +22,7 @@ struct options options = {
     .depth = 32,
 };
 
-enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT, OPTION_CHOICE };
+enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT, OPTION_CHOICE, OPTION_FAULT };
 
 struct option {
     const char *key;
@@ -57,6 +58,7 @@ static const struct option table[] = {
     {"check_collects", OPTION_SWITCH, &options.check_collects, 0, 0, NULL},
     {"chains", OPTION_SWITCH, &options.chains, 0, 0, NULL},
     {"check_at_term", OPTION_SWITCH, &options.check_at_term, 0, 0, NULL},
+    {"fault", OPTION_FAULT, NULL, 0, 0, NULL},
     {"log", OPTION_TEXT, options.log, 0, sizeof options.log, NULL},
 };
 
@@ -118,6 +120,8 @@ static bool option_set(const struct option *option, const char *text, size_t len
         return parse_size(text, length, option);
     case OPTION_CHOICE:
         return parse_choice(text, length, option);
+    case OPTION_FAULT:
+        return faults_set(text, length);
     default:
         return parse_text(text, length, option);
     }

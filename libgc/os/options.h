@@ -2,7 +2,8 @@
  *
  * Read once, in the library's constructor, and constant afterwards; before that every option has
  * its default. An unknown key or a value that makes no sense is one warning and changes nothing.
- * Sizes take the suffixes K, M, G. Each option's meaning is documented here and in doc/options.md.
+ * Sizes take the suffixes K, M, G. Each option's meaning is documented here and in doc/options.md;
+ * the option fault sets what os/faults.h has.
  */
 #ifndef TITHE_OS_OPTIONS_H
 #define TITHE_OS_OPTIONS_H

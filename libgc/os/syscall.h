@@ -2,10 +2,13 @@
  *
  * The stop handler runs in threads that may have no valid TLS at all (raw clone), and malloc must
  * not disturb errno, so the collector's own calls go through here. Each returns what the kernel
- * returns: a result, or a negative errno. Safe anywhere, async-signal context included.
+ * returns: a result, or a negative errno. Safe anywhere, async-signal context included. A test may
+ * have one of them fail (os/faults.h).
  */
 #ifndef TITHE_OS_SYSCALL_H
 #define TITHE_OS_SYSCALL_H
+
+#include "os/faults.h"
 
 #include <sys/syscall.h>
 
@@ -38,21 +41,30 @@ static inline long syscall_raw(long number, long a, long b, long c, long d, long
 #endif
 }
 
+static inline long syscall_made(long number, long a, long b, long c, long d, long e, long f) {
+    if (__builtin_expect(faults_wanted, 0)) {
+        long answer = faults_answer(number, b);
+        if (answer)
+            return answer;
+    }
+    return syscall_raw(number, a, b, c, d, e, f);
+}
+
 #define SYSCALL_PICK(a, b, c, d, e, f, g, name, ...) name
 #define SYSCALL_LONG(x) ((long)(x))
-#define SYSCALL_WITH_0(n) syscall_raw(n, 0, 0, 0, 0, 0, 0)
-#define SYSCALL_WITH_1(n, a) syscall_raw(n, SYSCALL_LONG(a), 0, 0, 0, 0, 0)
-#define SYSCALL_WITH_2(n, a, b) syscall_raw(n, SYSCALL_LONG(a), SYSCALL_LONG(b), 0, 0, 0, 0)
+#define SYSCALL_WITH_0(n) syscall_made(n, 0, 0, 0, 0, 0, 0)
+#define SYSCALL_WITH_1(n, a) syscall_made(n, SYSCALL_LONG(a), 0, 0, 0, 0, 0)
+#define SYSCALL_WITH_2(n, a, b) syscall_made(n, SYSCALL_LONG(a), SYSCALL_LONG(b), 0, 0, 0, 0)
 #define SYSCALL_WITH_3(n, a, b, c)                                                                 \
-    syscall_raw(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), 0, 0, 0)
+    syscall_made(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), 0, 0, 0)
 #define SYSCALL_WITH_4(n, a, b, c, d)                                                              \
-    syscall_raw(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d), 0, 0)
+    syscall_made(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d), 0, 0)
 #define SYSCALL_WITH_5(n, a, b, c, d, e)                                                           \
-    syscall_raw(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d),             \
-                SYSCALL_LONG(e), 0)
+    syscall_made(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d),            \
+                 SYSCALL_LONG(e), 0)
 #define SYSCALL_WITH_6(n, a, b, c, d, e, f)                                                        \
-    syscall_raw(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d),             \
-                SYSCALL_LONG(e), SYSCALL_LONG(f))
+    syscall_made(n, SYSCALL_LONG(a), SYSCALL_LONG(b), SYSCALL_LONG(c), SYSCALL_LONG(d),            \
+                 SYSCALL_LONG(e), SYSCALL_LONG(f))
 
 /* system_call(SYS_name, arguments...) with up to six arguments of any scalar type. */
 #define system_call(...)                                                                           \

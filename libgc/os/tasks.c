@@ -68,7 +68,7 @@ bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
     while (going && (length = system_call(SYS_getdents64, fd, buffer, sizeof buffer)) > 0)
         going = visit_entries(buffer, length, visit, context);
     system_call(SYS_close, fd);
-    return going;
+    return going && length == 0;
 }
 
 /* Reads a file about a thread; false when the thread is gone. */

@@ -59,6 +59,15 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
     return true;
 }
 
+bool vm_region_make(struct vm_region *region, size_t bytes) {
+    if (!vm_region_reserve(region, bytes))
+        return false;
+    if (vm_region_commit(region, bytes, 0))
+        return true;
+    vm_region_end(region);
+    return false;
+}
+
 bool vm_region_make_executable(struct vm_region *region) {
     size_t committed = AO_load(&region->committed);
     region->executable = true;

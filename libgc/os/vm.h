@@ -27,6 +27,10 @@ enum { VM_HUGE_PAGE_BYTES = 2 << 20 };
  * False when the system refuses. */
 bool vm_region_reserve(struct vm_region *region, size_t bytes);
 
+/* Reserves bytes and makes all of them usable. False when the system refuses; then nothing is
+ * reserved. */
+bool vm_region_make(struct vm_region *region, size_t bytes);
+
 /* Makes at least the first bytes usable, in steps of at least step. False when the reservation is
  * used up or the system refuses memory; what was usable stays so. */
 bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step);

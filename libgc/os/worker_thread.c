@@ -139,11 +139,15 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
     if (!vm_guard(block, vm_page_bytes()))
         return -1;
     uintptr_t pointer = copy_local(top);
+    if (memory_is_refused())
+        return -1;
     struct start *start = (struct start *)(top - sizeof *start);
     *start = (struct start){function, argument};
     system_call(SYS_rt_sigprocmask, 0 /* SIG_BLOCK */, &all, &before, sizeof all);
-    long made =
-        worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer, run, start);
+    long made = faults_wanted ? faults_answer(SYS_clone, 0) : 0;
+    if (made == 0)
+        made =
+            worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer, run, start);
     system_call(SYS_rt_sigprocmask, 2 /* SIG_SETMASK */, &before, 0, sizeof before);
     if (made > 0)
         processors_give_all(made);

@@ -17,8 +17,7 @@ static bool list_add(struct range_list *list, uintptr_t start, uintptr_t end) {
     if (list_covers(list, start, end))
         return true;
     size_t bytes = MOST_RANGES * sizeof(struct range);
-    if (list->region.reserved == 0 &&
-        (!vm_region_reserve(&list->region, bytes) || !vm_region_commit(&list->region, bytes, 0)))
+    if (list->region.reserved == 0 && !vm_region_make(&list->region, bytes))
         return false;
     if (list->count == MOST_RANGES)
         return false;

@@ -33,12 +33,8 @@ static bool grow(struct weak_table *table) {
     struct weak_table wider = {.room = table->room ? table->room * 2 : FIRST_ROOM,
                                .count = table->count};
     size_t bytes = wider.room * sizeof(struct weak_entry);
-    if (!vm_region_reserve(&wider.region, bytes))
+    if (!vm_region_make(&wider.region, bytes))
         return false;
-    if (!vm_region_commit(&wider.region, bytes, 0)) {
-        vm_region_end(&wider.region);
-        return false;
-    }
     for (size_t i = 0; i < table->room; i++)
         if (entries_of(table)[i].hidden_key)
             *probe(&wider, entries_of(table)[i].hidden_key) = entries_of(table)[i];

@@ -206,9 +206,7 @@ static bool make_room(void) {
     search.count = 0;
     search.room = 0;
     size_t bytes = room * sizeof(uint64_t), first = search.sums->stacks * sizeof(unsigned);
-    if (!vm_region_reserve(&search.region, bytes) || !vm_region_commit(&search.region, bytes, 0) ||
-        !vm_region_reserve(&search.first_region, first) ||
-        !vm_region_commit(&search.first_region, first, 0))
+    if (!vm_region_make(&search.region, bytes) || !vm_region_make(&search.first_region, first))
         return false;
     search.first = (unsigned *)search.first_region.start;
     search.room = room;

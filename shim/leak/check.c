@@ -376,10 +376,9 @@ static long finish(enum check_trigger trigger, const struct times *times) {
 static bool make_stack(void) {
     if (check.stack.reserved > 0)
         return true;
-    if (!vm_region_reserve(&check.stack, STACK_BYTES))
+    if (!vm_region_make(&check.stack, STACK_BYTES))
         return false;
-    if (!vm_region_commit(&check.stack, STACK_BYTES, 0) ||
-        !roots_exclude(check.stack.start, check.stack.start + STACK_BYTES)) {
+    if (!roots_exclude(check.stack.start, check.stack.start + STACK_BYTES)) {
         vm_region_end(&check.stack);
         return false;
     }

@@ -27,10 +27,8 @@ void dangling_prepare(void) {
     count = room = 0;
     for (; quarantine_is_on() && blocks >= FEWEST && room == 0; blocks /= 2) {
         size_t bytes = blocks * sizeof(uintptr_t);
-        if (vm_region_reserve(&region, bytes) && vm_region_commit(&region, bytes, 0))
+        if (vm_region_make(&region, bytes))
             room = blocks;
-        else
-            vm_region_end(&region);
     }
 }
 

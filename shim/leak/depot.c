@@ -18,11 +18,8 @@ static volatile unsigned numbers = 1;
 
 static bool reserve(struct vm_region *region, size_t bytes) {
     for (; bytes >= LEAST_BYTES; bytes /= 2)
-        if (vm_region_reserve(region, bytes)) {
-            if (vm_region_commit(region, bytes, 0))
-                return true;
-            vm_region_end(region);
-        }
+        if (vm_region_make(region, bytes))
+            return true;
     return false;
 }
 

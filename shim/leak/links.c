@@ -12,11 +12,8 @@ bool links_prepare(void) {
     size_t now = AO_load(&heap.objects.committed), covered = 2 * now + (64 << 20);
     for (; covered > now; covered /= 2) {
         size_t bytes = covered / SIZES_GRANULE * sizeof(unsigned);
-        if (!vm_region_reserve(&region, bytes))
-            continue;
-        if (vm_region_commit(&region, bytes, 0))
+        if (vm_region_make(&region, bytes))
             return true;
-        vm_region_end(&region);
     }
     return false;
 }

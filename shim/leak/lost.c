@@ -28,11 +28,8 @@ bool lost_prepare(void) {
     count = room = 0;
     for (; blocks >= FEWEST; blocks /= 2) {
         size_t bytes = blocks * sizeof(struct lost);
-        if (vm_region_reserve(&region, bytes)) {
-            if (vm_region_commit(&region, bytes, 0))
-                break;
-            vm_region_end(&region);
-        }
+        if (vm_region_make(&region, bytes))
+            break;
     }
     room = region.reserved / sizeof(struct lost);
     if (room > 0 && links_prepare())

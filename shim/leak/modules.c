@@ -28,7 +28,7 @@ static volatile AO_TS_t busy = AO_TS_INITIALIZER;
 
 bool modules_start(void) {
     size_t bytes = MOST_MODULES * sizeof(struct module);
-    return vm_region_reserve(&table, bytes) && vm_region_commit(&table, bytes, 0);
+    return vm_region_make(&table, bytes);
 }
 
 size_t modules_count(void) { return AO_int_load_acquire(&count); }

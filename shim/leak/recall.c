@@ -46,7 +46,7 @@ static volatile unsigned walks_used;
 /* What the words hold may be anything, the last pointer to a lost block among others. */
 bool recall_start(void) {
     struct vm_region region;
-    if (!vm_region_reserve(&region, sizeof *table) || !vm_region_commit(&region, sizeof *table, 0))
+    if (!vm_region_make(&region, sizeof *table))
         return false;
     table = (void *)region.start;
     return roots_exclude(region.start, region.start + region.reserved);

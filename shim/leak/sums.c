@@ -87,7 +87,7 @@ static void add_live(struct object object, struct note *note, void *context) {
 struct sums *sums_make(void) {
     unsigned stacks = depot_count();
     size_t bytes = 2 * stacks * sizeof(struct sum);
-    if (!vm_region_reserve(&region, bytes) || !vm_region_commit(&region, bytes, 0))
+    if (!vm_region_make(&region, bytes))
         return NULL;
     sums = (struct sums){.lost = (struct sum *)region.start, .stacks = stacks};
     sums.live = sums.lost + stacks;

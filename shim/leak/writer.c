@@ -12,13 +12,14 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { LONGEST_ADDITION = 4096, STEP = 1 << 20, MODE = 0600, MOST_FILES = 500 };
+enum { LONGEST_ADDITION = 4096, STEP = 1 << 20, MODE = 0600, MOST_FILES = 500, MOST_BROKEN = 1000 };
 static const size_t most_bytes = (size_t)4 << 30;
 
 static struct descriptor directory = DESCRIPTOR_CLOSED;
 static char directory_path[256];
 static struct vm_region region;
 static size_t used;
+static bool incomplete; /* something had no room */
 
 void writer_start(const char *path) {
     snprintf(directory_path, sizeof directory_path, "%s", path);
@@ -30,6 +31,7 @@ int writer_directory(void) { return descriptor_is_open(&directory) ? (int)direct
 
 bool writer_begin(void) {
     used = 0;
+    incomplete = false;
     for (size_t bytes = most_bytes; region.reserved == 0; bytes /= 2)
         if (bytes < STEP || vm_region_reserve(&region, bytes))
             break;
@@ -37,7 +39,10 @@ bool writer_begin(void) {
 }
 
 static char *room(size_t bytes) {
-    return vm_region_commit(&region, used + bytes, STEP) ? (char *)region.start + used : NULL;
+    if (vm_region_commit(&region, used + bytes, STEP))
+        return (char *)region.start + used;
+    incomplete = true;
+    return NULL;
 }
 
 void writer_add(const char *format, ...) {
@@ -75,9 +80,9 @@ void writer_add_text(const char *text) {
 
 static long write_whole(long fd) {
     size_t done = 0;
-    while (done < used) {
+    for (int broken = 0; done < used;) {
         long wrote = system_call(SYS_write, fd, region.start + done, used - done);
-        if (wrote == -EINTR)
+        if (wrote == -EINTR && ++broken < MOST_BROKEN)
             continue;
         if (wrote <= 0)
             return wrote ? wrote : -EIO;
@@ -107,7 +112,7 @@ bool writer_end(int process, unsigned number, int *error) {
     name_file(part, at, process, number, "part");
     name_file(whole, at, process, number, "check");
     long fd = system_call(SYS_openat, at, part, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
-    long result = fd < 0 ? fd : write_whole(fd);
+    long result = fd < 0 ? fd : incomplete ? -ENOMEM : write_whole(fd);
     if (fd >= 0)
         system_call(SYS_close, fd);
     if (result == 0)
