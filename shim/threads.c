@@ -130,12 +130,17 @@ static bool is_stack_from_libc(const pthread_attr_t *attributes) {
            (uintptr_t)low + bytes == 0;
 }
 
+static volatile bool made; /* set by any thread before it makes another one, never cleared */
+
+bool threads_were_made(void) { return made; }
+
 TITHE_EXPORT int pthread_create(pthread_t *thread, const pthread_attr_t *attributes,
                                 void *(*function)(void *), void *argument) {
     struct start *start = start_make();
     if (start == NULL)
         return EAGAIN;
     *start = (struct start){function, NULL, argument, is_stack_from_libc(attributes)};
+    made = true;
     dead_stacks_before_create();
     int failure = REAL(pthread_create)(thread, attributes, thread_main, start);
     dead_stacks_after_create();
@@ -150,6 +155,7 @@ TITHE_EXPORT int thrd_create(thrd_t *thread, thrd_start_t function, void *argume
     if (start == NULL)
         return thrd_nomem;
     *start = (struct start){NULL, function, argument, true};
+    made = true;
     dead_stacks_before_create();
     int result = REAL(thrd_create)(thread, c_thread_main, start);
     dead_stacks_after_create();

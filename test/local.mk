@@ -76,7 +76,7 @@ if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
 	test/cord_test test/quarantine_test test/faults_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
-	test/workers_test.preload
+	test/workers_test.preload test/fork_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -113,6 +113,10 @@ test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
 test_shim_hazards_test_preload_SOURCES = test/shim_hazards_test.c
 test_shim_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_hazards_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+
+test_fork_test_preload_SOURCES = test/fork_test.c
+test_fork_test_preload_CFLAGS = $(suite_cflags)
+test_fork_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 
 test_workers_test_preload_SOURCES = test/workers_test.c
 test_workers_test_preload_CFLAGS = $(suite_cflags)
