@@ -8,6 +8,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/descriptor.c libgc/os/descriptor.h \
 	libgc/os/dirty.c libgc/os/dirty.h \
 	libgc/os/faults.c libgc/os/faults.h \
+	libgc/os/file.c libgc/os/file.h \
 	libgc/os/handler.c libgc/os/handler.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
@@ -16,8 +17,9 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/options.c libgc/os/options.h \
 	libgc/os/pagemap.c libgc/os/pagemap.h \
 	libgc/os/park.c libgc/os/park.h \
-	libgc/os/resident.c libgc/os/resident.h \
+	libgc/os/permitted.c libgc/os/permitted.h \
 	libgc/os/processors.c libgc/os/processors.h \
+	libgc/os/resident.c libgc/os/resident.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/syscall.h \
 	libgc/os/tasks.c libgc/os/tasks.h \

@@ -22,6 +22,15 @@ EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
 TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/faults.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
+if HAVE_SECCOMP
+check_PROGRAMS += test/filtered
+test_filtered_SOURCES = test/filtered.c
+test_filtered_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
+test_filtered_LDADD = $(SECCOMP_LIBS)
+endif
+EXTRA_DIST += test/filters.sh
+TESTS += test/filters.sh
+
 check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
 test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
 test_storms_moving_LDADD = -lpthread

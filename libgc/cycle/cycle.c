@@ -24,6 +24,7 @@
 #include "os/log.h"
 #include "os/maps.h"
 #include "os/options.h"
+#include "os/permitted.h"
 #include "os/processors.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
@@ -154,6 +155,7 @@ static void prepare(struct thread *thread) {
     (void)thread;
     lock_take(&cycle_lock);
     if (phase_now() == PHASE_OFF) {
+        permitted_find_out();
         maps_open();
         dirty_open();
         tasks_open();

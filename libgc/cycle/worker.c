@@ -4,9 +4,9 @@
 #include "cycle/phase.h"
 #include "heap/metadata.h"
 #include "mark/queue.h"
-#include "os/limits.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "os/permitted.h"
 #include "os/processors.h"
 #include "os/worker_thread.h"
 #include "thread/thread.h"
@@ -35,9 +35,9 @@ static void call_helpers(void) {
         park_wake(&stop_word, INT_MAX);
 }
 
-/* Nobody keeps the first worker off anything. */
+/* Nobody keeps the first worker off anything. A filter of the program's may have come since. */
 void worker_call_helpers(void) {
-    unsigned end = AO_int_load_acquire(&all);
+    unsigned end = permitted(PERMITTED_THREADS) ? AO_int_load_acquire(&all) : 0;
     for (unsigned i = AO_int_load(&count); i < end; i++)
         worker_thread_keep_off(workers[i].thread->tid, workers[0].thread->tid);
     call_helpers();
@@ -132,7 +132,8 @@ unsigned worker_start(struct worker_turns wanted_turns) {
     ending = false;
     while (all < wanted_in_all() && !refused) {
         bool works = all < worker_wanted();
-        refused = limits_filtered() || !worker_make(&workers[all], works ? run_worker : run_helper);
+        refused = !permitted(PERMITTED_THREADS) ||
+                  !worker_make(&workers[all], works ? run_worker : run_helper);
         if (refused)
             break;
         if (works)

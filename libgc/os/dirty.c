@@ -2,9 +2,9 @@
 #include "os/dirty.h"
 
 #include "os/descriptor.h"
-#include "os/limits.h"
 #include "os/options.h"
 #include "os/pagemap.h"
+#include "os/permitted.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -119,11 +119,11 @@ static bool is_allowed(const char *name) {
     return strcmp(options.dirty, "auto") == 0 || strcmp(options.dirty, name) == 0;
 }
 
-/* A filter commonly kills for system calls that services do not make, as is userfaultfd. */
 static enum dirty_backend choose(void) {
     if (!pagemap_open())
         return DIRTY_NONE;
-    if (is_allowed("uffd") && pagemap_can_scan() && !limits_filtered() && open_userfault())
+    if (is_allowed("uffd") && pagemap_can_scan() && permitted(PERMITTED_USERFAULT) &&
+        open_userfault())
         return DIRTY_USERFAULT;
     if (is_allowed("soft") && open_soft())
         return DIRTY_SOFT;

@@ -1,28 +1,18 @@
 /* Control groups, filters; see limits.h. */
 #include "os/limits.h"
 
+#include "os/file.h"
 #include "os/options.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
 #include <atomic_ops.h>
-#include <fcntl.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 
 bool limits_filtered(void) { return system_call(SYS_prctl, PR_GET_SECCOMP, 0, 0, 0, 0) != 0; }
-
-static bool file_read(const char *path, char *text, size_t room) {
-    long fd = system_call(SYS_openat, AT_FDCWD, path, O_RDONLY | O_CLOEXEC, 0);
-    if (fd < 0)
-        return false;
-    long length = system_call(SYS_read, fd, text, room - 1);
-    system_call(SYS_close, fd);
-    text[length > 0 ? length : 0] = 0;
-    return length > 0;
-}
 
 size_t limits_resident(void) {
     char text[128];

@@ -1,12 +1,12 @@
 /* Reading memory that may vanish; see memory.h.
  *
- * process_vm_readv on ourselves; where a seccomp filter is in force or the call is missing,
+ * process_vm_readv on ourselves; where a seccomp filter does not permit it or the call is missing,
  * /proc/self/mem, because service filters commonly kill for the former and never for the latter.
  */
 #include "os/memory.h"
 
 #include "os/descriptor.h"
-#include "os/limits.h"
+#include "os/permitted.h"
 #include "os/syscall.h"
 
 #include <errno.h>
@@ -51,7 +51,7 @@ static bool reads_itself(void) {
 bool memory_open(void) {
     static bool chosen;
     if (!chosen || refused) {
-        uses_file = limits_filtered() || !reads_itself();
+        uses_file = !permitted(PERMITTED_READING) || !reads_itself();
         refused = false;
         chosen = true;
     }

@@ -1,7 +1,6 @@
 /* Raw clone with a copied thread-local area, for x86-64 and aarch64; see worker_thread.h. */
 #include "os/worker_thread.h"
 
-#include "os/limits.h"
 #include "os/memory.h"
 #include "os/processors.h"
 #include "os/syscall.h"
@@ -129,11 +128,12 @@ static void run(struct start *start) {
     copy.function(copy.argument);
 }
 
+static const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND |
+                                   CLONE_THREAD | CLONE_SYSVSEM | CLONE_SETTLS |
+                                   CLONE_PARENT_SETTID | CLONE_CHILD_CLEARTID;
+
 int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(void *),
                         void *argument, volatile unsigned *tid) {
-    const unsigned long flags = CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
-                                CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
-                                CLONE_CHILD_CLEARTID;
     unsigned long all = ~0ul, before;
     uintptr_t top = block + vm_page_bytes() + stack_bytes;
     if (!vm_guard(block, vm_page_bytes()))
@@ -154,17 +154,28 @@ int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(vo
     return made < 0 ? (int)made : 0;
 }
 
+static void run_bare(struct start *start) { start->function(start->argument); }
+
+int worker_thread_try(uintptr_t top, void (*function)(void *), void *argument,
+                      volatile unsigned *tid) {
+    uintptr_t pointer = top - LOCAL_BYTES;
+    struct start *start = (struct start *)(pointer - sizeof *start);
+    *start = (struct start){function, argument};
+    long made = worker_thread_clone(flags, (uintptr_t)start & ~(uintptr_t)15, tid, pointer,
+                                    run_bare, start);
+    return made < 0 ? (int)made : 0;
+}
+
 static bool may_run_on(unsigned tid, cpu_set_t *processors) {
     CPU_ZERO(processors);
     return tid && system_call(SYS_sched_getaffinity, tid, sizeof *processors, processors) > 0;
 }
 
-/* A filter of the program's may be in force for the caller. */
 void worker_thread_keep_off(unsigned tid, unsigned like) {
     cpu_set_t now, wanted;
     unsigned here;
-    if (limits_filtered() || system_call(SYS_getcpu, &here, NULL, NULL) != 0 ||
-        here >= CPU_SETSIZE || !may_run_on(tid, &now) || !may_run_on(like, &wanted))
+    if (system_call(SYS_getcpu, &here, NULL, NULL) != 0 || here >= CPU_SETSIZE ||
+        !may_run_on(tid, &now) || !may_run_on(like, &wanted))
         return;
     if (CPU_COUNT(&wanted) > 1)
         CPU_CLR(here, &wanted);

@@ -23,6 +23,12 @@ size_t worker_thread_block_bytes(size_t stack_bytes);
 int worker_thread_start(uintptr_t block, size_t stack_bytes, void (*function)(void *),
                         void *argument, volatile unsigned *tid);
 
+/* For a trial in a process of one thread that will soon end, with all signals blocked: a thread
+ * made in the same way runs function(argument), which uses nothing thread-local, on what lies below
+ * top, at least 32 KiB. Returns 0 or a negative errno. */
+int worker_thread_try(uintptr_t top, void (*function)(void *), void *argument,
+                      volatile unsigned *tid);
+
 /* Lets a thread that sleeps, and is about to be woken, run where another one of ours may, but not
  * on the caller's processor, if there is another. The kernel wakes a thread where it ran last when
  * the processors were busy just now, though another one is idle; there it would put the caller off,

@@ -14,9 +14,9 @@
 #include "heap/metadata.h"
 #include "os/clock.h"
 #include "os/handler.h"
-#include "os/limits.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "os/permitted.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "os/worker_thread.h"
@@ -215,7 +215,8 @@ static void start(void) {
     listener_is_due = false;
     listener.ending = false;
     listener.process = tasks_process();
-    listener.socket = limits_filtered() ? -1 : open_socket();
+    permitted_find_out();
+    listener.socket = permitted(PERMITTED_SOCKETS) ? open_socket() : -1;
     if (listener.socket < 0 || !make_thread()) {
         listener.thread = NULL;
         log_line("no leak check can be asked for from outside: there is no socket in %s",
