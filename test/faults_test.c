@@ -73,6 +73,21 @@ START_TEST(a_list_of_threads_that_ends_too_early_is_none) {
 }
 END_TEST
 
+/* A thread that nothing can be read about may still run. */
+START_TEST(a_thread_is_gone_only_by_proof) {
+    ck_assert(!tasks_is_gone(tasks_self()));
+    ck_assert(tasks_is_gone(0x7ffffff));
+    static const char *const faults[] = {"openat/1+/EMFILE", "openat/1+/ENOENT", "read/1+/EINTR",
+                                         "read/1+/ESRCH"};
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        ck_assert(let_fail(faults[i]));
+        ck_assert_int_eq(tasks_state(tasks_self()), 0);
+        ck_assert(!tasks_is_gone(tasks_self()));
+        ck_assert(tasks_is_gone(0x7ffffff));
+    }
+}
+END_TEST
+
 /* What was not read for want of something else is no hole; a later look finds the way again. */
 START_TEST(refused_reading_is_known_and_does_not_last) {
     char from[64] = "what is read", to[64] = "";
@@ -178,6 +193,7 @@ int main(void) {
         the_one_call_fails,
         a_region_is_made_whole_or_not_at_all,
         a_list_of_threads_that_ends_too_early_is_none,
+        a_thread_is_gone_only_by_proof,
         refused_reading_is_known_and_does_not_last,
         refused_reading_of_the_file_is_known,
         no_thread_with_half_a_copy_of_its_memory_begins,

@@ -5,6 +5,7 @@
 #include "os/syscall.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -71,7 +72,7 @@ bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
     return going && length == 0;
 }
 
-/* Reads a file about a thread; false when the thread is gone. */
+/* Reads a file about a thread. */
 static bool task_file(int tid, const char *name, char *text, size_t room) {
     char below[64];
     snprintf(below, sizeof below, "%d/%s", tid, name);
@@ -91,6 +92,12 @@ char tasks_state(int tid) {
     /* The command name may contain anything, so the state is what follows the last ')'. */
     const char *end = strrchr(text, ')');
     return end && end[1] == ' ' ? end[2] : 0;
+}
+
+bool tasks_is_gone(int tid) {
+    char state = tasks_state(tid);
+    return state == 'Z' || state == 'X' ||
+           (state == 0 && system_call(SYS_tgkill, tasks_process(), tid, 0) == -ESRCH);
 }
 
 bool tasks_block(int tid, int signal) {

@@ -19,8 +19,12 @@ int tasks_count(void);
  */
 bool tasks_each(bool (*visit)(int tid, void *context), void *context);
 
-/* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when the thread is gone. */
+/* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when it cannot be read, which need
+ * not mean that the thread is gone: there may be no descriptor left, or no memory. */
 char tasks_state(int tid);
+
+/* True when the kernel says that there is no such thread, or that it is dead. */
+bool tasks_is_gone(int tid);
 
 /* True when the thread has this signal blocked. */
 bool tasks_block(int tid, int signal);

@@ -204,10 +204,9 @@ static bool nobody_is_deaf(void) {
  * for it has no end in sight. */
 static bool check_late(struct thread *thread) {
     unsigned word = AO_int_load(&thread->state);
-    char state = tasks_state(thread->tid);
-    if (word % THREAD_STATES == THREAD_STOPPING && (state == 0 || state == 'Z' || state == 'X'))
+    if (word % THREAD_STATES == THREAD_STOPPING && tasks_is_gone(thread->tid))
         exchange_state(thread, word, THREAD_GONE);
-    return state != 'D' && !is_deaf_for_good(thread);
+    return tasks_state(thread->tid) != 'D' && !is_deaf_for_good(thread);
 }
 
 static bool wait_for(struct thread *thread, long long limit) {
@@ -238,8 +237,7 @@ static bool adopt_unknown(int tid, void *context) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
         if (thread->tid == tid)
             return true;
-    char state = tasks_state(tid);
-    if (state == 0 || state == 'Z' || state == 'X') {
+    if (tasks_is_gone(tid)) {
         adoption->zombies++;
         return true;
     }

@@ -149,7 +149,7 @@ class Sweep:
         self.lock = threading.Lock()
         self.tried = self.failed = 0
 
-    def run(self, program, options, limit=60):
+    def run(self, program, options, limit=150):
         """options is None for a run without the library."""
         environment = dict(self.environment, TMPDIR=self.directory)
         command = program.command
