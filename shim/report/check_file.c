@@ -184,14 +184,20 @@ static void take_suppression(struct check *check, struct words *words) {
     take_text(&check->suppressions, &check->suppression_count, words);
 }
 
+/* The latest counts, if a file has one twice. */
+static void take_once(char **field, char *text) {
+    free(*field);
+    *field = text;
+}
+
 /* Lines of one field. False when it is none. */
 static bool take_field(struct check *check, const char *key, struct words *words) {
     if (strcmp(key, "program") == 0)
-        check->program = text(words);
+        take_once(&check->program, text(words));
     else if (strcmp(key, "number") == 0)
         check->number = number(words);
     else if (strcmp(key, "trigger") == 0)
-        check->trigger = text(words);
+        take_once(&check->trigger, text(words));
     else if (strcmp(key, "time") == 0)
         check->time = number(words);
     else if (strcmp(key, "uptime") == 0)
@@ -203,7 +209,7 @@ static bool take_field(struct check *check, const char *key, struct words *words
     else if (strcmp(key, "sampled") == 0)
         check->sampled = number(words);
     else if (strcmp(key, "roots") == 0)
-        check->roots = strdup(words->next ? words->next : "");
+        take_once(&check->roots, strdup(words->next ? words->next : ""));
     else
         return false;
     return true;
@@ -271,7 +277,8 @@ struct check *check_read(const char *path) {
             check_free(check);
         return NULL;
     }
-    qsort(check->stacks, check->stack_count, sizeof *check->stacks, by_number);
+    if (check->stack_count > 0)
+        qsort(check->stacks, check->stack_count, sizeof *check->stacks, by_number);
     return check;
 }
 

@@ -26,9 +26,8 @@ void render_folded(const struct groups *groups, const struct report_options *opt
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
         bool lost = group->kind == GROUP_LOST;
-        double weight = group_weight(groups->check, group);
-        if (lost != (options->what == REPORT_LOST) || group->suppressed_by || weight == 0 ||
-            group_bytes(group) < options->least)
+        if (lost != (options->what == REPORT_LOST) || group->suppressed_by ||
+            group_weight(groups->check, group) == 0 || group_bytes(group) < options->least)
             continue;
         for (size_t k = group->frame_count; k-- > group->first;) {
             write_frame(&group->frames[k], out);
@@ -36,6 +35,6 @@ void render_folded(const struct groups *groups, const struct report_options *opt
         }
         if (group->frame_count == 0)
             fputs("(unknown)", out);
-        fprintf(out, " %.0f\n", weight * (double)group_bytes(group));
+        fprintf(out, " %zu\n", group_weighed(groups->check, group, group_bytes(group)));
     }
 }

@@ -29,6 +29,13 @@ double group_weight(const struct check *check, const struct group *group) {
     return -1 / expm1(-(double)bytes / (double)blocks / (double)check->sampled);
 }
 
+size_t group_weighed(const struct check *check, const struct group *group, size_t amount) {
+    double weighed = group_weight(check, group) * (double)amount;
+    if (!(weighed > 0))
+        return 0;
+    return weighed < 0x1p63 ? (size_t)(weighed + 0.5) : (size_t)1 << 63;
+}
+
 static void mix(uint64_t *hash, const void *data, size_t bytes) {
     const unsigned char *at = data;
     for (size_t i = 0; i < bytes; i++)

@@ -50,4 +50,7 @@ size_t group_blocks(const struct group *group);
  * of which no stack is known stand for nothing, since others stand for them. */
 double group_weight(const struct check *check, const struct group *group);
 
+/* So much of the group's, for all that it stands for; a file may say anything. */
+size_t group_weighed(const struct check *check, const struct group *group, size_t amount);
+
 #endif

@@ -124,9 +124,9 @@ static void write_step(const struct chain_step *step, void *context) {
 }
 
 static void write_estimate(const struct check *check, const struct group *group, FILE *out) {
-    double weight = group_weight(check, group);
-    fprintf(out, "\"estimated\":{\"blocks\":%.0f,\"bytes\":%.0f},",
-            weight * (double)group_blocks(group), weight * (double)group_bytes(group));
+    fprintf(out, "\"estimated\":{\"blocks\":%zu,\"bytes\":%zu},",
+            group_weighed(check, group, group_blocks(group)),
+            group_weighed(check, group, group_bytes(group)));
 }
 
 static void write_amounts(const struct check *check, const struct group *group, FILE *out) {

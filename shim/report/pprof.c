@@ -22,7 +22,8 @@ static void put(struct message *message, const void *bytes, size_t count) {
         if (message->bytes == NULL)
             abort();
     }
-    memcpy(message->bytes + message->count, bytes, count);
+    if (count > 0)
+        memcpy(message->bytes + message->count, bytes, count);
     message->count += count;
 }
 
@@ -164,9 +165,8 @@ static void add_sample(struct profile *profile, const struct group *group) {
                                      symbols_code(profile->check, pc, group->stack->generation)));
     }
     bool lost = group->kind == GROUP_LOST;
-    double weight = group_weight(profile->check, group);
-    uint64_t count = weight * (double)group_blocks(group),
-             bytes = weight * (double)group_bytes(group);
+    size_t count = group_weighed(profile->check, group, group_blocks(group));
+    size_t bytes = group_weighed(profile->check, group, group_bytes(group));
     put_number(&values, lost ? count : 0);
     put_number(&values, lost ? bytes : 0);
     put_number(&values, lost ? 0 : count);

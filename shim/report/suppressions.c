@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <fnmatch.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +10,8 @@
 enum { MOST_LINES = 64 };
 
 struct suppression {
-    char *name;              /* as it is told */
-    char *pattern;           /* LeakSanitizer's, made one for fnmatch; NULL for valgrind's */
+    char *name;    /* as it is told */
+    char *pattern; /* LeakSanitizer's, with * at ends that have no anchor; NULL for valgrind's */
     char *lines[MOST_LINES]; /* valgrind's, innermost first */
     size_t line_count;
     bool used;
@@ -62,24 +61,15 @@ static char *trimmed(const char *text) {
     return copy;
 }
 
-/* Without an anchor, anything may stand before and after. What is special to fnmatch but not here
- * is taken as it stands. */
+/* Without an anchor, anything may stand before and after. */
 static char *as_glob(const char *pattern) {
-    char *glob = malloc(2 * strlen(pattern) + 3), *to = glob;
+    size_t length = strlen(pattern);
+    bool begins = *pattern == '^', ends = length > begins && pattern[length - 1] == '$';
+    char *glob = malloc(length + 3);
     if (glob == NULL)
         abort();
-    if (*pattern == '^')
-        pattern++;
-    else
-        *to++ = '*';
-    for (; *pattern && !(pattern[0] == '$' && pattern[1] == 0); pattern++) {
-        if (strchr("?[]\\", *pattern))
-            *to++ = '\\';
-        *to++ = *pattern;
-    }
-    if (*pattern != '$')
-        *to++ = '*';
-    *to = 0;
+    snprintf(glob, length + 3, "%s%.*s%s", begins ? "" : "*", (int)(length - begins - ends),
+             pattern + begins, ends ? "" : "*");
     return glob;
 }
 
@@ -152,8 +142,28 @@ void suppressions_read(struct suppressions *suppressions, const char *path) {
     fclose(file);
 }
 
+/* * stands for anything, ? for one character, if it is special at all. Only the last * is ever
+ * tried again, so that a line of many stars takes no longer than its length times the text's. */
+static bool glob_matches(const char *glob, const char *text, bool question) {
+    const char *star = NULL, *retry = NULL;
+    while (*text) {
+        if (*glob == '*') {
+            star = ++glob;
+            retry = text;
+        } else if (*glob == *text || (question && *glob == '?')) {
+            glob++, text++;
+        } else if (star) {
+            glob = star;
+            text = ++retry;
+        } else {
+            return false;
+        }
+    }
+    return glob[strspn(glob, "*")] == 0;
+}
+
 static bool matches(const char *glob, const char *text) {
-    return text && fnmatch(glob, text, 0) == 0;
+    return text && glob_matches(glob, text, false);
 }
 
 static bool is_in_stack(const char *glob, const struct group *group) {
@@ -170,27 +180,36 @@ static bool is_in_stack(const char *glob, const struct group *group) {
     return false;
 }
 
-static bool line_matches(const char *line, const struct symbol_frame *frame) {
-    if (strncmp(line, "fun:", 4) == 0)
-        return matches(line + 4, frame->symbol) || matches(line + 4, frame->function);
-    if (strncmp(line, "obj:", 4) == 0)
-        return frame->module && matches(line + 4, frame->module->path);
-    return strncmp(line, "src:", 4) == 0 && matches(line + 4, frame->file);
+static bool name_matches(const char *glob, const char *name) {
+    return name && glob_matches(glob, name, true);
 }
 
-/* The lines say what the stack begins with; "..." stands for any number of frames. */
-static bool lines_match(const struct suppression *suppression, size_t line,
-                        const struct group *group, size_t frame) {
-    for (; line < suppression->line_count; line++, frame++) {
+static bool line_matches(const char *line, const struct symbol_frame *frame) {
+    if (strncmp(line, "fun:", 4) == 0)
+        return name_matches(line + 4, frame->symbol) || name_matches(line + 4, frame->function);
+    if (strncmp(line, "obj:", 4) == 0)
+        return frame->module && name_matches(line + 4, frame->module->path);
+    return strncmp(line, "src:", 4) == 0 && name_matches(line + 4, frame->file);
+}
+
+/* The lines say what the stack begins with; "..." stands for any number of frames, and only the
+ * last one is ever tried again, as above. */
+static bool lines_match(const struct suppression *suppression, const struct group *group,
+                        size_t frame) {
+    size_t line = 0, behind_dots = 0, retry = 0;
+    while (line < suppression->line_count) {
         if (strcmp(suppression->lines[line], "...") == 0) {
-            for (size_t from = frame; from <= group->frame_count; from++)
-                if (lines_match(suppression, line + 1, group, from))
-                    return true;
+            behind_dots = ++line;
+            retry = frame;
+        } else if (frame < group->frame_count &&
+                   line_matches(suppression->lines[line], &group->frames[frame])) {
+            line++, frame++;
+        } else if (behind_dots > 0 && retry < group->frame_count) {
+            line = behind_dots;
+            frame = ++retry;
+        } else {
             return false;
         }
-        if (frame == group->frame_count ||
-            !line_matches(suppression->lines[line], &group->frames[frame]))
-            return false;
     }
     return true;
 }
@@ -198,7 +217,7 @@ static bool lines_match(const struct suppression *suppression, size_t line,
 /* valgrind's stacks begin with the allocating function. */
 static bool block_matches(const struct suppression *suppression, const struct group *group) {
     for (size_t from = 0; from <= group->first && from < group->frame_count; from++)
-        if (lines_match(suppression, 0, group, from))
+        if (lines_match(suppression, group, from))
             return true;
     return false;
 }

@@ -268,12 +268,10 @@ static void write_amount(const struct groups *groups, const struct group *group,
                 size_text(group->sums.bytes, direct),
                 count_text(group->sums.held_blocks, held_blocks),
                 size_text(group->sums.held_bytes, held));
-    if (groups->check->sampled && group->stack) {
-        double weight = group_weight(groups->check, group);
+    if (groups->check->sampled && group->stack)
         fprintf(out, ", a sample of about %s in %s",
-                size_text(weight * (double)group_bytes(group), bytes),
-                count_text(weight * (double)group_blocks(group), blocks));
-    }
+                size_text(group_weighed(groups->check, group, group_bytes(group)), bytes),
+                count_text(group_weighed(groups->check, group, group_blocks(group)), blocks));
     if (groups->compared && (group->bytes_since || group->blocks_since))
         fprintf(out, "  %+ld B/%+ld since", group->bytes_since, group->blocks_since);
     if (group->kind == GROUP_GROWING)
