@@ -9,6 +9,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/dirty.c libgc/os/dirty.h \
 	libgc/os/faults.c libgc/os/faults.h \
 	libgc/os/file.c libgc/os/file.h \
+	libgc/os/groups.c libgc/os/groups.h \
 	libgc/os/handler.c libgc/os/handler.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \

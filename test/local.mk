@@ -13,6 +13,12 @@ AM_TESTS_ENVIRONMENT = \
 	LIBGC_ROOTS_LIBRARY=$(abs_builddir)/test/libgc/.libs/roots_library.so; export LIBGC_ROOTS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
 
+check_PROGRAMS += test/small_memory
+test_small_memory_CFLAGS = $(AM_CFLAGS) -fno-builtin
+test_small_memory_LDADD = -lpthread
+EXTRA_DIST += test/small_memory.sh
+TESTS += test/small_memory.sh
+
 check_PROGRAMS += test/leaker test/stress.preload test/libgc_hidden.preload
 test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
 test_libgc_hidden_preload_LDADD = libgc.la
@@ -83,7 +89,7 @@ TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_progra
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
-	test/cord_test test/quarantine_test test/faults_test
+	test/cord_test test/quarantine_test test/faults_test test/limits_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/workers_test.preload test/fork_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
@@ -111,6 +117,8 @@ test_faults_test_CFLAGS = $(suite_cflags)
 test_faults_test_LDADD = $(suite_libs)
 test_quarantine_test_CFLAGS = $(suite_cflags)
 test_quarantine_test_LDADD = $(suite_libs)
+test_limits_test_CFLAGS = $(suite_cflags)
+test_limits_test_LDADD = $(suite_libs)
 
 test_roots_preload_SOURCES = test/roots.c test/witness.c
 test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address

@@ -2,6 +2,7 @@
 #include "alloc/alloc.h"
 
 #include "cycle/cycle.h"
+#include "cycle/pace.h"
 #include "heap/large.h"
 #include "heap/object.h"
 #include "thread/thread.h"
@@ -26,23 +27,52 @@ static void *take_large(size_t bytes, size_t alignment, enum object_kind kind, b
     return large_take(bytes, alignment, kind, clear);
 }
 
+/* What can be done when there is no memory, one step after the other; a step that cannot help is
+ * passed over. Collecting helps to stay below a limit only if something was allocated since the
+ * last time, but where the system itself has no more it is always tried. Others may be faster, so a
+ * limit is exceeded as often as that helps. */
+enum relief { RELIEF_LOOK, RELIEF_COLLECT, RELIEF_EXCEED, RELIEF_NONE };
+
+/* False when there is no more to do. */
+static bool relieve(enum relief *step) {
+    bool collects = pace_has_grown();
+    if (*step == RELIEF_LOOK) {
+        *step = RELIEF_COLLECT;
+        if (pace_look_for_room())
+            return true;
+    }
+    if (*step == RELIEF_COLLECT) {
+        *step = RELIEF_EXCEED;
+        if (collects && cycle_collect(CYCLE_OUT_OF_MEMORY))
+            return true;
+    }
+    if (*step == RELIEF_NONE || pace_exceed_limit())
+        return *step != RELIEF_NONE;
+    *step = RELIEF_NONE;
+    return !collects && cycle_collect(CYCLE_OUT_OF_MEMORY);
+}
+
 static void *alloc_small(unsigned span_class) {
+    enum relief step = RELIEF_LOOK;
+    void *object;
     thread_current();
     cycle_poll(cache_refill_bytes(&thread_self->cache, span_class));
-    void *object = take_small(span_class);
-    if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
+    do
         object = take_small(span_class);
+    while (object == NULL && relieve(&step));
     return object;
 }
 
 static void *alloc_large(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
+    enum relief step = RELIEF_LOOK;
+    void *object;
     thread_current();
     if (bytes > PTRDIFF_MAX)
         return NULL;
     cycle_poll(bytes);
-    void *object = take_large(bytes, alignment, kind, clear);
-    if (object == NULL && cycle_collect(CYCLE_OUT_OF_MEMORY))
+    do
         object = take_large(bytes, alignment, kind, clear);
+    while (object == NULL && relieve(&step));
     return object;
 }
 

@@ -161,7 +161,7 @@ static void prepare(struct thread *thread) {
         tasks_open();
     }
     lock_give(&cycle_lock);
-    limits_memory();
+    pace_look();
     relax_prepare();
     if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_process(limits_resident(), thread_count_of_program());
@@ -232,6 +232,8 @@ static void relax_piece(struct thread *thread) {
 void cycle_poll(size_t bytes) {
     if (!enabled)
         return;
+    if (__builtin_expect(pace_wants_look(bytes), 0) && thread_in_own_process())
+        pace_look();
     prepare_for_stop();
     if (!AO_char_load(&heap.marking)) {
         if (__builtin_expect(is_wanted(), 0))
@@ -240,6 +242,9 @@ void cycle_poll(size_t bytes) {
             request();
         else if (relax_is_due(bytes) && thread_in_own_process())
             assist_run_frozen(thread_self, relax_piece);
+        /* Where memory is short, what died in one size must not wait until that size is wanted. */
+        if (__builtin_expect(sweep_is_left(), 0) && pace_is_limited())
+            sweep_some();
         return;
     }
     struct thread *thread = thread_self;

@@ -27,13 +27,20 @@ enum {
     MANY_THREADS = 4,
     GOAL_KEPT_SHARE = 100,     /* of its goal that a small heap loses in a cycle */
     WORK_PER_BYTE = 40,        /* bytes scanned for an allocated one, when all goes as expected */
-    LEAST_GROWTH_PERCENT = 12, /* however small the memory limit is */
+    LEAST_GROWTH_SHARE = 64,   /* of the memory limit */
+    LEAST_GROWTH_PERCENT = 12, /* the same once it was exceeded */
     MOST_PUT_OFF = 2,          /* cycles in a row */
     FEW_ASKED = 4 << 10,       /* bytes at once */
     LEFT_TO_OTHERS = 128 << 10,
     MOST_GROWTH = 4,       /* of the work from one mark to the next, as far as is foreseen */
     EARLIEST_PERCENT = 30, /* of the growth to the goal has to be used before a cycle begins */
-    ASSISTS = 512,         /* that do all of a mark's work */
+    FIRST_LOOK = 1 << 20,  /* bytes live before it is asked how much memory there is */
+    LOOKS = 4,             /* on the way to the goal, each time */
+    LOOK_PAUSE = 5,        /* milliseconds */
+    LEFT_SHARE = 20, /* of the memory limit, and bytes beside, that the heap does without: tables */
+    LEAST_LEFT_OVER = 1 << 20,
+    FIRST_LEFT_OVER = 512 << 10, /* bytes more until the first mark has made what marks need */
+    ASSISTS = 512,               /* that do all of a mark's work */
     LEAST_ASSIST = 512 << 10,
     MOST_ASSIST = 2 << 20
 };
@@ -58,7 +65,16 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 static size_t last_scanned, last_roots;
 static size_t doomed;    /* kept by the mark that ends, and about to be freed */
 static unsigned put_off; /* cycles in a row; the conductor */
-static bool limited;     /* the goal is what the memory limit leaves */
+
+/* The memory limit: live bytes at which it would be reached, by who asked last, and the live bytes
+ * at which to ask again, by who asks next and the conductor. A look writes them in this order. */
+static volatile AO_t allowed = SIZE_MAX;
+static volatile AO_t look_at = FIRST_LOOK;
+static volatile AO_t looked;      /* milliseconds, coarse */
+static volatile AO_t scattered;   /* bytes free among others when the heap was full; who asks first,
+                                     then the conductor */
+static volatile AO_t left_static; /* what the limit leaves beside what is known; the conductor */
+static volatile AO_t survived;    /* live bytes when the last mark ended; the conductor */
 
 /* Writing: bytes on written pages for an allocated byte, in rounds that found few. */
 static size_t allocated_at_round;
@@ -69,16 +85,79 @@ enum { RATE_ONE = 1 << 16, RESCANS_PER_WRITTEN = 3, MOST_RESCAN_PER_BYTE = 256 }
 
 void pace_raise_floor(size_t bytes) { AO_fetch_and_add(&floor_bytes, bytes); }
 
-size_t pace_trigger(void) {
-    size_t bytes = AO_load(&trigger), least = AO_load(&floor_bytes);
-    bytes = bytes ? bytes : options.min_heap;
-    return bytes > least ? bytes : least;
+static size_t capped_sum(size_t a, size_t b) {
+    size_t sum;
+    return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
 }
 
-size_t pace_goal(void) {
+static size_t share(size_t bytes, size_t percent) {
+    return bytes / 100 * percent + bytes % 100 * percent / 100;
+}
+
+/* However little the memory limit leaves, the heap may grow by some of it; by more when the limit
+ * has been exceeded already, or what survived is mostly memory that nobody has touched. */
+static size_t least_allowed(void) {
+    size_t limit = limits_memory(), live = AO_load(&survived);
+    size_t growth = live < limit ? limit / LEAST_GROWTH_SHARE : share(limit, LEAST_GROWTH_PERCENT);
+    return capped_sum(live, growth);
+}
+
+/* The most that the memory limit lets the heap grow to. */
+static size_t most_allowed(void) {
+    size_t bytes = AO_load(&allowed), least = least_allowed();
+    if (limits_memory() == SIZE_MAX)
+        return SIZE_MAX;
+    if (AO_load(&survived) > 0 && AO_load(&left_static) < bytes)
+        bytes = AO_load(&left_static);
+    return bytes < least ? least : bytes;
+}
+
+static size_t wanted_goal(void) {
     size_t bytes = AO_load(&goal), least = AO_load(&floor_bytes);
     bytes = bytes ? bytes : options.min_heap + options.min_heap / 2;
     return bytes > least + least / 8 ? bytes : least + least / 8;
+}
+
+size_t pace_goal(void) {
+    size_t most = most_allowed(), bytes = wanted_goal();
+    return bytes < most ? bytes : most;
+}
+
+bool pace_is_limited(void) { return limits_memory() != SIZE_MAX && most_allowed() < wanted_goal(); }
+
+/* Of a mark that begins with so many bytes live, by what the last one was. */
+static size_t work_for(size_t live) {
+    if (last_scanned == 0 || live_at_begin == 0)
+        return live;
+    double growth = (double)live / live_at_begin;
+    return last_scanned * (growth < MOST_GROWTH ? growth : MOST_GROWTH);
+}
+
+static bool is_small(size_t live) {
+    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
+           live <= SMALL_LIVE;
+}
+
+/* So far below the goal that the work expected of the mark costs WORK_PER_BYTE. More would
+ * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
+ * rescanned. Nothing is allocated in a mark that is one stop. */
+static size_t trigger_for(size_t live, size_t end) {
+    size_t growth = end > live ? end - live : 0;
+    size_t runway = work_for(end) / WORK_PER_BYTE,
+           earliest = live + share(growth, EARLIEST_PERCENT);
+    runway = is_small(end) ? 0 : runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
+    size_t bytes = end > runway ? end - runway : 0;
+    return bytes > earliest ? bytes : earliest;
+}
+
+size_t pace_trigger(void) {
+    size_t bytes = AO_load(&trigger), least = AO_load(&floor_bytes);
+    bytes = bytes ? bytes : options.min_heap;
+    bytes = bytes > least ? bytes : least;
+    if (!pace_is_limited())
+        return bytes;
+    size_t early = trigger_for(AO_load(&survived), most_allowed());
+    return early < bytes ? early : bytes;
 }
 
 bool pace_due(void) {
@@ -103,15 +182,6 @@ bool pace_overdue(void) {
 
 bool pace_has_room(void) { return options.gc_every == 0 && AO_load(&heap.live) < pace_goal(); }
 
-static size_t capped_sum(size_t a, size_t b) {
-    size_t sum;
-    return __builtin_add_overflow(a, b, &sum) ? SIZE_MAX : sum;
-}
-
-static size_t share(size_t bytes, size_t percent) {
-    return bytes / 100 * percent + bytes % 100 * percent / 100;
-}
-
 /* Bytes that must not be reached by what was live when the mark began and is allocated meanwhile.
  */
 static size_t cycle_goal(void) {
@@ -130,25 +200,13 @@ static size_t whole_work(size_t done) {
  * halving of that would let as much be allocated as the one before. */
 static void revise(void) {
     size_t end = cycle_goal(), live = AO_load(&heap.live);
-    size_t least = end / LEAST_LEFT_SHARE > LEAST_LEFT ? end / LEAST_LEFT_SHARE : LEAST_LEFT;
+    size_t limit = limits_memory(), least = (end < limit ? end : limit) / LEAST_LEFT_SHARE;
+    least = least > LEAST_LEFT ? least : LEAST_LEFT;
     bool near = end < live || end - live < least;
     size_t done = AO_load(&scanned), whole = whole_work(done);
     size_t rest = whole - done > LEAST_WORK ? whole - done : LEAST_WORK;
     double rate = near ? (double)whole / least : (double)rest / (end - live);
     AO_store(&work_per_byte, rate * RATE_ONE);
-}
-
-/* Of a mark that begins with so many bytes live, by what the last one was. */
-static size_t work_for(size_t live) {
-    if (last_scanned == 0 || live_at_begin == 0)
-        return live;
-    double growth = (double)live / live_at_begin;
-    return last_scanned * (growth < MOST_GROWTH ? growth : MOST_GROWTH);
-}
-
-static bool is_small(size_t live) {
-    return stops_for_small && options.gc_every == 0 && last_scanned <= SMALL_SCANNED &&
-           live <= SMALL_LIVE;
 }
 
 void pace_note_process(size_t resident, unsigned threads) {
@@ -162,6 +220,12 @@ bool pace_is_small(void) { return is_small(AO_load(&heap.live)); }
 
 bool pace_wants_workers(void) { return !pace_is_small() || last_scanned > TINY_SCANNED; }
 
+/* Bytes of the heap's memory that are neither live nor free pages: free objects among others. */
+static size_t scattered_bytes(void) {
+    size_t resident = pages_resident_bytes(), rest = pages_idle_bytes() + AO_load(&heap.live);
+    return resident > rest ? resident - rest : 0;
+}
+
 void pace_begin(size_t live, long long start) {
     expected = work_for(live);
     live_at_begin = live;
@@ -170,6 +234,7 @@ void pace_begin(size_t live, long long start) {
     AO_store(&assist_time, 0);
     AO_store(&worker_time, 0);
     AO_store(&heap.peak_in_cycle, live);
+    AO_store(&scattered, scattered_bytes());
     AO_store(&rescan_per_byte, 0);
     allocated_at_round = AO_load(&heap.allocated);
     revise();
@@ -205,7 +270,7 @@ static bool takes_too_much(void) {
 }
 
 double pace_work_per_byte(void) {
-    if (limited && takes_too_much())
+    if (pace_is_limited() && takes_too_much())
         return 0;
     size_t mark = AO_load(&work_per_byte), rescan = AO_load(&rescan_per_byte);
     return (mark > rescan ? mark : rescan) / (double)RATE_ONE;
@@ -227,6 +292,75 @@ static size_t limit_left(size_t roots) {
         return SIZE_MAX;
     others = capped_sum(others, limit / 20);
     return limit > others ? limit - others : 0;
+}
+
+/* Other processes of the group may grow, a limit may change, and what was allocated may be touched
+ * only later: so it is asked at every few steps on the way to the goal. */
+static void look_again_from(size_t live) {
+    size_t end = pace_goal(), step = end > live ? (end - live) / LOOKS : 0;
+    AO_store(&look_at, capped_sum(live, step > LEAST_RUNWAY ? step : LEAST_RUNWAY));
+}
+
+static size_t left_over(void) {
+    return limits_memory() / LEFT_SHARE + LEAST_LEFT_OVER +
+           (AO_load(&survived) > 0 ? 0 : FIRST_LEFT_OVER);
+}
+
+/* What the heap has taken lately is likely to be touched only now, and to be memory then. What it
+ * took long ago and is none yet will hardly become some. */
+static size_t take_fresh(size_t left) {
+    static volatile AO_t resident, untouched;
+    size_t now = pages_resident_bytes(), before = AO_load(&resident);
+    size_t fresh = AO_load(&untouched) / 2 + (now > before ? now - before : 0);
+    fresh = fresh < left ? fresh : left;
+    AO_store(&resident, now);
+    AO_store(&untouched, fresh);
+    return fresh;
+}
+
+/* All that the heap has can be used again, but for what was scattered when it was full last. */
+static void note_left(size_t left) {
+    size_t most = capped_sum(pages_resident_bytes(), left);
+    size_t over = left_over() + (left < SIZE_MAX ? take_fresh(left) : 0);
+    if (AO_load(&survived) == 0)
+        AO_store(&scattered, scattered_bytes());
+    most = most > over ? most - over : 0;
+    AO_store(&allowed, most > AO_load(&scattered) ? most - AO_load(&scattered) : 0);
+    pages_bound_resident(most);
+}
+
+bool pace_wants_look(size_t bytes) { return AO_load(&heap.live) + bytes >= AO_load(&look_at); }
+
+static void look(void) {
+    size_t left;
+    if (limits_memory_left(&left))
+        note_left(left);
+    look_again_from(AO_load(&heap.live));
+}
+
+void pace_look(void) {
+    size_t now = clock_coarse_milliseconds();
+    look_again_from(AO_load(&heap.live));
+    if (AO_load(&looked) + LOOK_PAUSE > now)
+        return;
+    AO_store(&looked, now);
+    look();
+}
+
+bool pace_look_for_room(void) {
+    if (limits_memory() == SIZE_MAX)
+        return false;
+    look();
+    return true;
+}
+
+bool pace_has_grown(void) {
+    return limits_memory() == SIZE_MAX || AO_load(&heap.live) >= least_allowed();
+}
+
+bool pace_exceed_limit(void) {
+    AO_store(&look_at, 0);
+    return pages_lift_bound();
 }
 
 static volatile bool forgets_goal; /* any thread sets it; the conductor clears it */
@@ -253,24 +387,13 @@ static void set_goal(size_t live, size_t roots) {
     size_t kept = kept_goal();
     least = least > grown ? least : grown;
     least = least > kept ? least : kept;
-    size_t allowed = limit_left(roots), floor = live + share(live, LEAST_GROWTH_PERCENT);
-    wanted = wanted > least ? wanted : least;
-    allowed = allowed > floor ? allowed : floor;
-    limited = wanted > allowed;
-    AO_store(&goal, limited ? allowed : wanted);
+    AO_store(&goal, wanted > least ? wanted : least);
+    AO_store(&left_static, limit_left(roots));
 }
 
-/* So far below the goal that the work expected of the mark costs WORK_PER_BYTE. More would
- * make marks longer, and with them what is allocated meanwhile and kept, and the pages to be
- * rescanned. Nothing is allocated in a mark that is one stop. */
 static void set_trigger(size_t live) {
-    size_t end = AO_load(&goal), growth = end > live ? end - live : 0;
-    size_t runway = work_for(end) / WORK_PER_BYTE,
-           earliest = live + share(growth, EARLIEST_PERCENT);
-    runway = is_small(end) ? 0 : runway > LEAST_RUNWAY ? runway : LEAST_RUNWAY;
-    size_t bytes = end > runway ? end - runway : 0;
-    bytes = bytes > earliest ? bytes : earliest;
-    AO_store(&trigger, bytes > options.min_heap || limited ? bytes : options.min_heap);
+    size_t bytes = trigger_for(live, AO_load(&goal));
+    AO_store(&trigger, bytes > options.min_heap ? bytes : options.min_heap);
     AO_store(&forced, AO_load(&heap.allocated));
 }
 
@@ -283,9 +406,11 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     reached = reached > doomed ? reached - doomed : 0;
     doomed = 0;
     AO_store(&beside, 0);
+    AO_store(&survived, live > 0 ? live : 1);
     set_goal(reached < live ? reached + (live - reached) / 4 : live, roots);
     set_trigger(live);
-    pages_keep_idle(AO_load(&goal) > live ? AO_load(&goal) - live : 0);
+    look_again_from(live);
+    pages_keep_idle(pace_goal() > live ? pace_goal() - live : 0);
 }
 
 void pace_cancel(void) {

@@ -1,7 +1,8 @@
 /* The pacer: when a cycle begins, how far the heap may grow meanwhile, and what allocating costs.
  *
  * After a cycle the goal is what survived and the root memory that had to be read, plus `percent`
- * of that, but at least half more than `min_heap`, and not more than the memory limit leaves. The
+ * of that, but at least half more than `min_heap`, and not more than the memory limit leaves. How
+ * much that is, is asked when the heap has a megabyte, and again all the way to the goal. The
  * next cycle begins at the trigger: so far below the goal that the work expected of the mark costs
  * a fixed price for each byte allocated meanwhile, never below `min_heap`. While marking runs, each
  * allocated byte owes so many bytes of marking that the work still expected is done when the goal
@@ -36,6 +37,23 @@ bool pace_due_for(size_t bytes);
 /* True when the cycle that is due has kept the program waiting for too long: whoever allocates
  * should begin it himself. */
 bool pace_overdue(void);
+
+/* True when who is about to allocate so many bytes should look first how much memory is left, so
+ * that a limit is known before a cycle is decided on; and that look. In a thread of the program's.
+ */
+bool pace_wants_look(size_t bytes);
+void pace_look(void);
+
+/* The heap cannot have what it wants without exceeding the memory limit. The first looks again how
+ * much is left; true if there is a limit. The second is false when so little was allocated since
+ * the last mark that another one would find hardly anything. The third lets the heap exceed the
+ * limit until the next look; false when nothing was held back. In this order. */
+bool pace_look_for_room(void);
+bool pace_has_grown(void);
+bool pace_exceed_limit(void);
+
+/* True when the memory limit, and not what is alive, says when the next cycle is due. */
+bool pace_is_limited(void);
 
 /* True while the heap is below the goal that the next cycle begins for. */
 bool pace_has_room(void);

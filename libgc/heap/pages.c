@@ -49,6 +49,7 @@ void pages_after_fork(void) { releasing = 0; }
 size_t pages_idle_bytes(void) { return idle_bytes; }
 size_t pages_used_bytes(void) { return used; }
 size_t pages_released_bytes(void) { return released_bytes; }
+size_t pages_resident_bytes(void) { return used - released_bytes; }
 
 /* The run that a span which lists as one belongs to; NULL for NULL. */
 static struct run *run_of(struct span *span) {
@@ -256,10 +257,54 @@ static uintptr_t align_up(uintptr_t address, size_t alignment) {
     return (address + alignment - 1) & ~(alignment - 1);
 }
 
+/* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and
+ * not in the page table, so nobody can take it or join it. */
+static void run_release(struct run *run) {
+    bin_remove(run);
+    page_table_clear_ends(run);
+    releasing++;
+    lock_give(&lock);
+    bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
+    lock_take(&lock);
+    if (--releasing == 0)
+        park_wake(&releasing, INT_MAX);
+    run->span.zeroed = released;
+    run->span.stale &= !released;
+    release_refused |= !released;
+    run_insert(run);
+}
+
+/* Bytes, or SIZE_MAX; who looked last how much memory is left, or must have more. */
+static volatile AO_t most_resident = SIZE_MAX;
+
+/* With the lock, which it may give up meanwhile. False when so many more pages would be too many
+ * even without any idle ones. */
+static bool make_room(size_t count) {
+    while (oldest && !release_refused &&
+           pages_resident_bytes() + count * HEAP_PAGE_BYTES > AO_load(&most_resident))
+        run_release(oldest);
+    return pages_resident_bytes() + count * HEAP_PAGE_BYTES <= AO_load(&most_resident);
+}
+
+void pages_bound_resident(size_t bytes) {
+    AO_store(&most_resident, bytes);
+    lock_take(&lock);
+    make_room(0);
+    lock_give(&lock);
+}
+
+bool pages_lift_bound(void) {
+    bool bound = AO_load(&most_resident) != SIZE_MAX;
+    AO_store(&most_resident, SIZE_MAX);
+    return bound;
+}
+
+/* May give up the lock meanwhile. */
 static struct run *find_or_grow(size_t count) {
     struct run *run = bins_find(&idle_bins, count);
-    if (run == NULL)
-        run = bins_find(&released_bins, count);
+    if (run || !make_room(count))
+        return run;
+    run = bins_find(&released_bins, count);
     if (run == NULL && heap_grow(count, count <= DENSE_PAGES))
         run = bins_find(&released_bins, count);
     return run;
@@ -398,10 +443,11 @@ bool pages_lengthen(struct span *span, size_t count) {
     uintptr_t end = span->base + (size_t)span->page_count * HEAP_PAGE_BYTES;
     size_t more = count - span->page_count;
     lock_take(&lock);
+    bool room = make_room(more);
     struct run *behind = run_at(end);
-    if (end == heap.objects.start + used && heap_grow(more, more <= DENSE_PAGES))
+    if (room && end == heap.objects.start + used && heap_grow(more, more <= DENSE_PAGES))
         behind = run_at(end);
-    bool fits = behind && behind->span.base == end && behind->span.page_count >= more;
+    bool fits = room && behind && behind->span.base == end && behind->span.page_count >= more;
     if (fits) {
         span->stale |= run_carve(behind, end, more).stale;
         page_table_enter(end, more, span);
@@ -425,23 +471,6 @@ void pages_shorten(struct span *span, size_t count) {
     page_table_set(end, less, NULL, 0);
     run_make(end, less, false, false);
     lock_give(&lock);
-}
-
-/* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and
- * not in the page table, so nobody can take it or join it. */
-static void run_release(struct run *run) {
-    bin_remove(run);
-    page_table_clear_ends(run);
-    releasing++;
-    lock_give(&lock);
-    bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
-    lock_take(&lock);
-    if (--releasing == 0)
-        park_wake(&releasing, INT_MAX);
-    run->span.zeroed = released;
-    run->span.stale &= !released;
-    release_refused |= !released;
-    run_insert(run);
 }
 
 static volatile AO_t kept; /* bytes; the conductor */

@@ -43,6 +43,13 @@ void pages_release_idle(void);
 /* So many idle bytes are worth keeping for longer: they will be wanted before the next cycle. */
 void pages_keep_idle(size_t bytes);
 
+/* From now on the heap keeps at most so many bytes resident: idle memory goes back where it would
+ * be more, and what would be more even then is refused. */
+void pages_bound_resident(size_t bytes);
+
+/* Ends that. False when there was no bound. */
+bool pages_lift_bound(void);
+
 /* Returns all idle memory to the system, and waits for what others are just returning. True when
  * there was any that they were not. */
 bool pages_release_all(void);
@@ -55,8 +62,9 @@ bool pages_reserve(size_t bytes);
 size_t pages_idle_bytes(void);
 size_t pages_used_bytes(void);
 
-/* Bytes of free runs that the system has back, or has never given. */
+/* Bytes of free runs that the system has back, or has never given; and all but those. */
 size_t pages_released_bytes(void);
+size_t pages_resident_bytes(void);
 
 void pages_lock(void);
 void pages_unlock(void);

@@ -9,10 +9,12 @@
  * holds a set's lock makes others wait. */
 enum { SPANS_A_REFILL = 64, SPANS_A_TURN = 16 };
 
-static bool sparing; /* written with all sets locked */
+static bool sparing;                /* written with all sets locked */
+static volatile unsigned char left; /* a glance: not 0 until sweep_some found nothing */
 
 void sweep_begin(bool spare) {
     sparing = spare;
+    AO_char_store(&left, 1);
     for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         span_set_unsweep(&span_sets[class]);
 }
@@ -123,8 +125,11 @@ bool sweep_some(void) {
             pages_release_idle();
         return true;
     }
+    AO_char_store(&left, 0);
     return false;
 }
+
+bool sweep_is_left(void) { return AO_char_load(&left) != 0; }
 
 /* Every lock is taken: somebody else may be in the middle of his turn. */
 void sweep_finish(void) {

@@ -27,6 +27,9 @@ struct span *sweep_for_room(struct span_set *set);
 /* Sweeps some of what is left, in the background. False when nothing was. No locks held. */
 bool sweep_some(void);
 
+/* A glance: false when sweep_some has found nothing since the last mark. */
+bool sweep_is_left(void);
+
 /* Sweeps everything that is left, a few spans a turn of the lock. No locks held. */
 void sweep_finish(void);
 

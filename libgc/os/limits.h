@@ -1,7 +1,6 @@
 /* What the system allows this process: memory, system calls.
  *
- * Memory is asked for once, when first needed; any thread. Its limits are those of the
- * process's control groups, version 2 or 1, all the way up, as far as /sys/fs/cgroup shows them.
+ * The memory limit is the option's or else that of the process's control groups (os/groups.h).
  */
 #ifndef TITHE_OS_LIMITS_H
 #define TITHE_OS_LIMITS_H
@@ -9,8 +8,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of memory, by the option or the control group; SIZE_MAX when there is no limit. */
+/* Bytes of memory, by the option or as the control groups were last asked; SIZE_MAX when there is
+ * no limit, or none known yet. Any thread. */
 size_t limits_memory(void);
+
+/* Asks how many bytes more than now may be used; SIZE_MAX when there is no limit. False when the
+ * system does not tell. In a thread of the program's. */
+bool limits_memory_left(size_t *left);
 
 /* Bytes of memory the process has now; 0 when /proc does not tell. In a thread of the program's. */
 size_t limits_resident(void);

@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 struct options options = {
@@ -22,29 +23,36 @@ struct options options = {
     .depth = 32,
 };
 
-enum option_type { OPTION_SWITCH, OPTION_SIZE, OPTION_TEXT, OPTION_CHOICE, OPTION_FAULT };
+enum option_type {
+    OPTION_SWITCH,
+    OPTION_SIZE,
+    OPTION_SIZE_OR_0,
+    OPTION_TEXT,
+    OPTION_CHOICE,
+    OPTION_FAULT
+};
 
 struct option {
     const char *key;
     enum option_type type;
     void *value;
-    size_t lowest, highest;
-    const char *choices; /* words between spaces */
+    size_t lowest, highest; /* of a size; the highest is also the room of a text */
+    const char *choices;    /* words between spaces */
 };
 
 static const struct option table[] = {
     {"stats", OPTION_SWITCH, &options.stats, 0, 0, NULL},
-    {"summary", OPTION_SIZE, &options.summary, 0, SIZE_MAX, NULL},
+    {"summary", OPTION_SIZE, &options.summary, 0, INT32_MAX, NULL},
     {"gc_every", OPTION_SIZE, &options.gc_every, 0, SIZE_MAX, NULL},
     {"percent", OPTION_SIZE, &options.percent, 1, 10000, NULL},
     {"min_heap", OPTION_SIZE, &options.min_heap, 0, (size_t)1 << 46, NULL},
     {"reserve", OPTION_SIZE, &options.reserve, (size_t)1 << 26, (size_t)1 << 46, NULL},
     {"stop_timeout", OPTION_SIZE, &options.stop_timeout, 1, 3600000, NULL},
-    {"signal", OPTION_SIZE, &options.signal, 34, 64, NULL},
+    {"signal", OPTION_SIZE_OR_0, &options.signal, 34, 64, NULL},
     {"mask", OPTION_SWITCH, &options.mask, 0, 0, NULL},
     {"unaligned", OPTION_SWITCH, &options.unaligned, 0, 0, NULL},
     {"workers", OPTION_SIZE, &options.workers, 0, WORKERS_MOST, NULL},
-    {"limit", OPTION_SIZE, &options.limit, 0, SIZE_MAX, NULL},
+    {"limit", OPTION_SIZE_OR_0, &options.limit, 1 << 20, SIZE_MAX, NULL},
     {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
     {"verify", OPTION_SWITCH, &options.verify, 0, 0, NULL},
@@ -88,7 +96,8 @@ static bool parse_size(const char *text, size_t length, const struct option *opt
         if (__builtin_mul_overflow(number, (size_t)1 << 10 * (suffix - suffixes + 1), &number))
             return false;
     }
-    if (number < option->lowest || number > option->highest)
+    bool is_0 = number == 0 && option->type == OPTION_SIZE_OR_0;
+    if (!is_0 && (number < option->lowest || number > option->highest))
         return false;
     *(size_t *)option->value = number;
     return true;
@@ -117,6 +126,7 @@ static bool option_set(const struct option *option, const char *text, size_t len
     case OPTION_SWITCH:
         return parse_switch(text, length, option->value);
     case OPTION_SIZE:
+    case OPTION_SIZE_OR_0:
         return parse_size(text, length, option);
     case OPTION_CHOICE:
         return parse_choice(text, length, option);
@@ -134,14 +144,60 @@ static const struct option *option_find(const char *key, size_t length) {
     return NULL;
 }
 
+/* As one would write it: "64M". */
+static const char *size_text(size_t number, char text[24]) {
+    static const char suffixes[] = {0, 'K', 'M', 'G', 0};
+    int suffix = 0;
+    while (number > 0 && number % 1024 == 0 && suffixes[suffix + 1]) {
+        number /= 1024;
+        suffix++;
+    }
+    snprintf(text, 24, "%zu%c", number, suffixes[suffix]);
+    return text;
+}
+
+/* What an option takes, in words. */
+static const char *option_values(const struct option *option, char text[128]) {
+    char lowest[24], highest[24];
+    switch (option->type) {
+    case OPTION_SWITCH:
+        return "1, on, yes, 0, off, no";
+    case OPTION_CHOICE:
+        return option->choices;
+    case OPTION_FAULT:
+        return "count, CALL/N/ERRNO, CALL/N+/ERRNO";
+    case OPTION_TEXT:
+        snprintf(text, 128, "a path of at most %zu characters", option->highest - 1);
+        return text;
+    default:
+        snprintf(text, 128, "%s%s %s%s%s", option->type == OPTION_SIZE_OR_0 ? "0, or " : "",
+                 size_text(option->lowest, lowest), option->highest == SIZE_MAX ? "or more" : "to ",
+                 option->highest == SIZE_MAX ? "" : size_text(option->highest, highest),
+                 option->highest < 1024 ? "" : "; K, M and G multiply by 1024");
+        return text;
+    }
+}
+
+enum { SHOWN = 100 /* characters of what was given */ };
+
+static void say_unknown(const char *key, size_t length) {
+    char keys[400];
+    size_t at = 0;
+    for (size_t i = 0; i < sizeof table / sizeof *table && at < sizeof keys; i++)
+        at += snprintf(keys + at, sizeof keys - at, " %s", table[i].key);
+    log_line("TITHE_OPTIONS: unknown option '%.*s' ignored; there are:%s", (int)length, key, keys);
+}
+
 static void option_read(const char *item, size_t length) {
+    char values[128];
     const char *equals = memchr(item, '=', length);
     size_t key_length = equals ? (size_t)(equals - item) : length;
     const struct option *option = option_find(item, key_length);
     if (option == NULL)
-        log_line("TITHE_OPTIONS: unknown option '%.*s' ignored", (int)key_length, item);
+        say_unknown(item, key_length < SHOWN ? key_length : SHOWN);
     else if (equals == NULL || !option_set(option, equals + 1, length - key_length - 1))
-        log_line("TITHE_OPTIONS: option '%.*s' has no valid value; ignored", (int)length, item);
+        log_line("TITHE_OPTIONS: option '%.*s' has no valid value and is ignored; valid are: %s",
+                 (int)(length < SHOWN ? length : SHOWN), item, option_values(option, values));
 }
 
 void options_read(const char *text) {
