@@ -48,6 +48,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/words.c libgc/mark/words.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
 	libgc/roots/added.c libgc/roots/added.h \
+	libgc/roots/closed.c libgc/roots/closed.h \
 	libgc/roots/exceptions.c libgc/roots/exceptions.h \
 	libgc/roots/plan.c libgc/roots/plan.h \
 	libgc/roots/ranges.c libgc/roots/ranges.h \

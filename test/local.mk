@@ -91,7 +91,7 @@ if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
 	test/cord_test test/quarantine_test test/faults_test test/limits_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
-	test/workers_test.preload test/fork_test.preload
+	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -138,6 +138,10 @@ test_fork_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_workers_test_preload_SOURCES = test/workers_test.c
 test_workers_test_preload_CFLAGS = $(suite_cflags)
 test_workers_test_preload_LDADD = $(CHECK_LIBS) -lpthread
+
+test_closed_memory_test_preload_SOURCES = test/closed_memory_test.c test/witness.c
+test_closed_memory_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_closed_memory_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 
 # To be dlopened by test/roots.preload and test/shim_hazards_test.preload.
 check_LTLIBRARIES += test/roots_library.la test/shim_hazards_library.la

@@ -376,6 +376,7 @@ static bool mark_stopped(struct marker *marker) {
         cycle_watcher.marked(marker);
     assist_count_marked(marker);
     scan_world_stopped(false);
+    roots_close();
     if (!shaped_resume())
         roots_cannot_know("too many objects with mark procedures");
     return known && unknown_reason() == NULL;

@@ -106,6 +106,13 @@ static bool is_cached(const struct map *map, const char *path) {
     return map->kind == MAP_KIND_MEMORY && (map->shared || path[0] == '/');
 }
 
+/* The kind and what else the name tells. */
+static void name_map(struct map *map, const char *path) {
+    map->kind = kind_of(path);
+    map->cached = is_cached(map, path);
+    map->secret = starts_with(path, "/secretmem");
+}
+
 /* A line is "start-end rwxp offset device inode   path". */
 static void parse_line(const char *line, struct map *map) {
     const char *at = parse_hex(line, &map->start);
@@ -120,8 +127,7 @@ static void parse_line(const char *line, struct map *map) {
         while (*at == ' ')
             at++;
     }
-    map->kind = kind_of(at);
-    map->cached = is_cached(map, at);
+    name_map(map, at);
 }
 
 /* Cuts what was read into lines; returns how many bytes of an unfinished one are left, moved to the
@@ -197,12 +203,11 @@ static int query_writable(uintptr_t address, struct map *map) {
         name[0] = 0;
     *map = (struct map){.start = query.start,
                         .end = query.end,
-                        .kind = kind_of(name),
                         .readable = query.found_flags & MAP_QUERY_READABLE,
                         .writable = true,
                         .executable = query.found_flags & MAP_QUERY_EXECUTABLE,
                         .shared = query.found_flags & MAP_QUERY_SHARED};
-    map->cached = is_cached(map, name);
+    name_map(map, name);
     return 1;
 }
 

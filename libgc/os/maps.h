@@ -23,6 +23,8 @@ struct map {
     bool readable, writable, executable, shared;
     /* Memory that is kept beside the page table: shared, or of a file without a name. */
     bool cached;
+    /* memfd_secret: only the process's own loads read it. */
+    bool secret;
 };
 
 /* Opens the list and what resident.h and memory.h need, or finds it open still; in a thread of the

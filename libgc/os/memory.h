@@ -1,4 +1,4 @@
-/* Reading memory of the process in a way that survives its going away.
+/* Reading memory of the process in a way that survives its going away or being closed.
  *
  * Never faults: a page that vanished is merely not read. One thread at a time opens (maps_open does
  * that); any number may read.
@@ -21,8 +21,12 @@ bool memory_is_open(void);
 void memory_after_fork(void);
 
 /* Copies up to bytes from an address that may vanish meanwhile. Returns how many came; a hole ends
- * the copy, so less than asked for means that the byte after is unreadable. */
+ * the copy, so less than asked for means that the byte after is unreadable. What the program closed
+ * to reads is read all the same where the kernel lets us. */
 size_t memory_read(void *to, uintptr_t from, size_t bytes);
+
+/* True while memory_read also reads what the program itself has no access to. */
+bool memory_reads_closed(void);
 
 /* True where memory can only be read through a file, which the program may close while it runs. */
 bool memory_is_read_by_file(void);

@@ -113,9 +113,11 @@ bool vm_release(uintptr_t start, size_t bytes) {
     return system_call(SYS_madvise, first, last - first, MADV_DONTNEED) == 0;
 }
 
-bool vm_guard(uintptr_t start, size_t bytes) {
-    return system_call(SYS_mprotect, start, bytes, PROT_NONE) == 0;
+bool vm_protect(uintptr_t start, size_t bytes, int protection) {
+    return system_call(SYS_mprotect, start, bytes, protection) == 0;
 }
+
+bool vm_guard(uintptr_t start, size_t bytes) { return vm_protect(start, bytes, PROT_NONE); }
 
 enum { ADVISE_COLLAPSE = 25 }; /* Linux 6.1; it fails when some of the range cannot be had */
 

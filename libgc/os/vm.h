@@ -52,6 +52,9 @@ void vm_region_end(struct vm_region *region);
  * False (and contents untouched) when the system refuses, as it does for locked memory. */
 bool vm_release(uintptr_t start, size_t bytes);
 
+/* Gives whole system pages this protection of mprotect(2). False when the system refuses. */
+bool vm_protect(uintptr_t start, size_t bytes, int protection);
+
 /* Makes whole system pages inaccessible, as the end of a stack. False when the system refuses. */
 bool vm_guard(uintptr_t start, size_t bytes);
 

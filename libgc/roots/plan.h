@@ -17,12 +17,16 @@
 struct part {
     uintptr_t start, end;
     enum scan_mode mode;
-    bool private_only; /* pages that still equal their file hold nothing of the program's */
-    bool safe;         /* may be read where it is: nobody takes it away or closes it to us */
-    bool cached;       /* kept beside the page table */
+    bool private_only;    /* pages that still equal their file hold nothing of the program's */
+    bool safe;            /* may be read where it is: nobody takes it away or closes it to us */
+    bool cached;          /* kept beside the page table */
+    bool closed;          /* to reads of the program's */
+    bool secret;          /* nobody reads it but our own loads, and these only in the stop */
+    int protection;       /* of a closed part, as in mprotect(2) */
+    bool tried, readable; /* a closed part was tried, and memory_read reads it */
 };
 
-/* Takes the room that remembering tracked parts needs. False when out of memory. */
+/* Takes the room that remembering parts needs. False when out of memory. */
 bool plan_make_room(void);
 
 /* Forgets the last plan. ROOTS_TRACKED also forgets what was tracked. */
@@ -35,8 +39,9 @@ void plan_part(struct part part);
 void plan_whole(struct part part);
 void plan_unasked(struct part part);
 
-/* False when not all jobs could be added. */
-bool plan_is_complete(void);
+/* After the last part. False when not all jobs could be added; unknown_reason tells what cannot be
+ * read. */
+bool plan_end(void);
 
 /* Bytes that jobs were added for. */
 size_t plan_bytes(void);

@@ -1,9 +1,9 @@
 /* Roots: everything outside the heap that may hold a pointer into it.
  *
- * All readable memory of the process but our own, code on disk and devices: data segments, stacks
- * from the stack pointer up, thread blocks and TLS, anonymous maps private and shared, also ones
- * made read-only later; machine code in anonymous memory at every byte. Only resident pages are
- * read, and of a file's private map only those that no longer equal the file. Foreign memory is
+ * All memory of the process but our own, code on disk and devices: data segments, stacks from the
+ * stack pointer up, thread blocks and TLS, anonymous maps private and shared, also ones made
+ * read-only or closed to reads later; machine code in anonymous memory at every byte. Only resident
+ * pages are read, and of a private map only those that are no file's any more. Foreign memory is
  * copied out, so that its vanishing cannot crash the marker.
  *
  * While the program runs, its memory is put on the list of jobs and its writing is tracked; stacks
@@ -39,6 +39,10 @@ bool roots_make_room(unsigned threads);
 /* Adds jobs for the memory in scope; registers and stacks are scanned by the marker. False when the
  * roots could not all be known, for unknown_reason: then nothing may be concluded from the mark. */
 bool roots_plan(struct marker *marker, enum roots_scope scope);
+
+/* The last plan of a stop has been read: what it opened is closed again. Before the world starts.
+ */
+void roots_close(void);
 
 /* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */
 bool roots_plan_written(void);

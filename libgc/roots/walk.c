@@ -1,6 +1,7 @@
 /* Walking the process's maps: which of them are roots, and how each is read; see roots.h. */
 #include "os/maps.h"
 #include "roots/added.h"
+#include "roots/closed.h"
 #include "roots/exceptions.h"
 #include "roots/plan.h"
 #include "roots/ranges.h"
@@ -8,6 +9,8 @@
 #include "roots/stacks.h"
 #include "roots/unknown.h"
 #include "thread/thread.h"
+
+#include <sys/mman.h>
 
 static enum roots_scope scope;
 static bool follows_libgc;
@@ -32,13 +35,19 @@ static bool is_data(const struct map *map) {
     return (is_file && map->writable) || (follows && map->writable);
 }
 
+/* What is closed to reads may have been written before. libgc does not look there. */
 static bool is_root(const struct map *map) {
-    if (!map->readable || map->kind == MAP_KIND_OTHER)
+    if (map->kind == MAP_KIND_OTHER || (follows_libgc && !map->readable))
         return false;
     if (follows_libgc)
         return is_data(map) || map->kind == MAP_KIND_MAIN_STACK ||
                stacks_overlap(map->start, map->end);
-    return map->kind != MAP_KIND_FILE || !map->shared || map->writable;
+    return map->kind != MAP_KIND_FILE || !map->shared || map->writable || !map->readable;
+}
+
+static int protection_of(const struct map *map) {
+    return (map->readable ? PROT_READ : 0) | (map->writable ? PROT_WRITE : 0) |
+           (map->executable ? PROT_EXEC : 0);
 }
 
 static enum scan_mode mode_of(const struct map *map) {
@@ -58,9 +67,11 @@ static uintptr_t memory_start(const struct map *map) {
 }
 
 /* Stacks, and what the program wrote to its data, with nobody there to take it away; libgc reads
- * them, too. Others' memory may be behind a protection key. */
+ * them, too. Others' memory may be behind a protection key. Secret memory has no other reader. */
 static bool is_safe(const struct map *map) {
-    return follows_libgc && scope != ROOTS_TRACKED && !map->shared && !map->cached;
+    if (scope == ROOTS_TRACKED)
+        return false;
+    return map->secret || (follows_libgc && !map->shared && !map->cached);
 }
 
 /* True if nothing in the map is to be read in another way than the rest. */
@@ -97,9 +108,12 @@ static void visit_map(const struct map *map, void *context) {
     struct part part = {.start = map->start,
                         .end = map->end,
                         .mode = mode_of(map),
-                        .private_only = map->kind == MAP_KIND_FILE && !map->shared,
+                        .private_only = !map->shared && !map->cached,
                         .safe = is_safe(map),
-                        .cached = map->cached};
+                        .cached = map->cached,
+                        .closed = !map->readable,
+                        .secret = map->secret,
+                        .protection = protection_of(map)};
     if (ranges_added.count > 0 && visit_added(map, part))
         return;
     part.start = memory_start(map);
@@ -134,11 +148,14 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
         scan_registers(marker);
     bool known = follows_libgc ? maps_each_writable(visit_map, NULL) : maps_each(visit_map, NULL);
     added_plan_rest();
+    bool planned = plan_end();
     if (scope != ROOTS_WRITTEN)
         found_bytes = plan_bytes();
     if (!known)
         roots_cannot_know("the list of maps cannot be read");
-    if (!plan_is_complete())
+    if (!planned)
         roots_cannot_know("out of memory for the list of roots");
     return unknown_reason() == NULL;
 }
+
+void roots_close(void) { closed_again(); }
