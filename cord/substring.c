@@ -3,12 +3,22 @@
  * locks. */
 #include "cord/join.h"
 
+/* Few characters of a function's, as it tells them now. */
+static struct cord_part called(CORD function, size_t start, size_t length) {
+    char bytes[CORD_SHORT];
+    for (size_t i = 0; i < length; i++)
+        bytes[i] = cord_function_call(function, start + i);
+    return cord_of_bytes(bytes, length);
+}
+
 static struct cord_part leaf_part(CORD leaf, size_t start, size_t length) {
     const char *bytes = cord_leaf_bytes(leaf);
     if (bytes)
         return length <= CORD_SHORT ? cord_of_bytes(bytes + start, length)
                                     : cord_slice(bytes + start, length);
     const struct cord_function *function = (const struct cord_function *)leaf;
+    if (length <= CORD_SHORT)
+        return called(leaf, start, length);
     return cord_function(function->fn, function->data, function->offset + start, length);
 }
 

@@ -88,6 +88,13 @@ GC_API void GC_allow_register_threads(void);
  * end. Returns GC_SUCCESS, or GC_DUPLICATE if it is registered. */
 GC_API int GC_register_my_thread(const struct GC_stack_base *) GC_ATTR_NONNULL(1);
 
+/* Asked in each collection about every other thread that was stopped, given where its stack pointer
+ * was found to be and its pthread_t: the function may put another address there, if the program
+ * runs its threads on stacks of its own (coroutines). NULL, the default, for none. */
+typedef void(GC_CALLBACK *GC_sp_corrector_proc)(void ** /* sp_ptr */, void * /* pthread_id */);
+GC_API void GC_set_sp_corrector(GC_sp_corrector_proc);
+GC_API GC_sp_corrector_proc GC_get_sp_corrector(void);
+
 /* Whether the calling thread is registered. */
 GC_API int GC_thread_is_registered(void);
 

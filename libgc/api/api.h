@@ -13,6 +13,7 @@
 
 #include "heap/object.h"
 #include "heap/sizes.h"
+#include "thread/thread.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -39,6 +40,9 @@ static inline void api_start(void) {
  * holds no lock. */
 void *api_allocated(void *object, size_t bytes);
 
+/* Warns, and asks GC_oom_fn. */
+void *api_out_of_memory(size_t bytes);
+
 /* Before an allocation that is not served from a cache: starts. False when the heap would outgrow
  * its greatest size, even after a collection. */
 bool api_before_allocation(size_t bytes);
@@ -46,7 +50,16 @@ bool api_before_allocation(size_t bytes);
 /* Runs or announces finalizers that became ready, as GC_finalize_on_demand says. */
 void api_finalize(void);
 
-/* A cleared object of a kind by its number; NULL when out of memory. The kind must exist. */
+/* The byte that is asked for beyond what the program asks for, so that a pointer one past the end
+ * leads into the object wherever it is kept; 0 where the program does without interior pointers.
+ * Written before anything is allocated. */
+extern unsigned char api_end_byte;
+static inline size_t api_with_end(size_t bytes) {
+    return bytes <= SIZE_MAX - api_end_byte ? bytes + api_end_byte : SIZE_MAX;
+}
+
+/* A cleared object of a kind by its number, of no more than these bytes; NULL when out of memory.
+ * The kind must exist. */
 void *kinds_allocate(size_t bytes, unsigned kind);
 
 /* Gives a shaped object that was just allocated its kind. */
@@ -58,7 +71,8 @@ unsigned kinds_of(struct object object);
 /* An allocated object by an address in it. */
 bool api_find(const void *address, struct object *object);
 
-/* Prints through GC_set_warn_proc's function; message has one %-directive for a word. */
+/* Prints through GC_set_warn_proc's function; message has at most one %-directive, for a word. */
+#define API_WARNING "GC Warning: " /* what every message begins with */
 void api_warn(const char *message, GC_word word);
 
 /* A line for GC_set_abort_func's function, and the end. */
@@ -98,6 +112,9 @@ bool ended_is_suspended(uintptr_t handle);
 /* In the stop, with weak_lock. */
 void ended_push_results(struct marker *marker);
 
+/* In the stop: asks the function of GC_set_sp_corrector about each stopped thread. */
+void threads_correct_stack_pointers(void);
+
 /* From roots and finalization, for the hooks of a cycle. */
 void api_push_roots(struct marker *marker);
 void api_end_pushing(void);
@@ -111,6 +128,11 @@ void api_find_libraries(void);
 /* Bytes that no cycle has seen, and the like. */
 void statistics_cycle_begun(void);
 void statistics_cycle_ended(void);
+
+/* The program frees an object of so many bytes; and what the calling thread has freed is to outlive
+ * its record. */
+static inline void statistics_freed(size_t bytes) { thread_self->freed_bytes += bytes; }
+void statistics_thread_leaves(void);
 
 /* How many cycles have ended. */
 size_t statistics_cycles(void);
@@ -148,6 +170,9 @@ bool debug_describe(const void *object, const char **file, int *line, size_t *by
 /* Leak mode: notes what is dead, in the stop; says it, afterwards. */
 void leak_find(void);
 void leak_print(void);
+
+/* From now on a collection at the end of the program tells what was lost. */
+void leak_start(void);
 
 /* With GC_DUMP_REGULARLY: a dump, if a cycle has ended since the last one. */
 void dump_if_due(void);

@@ -29,9 +29,8 @@ void api_log_everything_to(int fd) { output_fd = error_fd = fd; }
 
 /* One write, so that lines of several threads do not mix. */
 static void warn(char *message, GC_word word) {
-    char line[512] = "GC Warning: ";
-    size_t prefix = strlen(line);
-    snprintf(line + prefix, sizeof line - prefix, message, word);
+    char line[512];
+    snprintf(line, sizeof line, message, word);
     dprintf(log_fd, "%s", line);
 }
 
@@ -76,6 +75,13 @@ static void *out_of_memory(size_t bytes) {
 }
 
 GC_oom_func GC_oom_fn = out_of_memory;
+
+void *api_out_of_memory(size_t bytes) {
+    api_warn(API_WARNING "Out of memory: %lu MiB of heap in use; returning NULL\n",
+             GC_get_heap_size() >> 20);
+    return GC_oom_fn(bytes);
+}
+
 GC_on_heap_resize_proc GC_on_heap_resize;
 
 void GC_set_oom_fn(GC_oom_func function) { GC_oom_fn = function; }

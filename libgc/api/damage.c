@@ -31,10 +31,11 @@ static bool is_untouched(struct header *header) {
 static const char *damage_of(struct header *header) {
     switch (debug_state(header)) {
     case DEBUG_ALLOCATED:
-        return debug_end_is_whole(header) ? NULL : "object written past its end:";
+        return debug_end_is_whole(header) ? NULL : "found smashed object, written past its end:";
     case DEBUG_FREED:
-        return !debug_delays_free || is_untouched(header) ? NULL
-                                                          : "object written after it was freed:";
+        return !debug_delays_free || is_untouched(header)
+                   ? NULL
+                   : "found smashed object, written after it was freed:";
     default:
         return NULL;
     }
@@ -68,6 +69,7 @@ void debug_print_damage(void) {
     if (AO_int_load_acquire(&count) == 0 || !lock_try(&printing))
         return;
     unsigned all = AO_int_load_acquire(&count);
+    GC_err_printf("tithe: found %u smashed heap objects:\n", all);
     for (unsigned i = 0; i < all; i++) {
         const struct damage *damage = &damages[i];
         debug_report(damage->what, damage->object, damage->file, damage->line, damage->bytes);

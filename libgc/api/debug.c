@@ -51,8 +51,9 @@ static size_t whole_bytes(size_t bytes) {
                                                                                           : whole;
 }
 
+/* The mark behind the client's part is what a pointer one past its end leads to. */
 static void *debug_allocate(size_t bytes, int kind, const char *file, int line) {
-    size_t whole = whole_bytes(bytes);
+    size_t whole = whole_bytes(bytes) - api_end_byte;
     void *header = kind == KIND_NORMAL   ? GC_malloc(whole)
                    : kind == KIND_ATOMIC ? GC_malloc_atomic(whole)
                                          : GC_generic_malloc(whole, kind);
@@ -120,13 +121,15 @@ static void release(struct header *header) {
     int kind = GC_get_kind_and_size(header, NULL);
     if (kind > KIND_ATOMIC_HELD)
         GC_free(header);
-    else if (kind > KIND_NORMAL || !debug_delays_free)
+    else if (kind > KIND_NORMAL || !debug_delays_free) {
+        statistics_freed(GC_size(header));
         free_fast(header);
+    }
 }
 
 static void free_whole(struct header *header) {
     if (!debug_end_is_whole(header))
-        report("object written past its end:", header);
+        report("found smashed location: object written past its end:", header);
     memset(debug_client_part(header), DEBUG_FREED_BYTE, header->bytes);
     header->check = debug_check_of(header, DEBUG_FREED);
     release(header);
@@ -150,11 +153,12 @@ void GC_debug_free(void *object) {
     }
     switch (debug_state(header)) {
     case DEBUG_NONE:
-        GC_err_printf("tithe: object written before its start: %p\n", object);
+        GC_err_printf("tithe: GC_debug_free: found smashed object, written before its start: %p\n",
+                      object);
         GC_free(header);
         break;
     case DEBUG_FREED:
-        report("object freed twice:", header);
+        report("found previously deallocated object, freed twice:", header);
         break;
     default:
         free_whole(header);

@@ -9,18 +9,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-/* A number with k, M or G behind it; 0 where there is none. */
+/* A number with k, M or G behind it, and nothing else; 0 where there is none. */
 static size_t size_of(const char *name) {
     static const char suffixes[] = "KMG";
     const char *text = secure_getenv(name);
     char *end;
-    if (text == NULL)
+    if (text == NULL || !isdigit((unsigned char)*text))
         return 0;
     size_t bytes = strtoul(text, &end, 10);
     for (size_t i = 0; suffixes[i]; i++)
-        if (toupper((unsigned char)*end) == suffixes[i])
-            return bytes << 10 * (i + 1);
-    return bytes;
+        if (toupper((unsigned char)*end) == suffixes[i]) {
+            bytes <<= 10 * (i + 1);
+            end++;
+            break;
+        }
+    return *end ? 0 : bytes;
 }
 
 static bool is_set(const char *name) { return secure_getenv(name) != NULL; }
@@ -40,14 +43,21 @@ static void read_log(void) {
         log_keep_stderr();
 }
 
+static void refuse(const char *name, const char *message) {
+    if (is_set(name))
+        api_warn(message, (GC_word)secure_getenv(name));
+}
+
 static void read_sizes(void) {
     size_t initial = size_of("GC_INITIAL_HEAP_SIZE"), greatest = size_of("GC_MAXIMUM_HEAP_SIZE");
     if (greatest)
         GC_set_max_heap_size(greatest);
-    if (initial > options.min_heap)
+    else
+        refuse("GC_MAXIMUM_HEAP_SIZE", API_WARNING "Bad maximum heap size %s is ignored\n");
+    if (initial == 0 || !collect_expand(initial))
+        refuse("GC_INITIAL_HEAP_SIZE", API_WARNING "Bad initial heap size %s is ignored\n");
+    else if (initial > options.min_heap)
         options.min_heap = initial;
-    if (initial)
-        collect_expand(initial);
     size_t divisor = size_of("GC_FREE_SPACE_DIVISOR");
     if (divisor)
         GC_set_free_space_divisor(divisor);
@@ -74,15 +84,24 @@ static void read_debugging(void) {
         print_address_map();
 }
 
+/* All those that are wanted, where more are than may be. */
+static void read_markers(void) {
+    size_t markers = size_of("GC_MARKERS");
+    if (is_set("GC_MARKERS") && (markers == 0 || markers > WORKERS_MOST + 1))
+        refuse("GC_MARKERS", API_WARNING "Too big or invalid number of mark threads: %s; "
+                                         "as many as the machine suits are used\n");
+    else if (markers)
+        GC_set_markers_count(markers);
+    else if (size_of("GC_NPROCS"))
+        GC_set_markers_count(size_of("GC_NPROCS"));
+}
+
 void environment_read(void) {
     if (is_set("GC_PRINT_STATS") || is_set("GC_PRINT_VERBOSE_STATS"))
         options.stats = true;
     read_log();
     read_sizes();
-    if (size_of("GC_MARKERS"))
-        GC_set_markers_count(size_of("GC_MARKERS"));
-    else if (size_of("GC_NPROCS"))
-        GC_set_markers_count(size_of("GC_NPROCS"));
+    read_markers();
     if (is_set("GC_DONT_GC"))
         GC_dont_gc = 1;
     read_debugging();

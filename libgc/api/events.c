@@ -46,6 +46,7 @@ static void tell_of_threads(GC_EventType event) {
 static void stopping(void) { tell(GC_EVENT_PRE_STOP_WORLD); }
 
 static void stopped(void) {
+    threads_correct_stack_pointers();
     tell_of_threads(GC_EVENT_THREAD_SUSPENDED);
     tell(GC_EVENT_POST_STOP_WORLD);
     tell(GC_EVENT_MARK_START);

@@ -41,7 +41,7 @@ void api_finalize(void) {
     debug_print_damage();
     dump_if_due();
     for (const void *object; (object = finalize_take_looped()) != NULL;)
-        api_warn("Finalization cycle involving %p\n", (GC_word)object);
+        api_warn(API_WARNING "Finalization cycle involving %p\n", (GC_word)object);
     if (finalize_ready_count() == 0 || is_in_finalizer())
         return;
     if (!GC_finalize_on_demand) {

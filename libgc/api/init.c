@@ -17,7 +17,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { LEAST_HEAP = 1 << 20, PERCENT = 75, HANDLED_BY_PROGRAM = -1 };
+enum { LEAST_HEAP = 128 << 10, PERCENT = 75, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
@@ -77,7 +77,7 @@ static void start_alone(void) {
 static void allow_code(void) {
     pages_lock();
     if (!vm_region_make_executable(&heap.objects))
-        api_warn("The heap at %p cannot be made executable\n", heap.objects.start);
+        api_warn(API_WARNING "The heap at %p cannot be made executable\n", heap.objects.start);
     pages_unlock();
 }
 
@@ -92,6 +92,7 @@ static void start(void) {
     api_threads_start();
     cycle_conduct_in_program();
     events_install();
+    leak_start();
     api_roots_start();
     if (!GC_dont_precollect && GC_dont_gc <= 0)
         GC_gc_no++; /* the heap is empty, and with that collected */
@@ -138,5 +139,5 @@ void *api_allocated(void *object, size_t bytes) {
     if (GC_on_heap_resize)
         tell_resize();
     api_finalize();
-    return object ? object : GC_oom_fn(bytes);
+    return __builtin_expect(object != NULL, 1) ? object : api_out_of_memory(bytes);
 }

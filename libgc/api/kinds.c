@@ -130,8 +130,14 @@ unsigned GC_new_proc(GC_mark_proc procedure) {
     return index;
 }
 
+/* What nobody collects needs no pointer to be kept. */
+static size_t whole_bytes(size_t bytes, unsigned kind) {
+    return kinds[kind % KINDS_MOST].held ? bytes : api_with_end(bytes);
+}
+
 void *GC_generic_malloc(size_t bytes, int kind) {
-    void *object = api_before_allocation(bytes) ? kinds_allocate(bytes, kind) : NULL;
+    size_t whole = whole_bytes(bytes, kind);
+    void *object = api_before_allocation(whole) ? kinds_allocate(whole, kind) : NULL;
     return api_allocated(object, bytes);
 }
 
@@ -158,7 +164,8 @@ static void *chain_of_any(size_t bytes, int kind) {
     void **objects[CHAIN_MOST];
     size_t room = CHAIN_BYTES / (bytes < SIZES_GRANULE ? SIZES_GRANULE : bytes), count = 0;
     do
-        objects[count] = GC_generic_malloc(bytes, kind);
+        objects[count] =
+            api_allocated(api_before_allocation(bytes) ? kinds_allocate(bytes, kind) : NULL, bytes);
     while (objects[count] && ++count < room);
     void *next = NULL;
     while (count-- > 0) {
@@ -168,6 +175,7 @@ static void *chain_of_any(size_t bytes, int kind) {
     return next;
 }
 
+/* Of so many bytes and no more: who keeps lists of its own adds what it wants. */
 void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
     if (kind > KIND_NORMAL || bytes > CHAIN_BYTES / 2 || !api_stands_alone) {
         *result = chain_of_any(bytes, kind);
@@ -180,7 +188,7 @@ void GC_generic_malloc_many(size_t bytes, int kind, void **result) {
 
 void *GC_malloc_many(size_t bytes) {
     void *chain;
-    GC_generic_malloc_many(bytes, KIND_NORMAL, &chain);
+    GC_generic_malloc_many(api_with_end(bytes), KIND_NORMAL, &chain);
     return chain;
 }
 

@@ -24,15 +24,25 @@ struct leak {
 static struct leak leaks[MOST_LEAKS]; /* the conductor; then whoever prints */
 static volatile unsigned count;
 
+static void collect_at_exit(void) {
+    if (GC_find_leak)
+        GC_gcollect();
+}
+
+void leak_start(void) { atexit(collect_at_exit); }
+
 static void note(struct object object) {
     void *address = (void *)object_address(object);
     struct leak *leak = &leaks[count++];
-    *leak = (struct leak){address, object.span->object_bytes, object.span->kind == OBJECT_ATOMIC,
-                          NULL, 0};
+    unsigned kind = kinds_of(object);
+    *leak = (struct leak){address, object.span->object_bytes, kind == 0 || kind == 3, NULL, 0};
     debug_describe(address, &leak->file, &leak->line, &leak->bytes);
 }
 
+/* Under the preload the other kinds are malloc's. */
 static void look_at(struct span *span) {
+    if (!api_stands_alone && span->kind < OBJECT_SHAPED)
+        return;
     for (size_t i = 0; i < span->object_count && count < MOST_LEAKS; i++)
         if (span->states[i] == object_white())
             note((struct object){span, i});
@@ -56,14 +66,16 @@ void leak_print(void) {
     if (count == 0 || !lock_try(&printing))
         return;
     unsigned found = count;
+    GC_err_printf("Found %u leaked objects:\n", found);
     for (unsigned i = 0; i < found; i++) {
         const struct leak *leak = &leaks[i];
         const char *kind = leak->atomic ? "atomic" : "composite";
         if (leak->file)
-            GC_err_printf("Leaked %s object at %p (%s:%d, sz=%zu)\n", kind, leak->address,
-                          leak->file, leak->line, leak->bytes);
+            GC_err_printf("Leaked %s object at %p (%s:%d, sz= %zu, %s)\n", kind, leak->address,
+                          leak->file, leak->line, leak->bytes, leak->atomic ? "PTRFREE" : "NORMAL");
         else
-            GC_err_printf("Leaked %s object at %p (sz=%zu)\n", kind, leak->address, leak->bytes);
+            GC_err_printf("Leaked %s object at %p of appr. %zu bytes (%s)\n", kind, leak->address,
+                          leak->bytes, kind);
     }
     count = 0;
     lock_give(&printing);

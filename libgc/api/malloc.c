@@ -15,10 +15,9 @@ __attribute__((noinline)) static void *malloc_slow(size_t bytes) {
 }
 
 void *GC_malloc(size_t bytes) {
-    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
-        unsigned size_class = sizes_class(bytes);
+    if (__builtin_expect(bytes < SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
+        unsigned size_class = sizes_class(bytes + api_end_byte);
         unsigned span_class = sizes_span_class_of(size_class, OBJECT_SCANNED);
-        sizes_note(span_class, bytes);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
             return alloc_clear(object, sizes_bytes(size_class));
@@ -31,8 +30,8 @@ __attribute__((noinline)) static void *malloc_atomic_slow(size_t bytes) {
 }
 
 void *GC_malloc_atomic(size_t bytes) {
-    if (__builtin_expect(bytes <= SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
-        unsigned span_class = sizes_span_class(bytes, OBJECT_ATOMIC);
+    if (__builtin_expect(bytes < SIZES_LARGEST_SMALL && api_stands_alone, 1)) {
+        unsigned span_class = sizes_span_class(bytes + api_end_byte, OBJECT_ATOMIC);
         void *object = cache_pop(&thread_self->cache.bins[span_class]);
         if (__builtin_expect(object != NULL, 1))
             return object;
@@ -55,7 +54,8 @@ void *GC_malloc_atomic_ignore_off_page(size_t bytes) { return GC_malloc_atomic(b
 static void *memalign_cleared(size_t alignment, size_t bytes) {
     struct object object;
     enum object_kind kind = api_stands_alone ? OBJECT_SCANNED : OBJECT_SHAPED;
-    void *aligned = api_before_allocation(bytes) ? alloc_aligned(alignment, bytes, kind) : NULL;
+    size_t whole = api_with_end(bytes);
+    void *aligned = api_before_allocation(whole) ? alloc_aligned(alignment, whole, kind) : NULL;
     if (aligned && object_find((uintptr_t)aligned, &object)) {
         memset(aligned, 0, object.span->object_bytes);
         if (!api_stands_alone)
@@ -112,8 +112,11 @@ void GC_free(void *object) {
         return;
     if (!heap_contains((uintptr_t)object))
         api_abort("GC_free of memory that is not ours");
-    if (sizes_kind(heap.page_classes[heap_page_of((uintptr_t)object)]) >= OBJECT_SHAPED)
+    unsigned span_class = heap.page_classes[heap_page_of((uintptr_t)object)];
+    unsigned size_class = sizes_size_class(span_class);
+    if (sizes_kind(span_class) >= OBJECT_SHAPED)
         clear_shaped(object);
+    statistics_freed(size_class ? sizes_bytes(size_class) : alloc_usable_bytes(object));
     free_fast(object);
 }
 
@@ -125,9 +128,11 @@ static void clear_tail(struct object object, size_t from) {
 
 static void *resize_shaped(void *old, struct object object, size_t bytes) {
     size_t had = object.span->object_bytes;
-    if (bytes <= had && bytes >= had / 2)
+    unsigned kind = kinds_of(object);
+    size_t whole = kind == KIND_HELD || kind == KIND_ATOMIC_HELD ? bytes : api_with_end(bytes);
+    if (whole <= had && bytes >= had / 2)
         return old;
-    void *copy = kinds_allocate(bytes, kinds_of(object));
+    void *copy = kinds_allocate(whole, kind);
     if (copy == NULL)
         return NULL;
     memcpy(copy, old, had < bytes ? had : bytes);
@@ -149,10 +154,10 @@ void *GC_realloc(void *old, size_t bytes) {
     if (bytes > had && !api_before_allocation(bytes - had))
         return api_allocated(NULL, bytes);
     void *resized = object.span->kind >= OBJECT_SHAPED ? resize_shaped(old, object, bytes)
-                                                       : alloc_resize(old, bytes);
-    if (resized && api_find(resized, &object)) {
-        sizes_note(object.span->span_class, bytes);
+                                                       : alloc_resize(old, api_with_end(bytes));
+    if (resized && resized != old && object.span->kind < OBJECT_SHAPED)
+        statistics_freed(had);
+    if (resized && api_find(resized, &object))
         clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
-    }
     return api_allocated(resized, bytes);
 }

@@ -36,9 +36,9 @@ size_t GC_size(const void *address) {
 }
 
 size_t GC_get_size_map_at(int bytes) {
-    if (bytes < 0 || bytes > SIZES_LARGEST_SMALL)
+    if (bytes < 0 || bytes >= SIZES_LARGEST_SMALL)
         return SIZE_MAX;
-    return sizes_bytes(sizes_class(bytes));
+    return sizes_bytes(sizes_class(bytes + api_end_byte));
 }
 
 static void print_different(void *one, void *other) {
@@ -190,7 +190,10 @@ void GC_ptr_store_and_dirty(void *place, const void *value) {
 void GC_incr_bytes_allocd(size_t bytes);
 void GC_incr_bytes_freed(size_t bytes);
 void GC_incr_bytes_allocd(size_t bytes) { AO_fetch_and_add(&heap.allocated, bytes); }
-void GC_incr_bytes_freed(size_t bytes) { AO_fetch_and_add(&heap.freed, bytes); }
+void GC_incr_bytes_freed(size_t bytes) {
+    statistics_freed(bytes);
+    AO_fetch_and_add(&heap.freed, bytes);
+}
 
 void GC_print_free_list(int kind, size_t granules) {
     unsigned size_class = sizes_class(granules * SIZES_GRANULE);

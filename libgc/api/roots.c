@@ -12,6 +12,7 @@
 
 int GC_no_dls;
 int GC_all_interior_pointers = 1;
+unsigned char api_end_byte;
 void *GC_least_plausible_heap_addr = (void *)~(GC_word)0;
 void *GC_greatest_plausible_heap_addr;
 
@@ -131,7 +132,9 @@ int GC_get_all_interior_pointers(void) { return GC_all_interior_pointers; }
 void api_roots_start(void) {
     GC_least_plausible_heap_addr = (void *)heap.objects.start;
     GC_greatest_plausible_heap_addr = (void *)(heap.objects.start + heap.objects.reserved);
-    if (api_stands_alone && !GC_all_interior_pointers)
+    if (GC_all_interior_pointers)
+        api_end_byte = 1;
+    else if (api_stands_alone)
         scan_without_ends();
 }
 

@@ -48,9 +48,55 @@ static size_t unmapped_bytes(void) {
     return released > wanted ? released - wanted : 0;
 }
 
+static volatile AO_t freed_by_gone; /* by threads that have left; who leaves adds */
+
+void statistics_thread_leaves(void) {
+    AO_fetch_and_add(&freed_by_gone, thread_self->freed_bytes);
+    thread_self->freed_bytes = 0;
+}
+
+static size_t freed_here(const struct thread *thread) {
+    return *(const volatile size_t *)&thread->freed_bytes;
+}
+
+/* Without the registry's lock, which a stop holds while the program's functions ask: records are
+ * never unmapped, and one that is not used has nothing to be counted. */
+static size_t freed_bytes(void) {
+    size_t freed = AO_load(&freed_by_gone) + freed_here(&thread_absent) + freed_here(&thread_left);
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
+        freed += freed_here(thread);
+    return freed;
+}
+
+static size_t cached_in(const struct thread *thread) {
+    size_t bytes = 0;
+    for (unsigned class = 0; class < SPAN_CLASSES; class ++)
+        bytes += *(const volatile unsigned *)&thread->cache.bins[class].count *
+                 sizes_bytes(sizes_size_class(class));
+    return bytes;
+}
+
+static size_t cached_bytes(void) {
+    size_t bytes = 0;
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread->has_cache)
+            bytes += cached_in(thread);
+    return bytes;
+}
+
+/* What the program was given: what left the heap for good or in a cache, but what is in a cache
+ * still; and what came back, which may have been given out again. Under the preload the program
+ * also has what malloc gave it. */
+static size_t allocated_bytes(void) {
+    size_t allocated = AO_load(&heap.allocated);
+    if (!api_stands_alone)
+        return allocated;
+    return allocated - AO_load(&heap.freed) + freed_bytes() - cached_bytes();
+}
+
 void statistics_cycle_begun(void) {
-    allocated_now = AO_load(&heap.allocated);
-    freed_now = AO_load(&heap.freed);
+    allocated_now = allocated_bytes();
+    freed_now = freed_bytes();
     collected_now = AO_load(&heap.collected);
 }
 
@@ -68,9 +114,9 @@ void statistics_cycle_ended(void) {
 size_t GC_get_heap_size(void) { return heap_bytes() - unmapped_bytes(); }
 size_t GC_get_free_bytes(void) { return free_bytes(); }
 size_t GC_get_unmapped_bytes(void) { return unmapped_bytes(); }
-size_t GC_get_bytes_since_gc(void) { return AO_load(&heap.allocated) - allocated_then; }
-size_t GC_get_expl_freed_bytes_since_gc(void) { return AO_load(&heap.freed) - freed_then; }
-size_t GC_get_total_bytes(void) { return AO_load(&heap.allocated); }
+size_t GC_get_bytes_since_gc(void) { return allocated_bytes() - allocated_then; }
+size_t GC_get_expl_freed_bytes_since_gc(void) { return freed_bytes() - freed_then; }
+size_t GC_get_total_bytes(void) { return allocated_bytes(); }
 size_t GC_get_obtained_from_os_bytes(void) { return heap_bytes() + metadata_bytes_used(); }
 size_t GC_get_memory_use(void) { return live_bytes(); }
 GC_word GC_get_gc_no(void) { return GC_gc_no; }

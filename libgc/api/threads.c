@@ -41,6 +41,11 @@ static void arrange_leave(void) {
     pthread_setspecific(leave_key, thread_self);
 }
 
+static void prepare_to_leave(void) {
+    ended_note();
+    statistics_thread_leaves();
+}
+
 /* The bounds of the calling thread's stack, as pthread knows them. */
 static bool own_stack(uintptr_t *low, uintptr_t *high) {
     pthread_attr_t attributes;
@@ -66,7 +71,7 @@ static void tell_stack(void) {
 void api_threads_start(void) {
     uintptr_t low, high;
     ended_start();
-    thread_leaving_hook = ended_note;
+    thread_leaving_hook = prepare_to_leave;
     if (api_stands_alone && pthread_key_create(&leave_key, leave) == 0) {
         thread_registered_hook = arrange_leave;
         if (thread_current()->has_cache)
@@ -155,6 +160,33 @@ void GC_set_stackbottom(void *handle, const struct GC_stack_base *base) {
 /* A thread in there is stopped like any other one, so nothing has to be arranged. */
 void *GC_do_blocking(GC_fn_type function, void *argument) { return function(argument); }
 void *GC_call_with_gc_active(GC_fn_type function, void *argument) { return function(argument); }
+
+static GC_sp_corrector_proc correct_stack_pointer;
+
+void GC_set_sp_corrector(GC_sp_corrector_proc function) { correct_stack_pointer = function; }
+GC_sp_corrector_proc GC_get_sp_corrector(void) { return correct_stack_pointer; }
+
+/* Where a thread runs on a stack that is not its own, all of both is scanned anyway. So a program
+ * can only add to what is, by an address further down on the stack that the thread runs on. */
+static void correct(struct thread *thread) {
+    uintptr_t found = thread->stack_pointer;
+    void *corrected = (void *)found;
+    correct_stack_pointer(&corrected, (void *)thread->handle);
+    if ((uintptr_t)corrected < found &&
+        (thread->stack_low == 0 || (uintptr_t)corrected >= thread->stack_low))
+        thread->stack_pointer = (uintptr_t)corrected;
+}
+
+void threads_correct_stack_pointers(void) {
+    if (correct_stack_pointer == NULL)
+        return;
+    for (struct thread *thread = thread_first(); thread; thread = thread->next) {
+        enum thread_state state = thread_state(thread);
+        bool stopped = state == THREAD_STOPPED || state == THREAD_HELD;
+        if (stopped && thread->handle && thread->tid != tasks_self())
+            correct(thread);
+    }
+}
 
 /* Starting a thread. */
 

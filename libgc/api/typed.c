@@ -71,7 +71,8 @@ GC_descr GC_make_descriptor(const GC_word *bits, size_t length) {
 
 static void *malloc_shape(size_t bytes, struct shape shape) {
     struct object object;
-    void *address = api_before_allocation(bytes) ? alloc_cleared(bytes, OBJECT_SHAPED) : NULL;
+    size_t whole = api_with_end(bytes);
+    void *address = api_before_allocation(whole) ? alloc_cleared(whole, OBJECT_SHAPED) : NULL;
     if (address && object_find((uintptr_t)address, &object))
         object_set_shape(object, shape_number(shape));
     return api_allocated(address, bytes);

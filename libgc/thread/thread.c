@@ -71,6 +71,7 @@ static void record_clear(struct thread *thread) {
     thread->deaf = false;
     thread->deaf_looks = 0;
     AO_int_store(&thread->stack_due, 0);
+    thread->freed_bytes = 0;
     thread->assist_bytes = 0;
     thread->assist_nanoseconds = 0;
 }

@@ -67,6 +67,7 @@ struct thread {
     /* Set by the stop handler when it broke a call that must go on; read and cleared by the wrapper
      * of that call in the same thread. */
     volatile bool call_broken;
+    size_t freed_bytes;     /* by GC_free; the thread, read by anybody for a glance */
     volatile bool call_cut; /* the same for a call that ended early with a part of its work done */
 
     struct thread *next, *previous; /* registered threads; under the registry's lock */

@@ -33,6 +33,19 @@ START_TEST(files_are_cords) {
 }
 END_TEST
 
+/* So that they hold no file open. */
+START_TEST(a_few_characters_of_a_file_are_a_string) {
+    char *bytes = contents(200000);
+    CORD x = CORD_from_file_lazy(file_of(bytes, 200000));
+    for (size_t at = 4090; at < 4100; at++) {
+        CORD part = CORD_substr(CORD_cat("the file: ", x), at + 10, 2);
+        ck_assert(CORD_IS_STRING(part));
+        ck_assert_int_eq(memcmp(part, bytes + at, 2), 0);
+    }
+    free(bytes);
+}
+END_TEST
+
 START_TEST(parts_of_lazy_files_are_read_in_both_directions) {
     enum { LENGTH = 400000, START = 5000, PART = 300000 };
     char *bytes = contents(LENGTH);
@@ -155,6 +168,7 @@ END_TEST
 int cord_files_run(void) {
     const TTest *const tests[] = {
         files_are_cords,
+        a_few_characters_of_a_file_are_a_string,
         parts_of_lazy_files_are_read_in_both_directions,
         lazy_files_are_closed_when_they_are_collected,
         what_cannot_seek_is_read_eagerly,

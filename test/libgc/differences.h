@@ -11,7 +11,6 @@
 #include <stdlib.h>
 
 enum difference {
-    NO_ADDED_BYTE,           /* an object has no byte more than was asked for */
     NO_PROTECTED_PAGES,      /* nothing is ever protected, so no fault handler is needed */
     ONE_STOP_SIGNAL,         /* SIGPWR and SIGXCPU are the program's */
     EVERY_THREAD_STOPS,      /* whether it is registered or not */
@@ -25,6 +24,9 @@ enum difference {
     VISIBILITY_IS_CHECKED,   /* outside of the heap and in atomic objects, too */
     DAMAGED_ARE_DESCRIBED,   /* by the function of GC_register_describe_type_fn */
     PROGRAM_STAYS_A_ROOT,    /* with GC_no_dls; Debian's library then leaves out its data, too */
+    CACHED_IS_NOT_ALLOCATED, /* what lies in a thread's cache counts as free, but under the preload
+                              */
+    STACKS_CAN_BE_CORRECTED, /* by 8.2.8's GC_set_sp_corrector */
     MANY_LEAKS_ARE_TOLD,     /* Debian's library tells 40 */
     RESULTS_OF_ALL_THREADS, /* are kept until they are joined, not only those that GC_pthread_create
                                made and that return */

@@ -2,7 +2,7 @@
 # probes, whose values on both libraries are in doc/libgc-probes.md.
 EXTRA_DIST += test/libgc_coverage.sh test/libgc_preloaded.sh test/libgc_reference.sh test/libgc_probes.sh \
 	test/libgc/README.md test/libgc/probes.py test/libgc/captured.h test/libgc/differences.h \
-	test/libgc/herd.h doc/libgc-probes.md
+	test/libgc/herd.h test/libgc/later-names doc/libgc-probes.md
 TESTS += test/libgc_coverage.sh test/libgc_preloaded.sh test/libgc_reference.sh test/libgc_probes.sh
 
 check_PROGRAMS += test/libgc/probes
@@ -25,6 +25,7 @@ libgc_suite_libs = libgc.la $(CHECK_LIBS) -lpthread -ldl
 if HAVE_CHECK
 libgc_suites = \
 	test/libgc/allocation_test \
+	test/libgc/ends_test \
 	test/libgc/objects_test \
 	test/libgc/collection_test \
 	test/libgc/settings_test \
@@ -37,6 +38,7 @@ libgc_suites = \
 	test/libgc/typed_test \
 	test/libgc/debugging_test \
 	test/libgc/statistics_test \
+	test/libgc/messages_test \
 	test/libgc/environment_test \
 	test/libgc/storm_test \
 	test/libgc/variables_test \
@@ -46,6 +48,8 @@ TESTS += $(libgc_suites)
 
 test_libgc_allocation_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_allocation_test_LDADD = $(libgc_suite_libs)
+test_libgc_ends_test_CFLAGS = $(libgc_suite_cflags)
+test_libgc_ends_test_LDADD = $(libgc_suite_libs)
 test_libgc_objects_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_objects_test_LDADD = $(libgc_suite_libs)
 test_libgc_collection_test_CFLAGS = $(libgc_suite_cflags)
@@ -70,6 +74,8 @@ test_libgc_debugging_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_debugging_test_LDADD = $(libgc_suite_libs)
 test_libgc_statistics_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_statistics_test_LDADD = $(libgc_suite_libs)
+test_libgc_messages_test_CFLAGS = $(libgc_suite_cflags)
+test_libgc_messages_test_LDADD = $(libgc_suite_libs)
 test_libgc_environment_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_environment_test_LDADD = $(libgc_suite_libs)
 test_libgc_storm_test_CFLAGS = $(libgc_suite_cflags)

@@ -215,6 +215,76 @@ START_TEST(an_alternate_stack_is_scanned) {
 }
 END_TEST
 
+/* Stack pointers that the program corrects. */
+
+enum { FURTHER_DOWN = 16384 };
+
+static volatile bool is_spinning, enough;
+static uintptr_t found_pointer, spinning_frame;
+static pthread_t found_thread;
+static bool goes_down;
+
+static void correct(void **pointer, void *thread) {
+    found_pointer = (uintptr_t)*pointer;
+    found_thread = (pthread_t)thread;
+    if (goes_down)
+        *pointer = (char *)*pointer - FURTHER_DOWN;
+}
+
+__attribute__((noinline)) static void leave_in_dead_frame(void) {
+    void *volatile objects[HERD];
+    for (int i = 0; i < HERD; i++) {
+        objects[i] = GC_malloc(32);
+        watch(&herd, i, objects[i]);
+    }
+}
+
+/* A signal's frame comes to lie where this one's was. */
+__attribute__((noinline)) static void leave_further_down(void) {
+    volatile char frame[FURTHER_DOWN * 3 / 4];
+    frame[0] = 0;
+    leave_in_dead_frame();
+    (void)frame[0];
+}
+
+static void *spin_above_dead_frame(void *unused) {
+    leave_further_down();
+    spinning_frame = (uintptr_t)__builtin_frame_address(0);
+    is_spinning = true;
+    while (!enough)
+        continue;
+    return unused;
+}
+
+START_TEST(programs_correct_stack_pointers) {
+    pthread_t thread;
+    if (!differs(STACKS_CAN_BE_CORRECTED))
+        return;
+    GC_INIT();
+    ck_assert(GC_get_sp_corrector() == NULL);
+    GC_pthread_create(&thread, NULL, spin_above_dead_frame, NULL);
+    while (!is_spinning)
+        usleep(100);
+    GC_set_sp_corrector(correct);
+    ck_assert(GC_get_sp_corrector() == correct);
+    goes_down = true;
+    collect();
+    ck_assert(pthread_equal(found_thread, thread));
+    ck_assert_uint_le(found_pointer, spinning_frame);
+    ck_assert_uint_ge(found_pointer, spinning_frame - 4096);
+    ck_assert_int_eq(living(&herd), HERD);
+    goes_down = false;
+    collect();
+    ck_assert_int_le(living(&herd), HERD - MOST);
+    GC_set_sp_corrector(NULL);
+    found_pointer = 0;
+    collect();
+    ck_assert_uint_eq(found_pointer, 0);
+    enough = true;
+    GC_pthread_join(thread, NULL);
+}
+END_TEST
+
 int main(void) {
     const TTest *const once[] = {
         blocking_and_activity_nest,
@@ -222,6 +292,7 @@ int main(void) {
         a_function_is_called_with_a_stack_base,
         the_bottom_of_a_stack_is_told_and_set,
         an_alternate_stack_is_scanned,
+        programs_correct_stack_pointers,
     };
     const struct looped loops[] = {{fibres_keep_what_their_stacks_hold, 2}};
     return SUITE_RUN_LOOPS("libgc, stacks", once, loops, 60);

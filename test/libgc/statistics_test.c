@@ -7,6 +7,8 @@
 
 #include "gc/gc_mark.h"
 
+#include <pthread.h>
+
 static void *volatile kept[100];
 
 /* So many objects of a hundred thousand bytes. */
@@ -158,6 +160,56 @@ START_TEST(the_heap_is_dumped) {
 }
 END_TEST
 
+/* What goes in and out of a thread's cache is counted at once. */
+START_TEST(each_byte_is_counted) {
+    static const size_t sizes[] = {16, 40, 500, 4000, 40000};
+    void *objects[50];
+    GC_INIT();
+    GC_disable();
+    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
+        for (int count = 0; count < 50; count++) {
+            size_t since = GC_get_bytes_since_gc(), total = GC_get_total_bytes();
+            objects[count] = GC_malloc(sizes[i]);
+            size_t bytes = GC_size(objects[count]);
+            if (differs(CACHED_IS_NOT_ALLOCATED) && !getenv("LD_PRELOAD")) {
+                ck_assert_uint_eq(GC_get_bytes_since_gc() - since, bytes);
+                ck_assert_uint_eq(GC_get_total_bytes() - total, bytes);
+            }
+        }
+    for (int count = 0; count < 50; count++) {
+        size_t bytes = GC_size(objects[count]), freed = GC_get_expl_freed_bytes_since_gc();
+        GC_free(objects[count]);
+        ck_assert_uint_eq(GC_get_expl_freed_bytes_since_gc() - freed, bytes);
+    }
+}
+END_TEST
+
+static void *free_a_hundred(void *bytes) {
+    for (int i = 0; i < 100; i++) {
+        void *object = GC_malloc(40);
+        *(size_t *)bytes += GC_size(object);
+        GC_free(object);
+    }
+    return NULL;
+}
+
+START_TEST(what_ended_threads_freed_is_counted) {
+    pthread_t thread;
+    size_t bytes = 0;
+    GC_INIT();
+    GC_disable();
+    size_t freed = GC_get_expl_freed_bytes_since_gc();
+    for (int i = 0; i < 3; i++) {
+        GC_pthread_create(&thread, NULL, free_a_hundred, &bytes);
+        GC_pthread_join(thread, NULL);
+    }
+    freed = GC_get_expl_freed_bytes_since_gc() - freed;
+    ck_assert_uint_ge(freed, bytes);
+    if (differs(CACHED_IS_NOT_ALLOCATED))
+        ck_assert_uint_eq(freed, bytes);
+}
+END_TEST
+
 int main(void) {
     const TTest *const once[] = {
         the_heap_is_measured,
@@ -166,6 +218,8 @@ int main(void) {
         what_was_reclaimed_is_counted,
         collections_are_counted_and_timed,
         the_heap_is_dumped,
+        each_byte_is_counted,
+        what_ended_threads_freed_is_counted,
     };
     const struct looped loops[] = {{profiles_have_all_figures, 2}};
     return SUITE_RUN_LOOPS("libgc, statistics", once, loops, 60);
