@@ -19,7 +19,7 @@ symbols() {
 # Without what is listed, which must be there.
 without_later() {
     local names
-    names=$(sed -n 's/^\(GC_[^ ]*\) .*/\1 T -/p' "$(dirname "$0")/libgc/later-names" | sort)
+    names=$(sed -n 's/^\(GC_[^ ]*\) [^ ]*$/\1 T -/p' "$(dirname "$0")/libgc/later-names" | sort)
     comm -13 <(echo "$1") <(echo "$names") | sed 's/^/FAIL missing /' >&2
     comm -23 <(echo "$1") <(echo "$names")
 }
