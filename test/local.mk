@@ -26,7 +26,7 @@ test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
 EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_programs.sh test/libgc-programs
-TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/faults.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/storms.sh test/faults.sh test/fuzz.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
 if HAVE_SECCOMP
 check_PROGRAMS += test/filtered
@@ -54,6 +54,9 @@ check_PROGRAMS += test/faults/cases
 test_faults_cases_SOURCES = test/faults/cases.c test/storms/storm.h
 test_faults_cases_LDADD = -lpthread -ldl
 EXTRA_DIST += test/faults.sh test/faults/sweep.py
+
+# Fuzzers, which the script compiles.
+EXTRA_DIST += test/fuzz.sh test/fuzz
 
 # Leak hunting: a corpus of programs that lose memory and programs that do not.
 check_PROGRAMS += test/leaks/corpus/corpus
