@@ -95,6 +95,7 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 	test/cord_test test/quarantine_test test/faults_test test/limits_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
+preload_suites += test/double_free_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -129,6 +130,10 @@ test_roots_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
 test_shim_test_preload_SOURCES = test/shim_test.c
 test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+
+test_double_free_test_preload_SOURCES = test/double_free_test.c
+test_double_free_test_preload_CFLAGS = $(suite_cflags) -fno-builtin -Wno-use-after-free
+test_double_free_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
 test_shim_hazards_test_preload_SOURCES = test/shim_hazards_test.c
 test_shim_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address

@@ -105,6 +105,7 @@ static void *bin_take_chain(struct cache_bin *bin, unsigned most, size_t clear_b
     for (unsigned i = 0; i < count; i++) {
         if (clear_bytes)
             alloc_clear(slots[i], clear_bytes);
+        *cache_key_of(slots[i]) = 0;
         *(void **)slots[i] = next;
         next = slots[i];
     }

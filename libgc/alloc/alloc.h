@@ -21,6 +21,10 @@
 void *alloc_slow(size_t bytes, enum object_kind kind);
 void free_slow(void *object);
 
+/* Aborts if the object was freed before, as far as can be told without a look at all that is
+ * allocated: for whoever is about to change what it contains before it frees it. */
+void free_expect_allocated(void *object);
+
 /* Frees an object of the heap that nothing leads to, past the cache, the quarantine and the hook
  * below: by threads of the collector's, which have no cache, and under locks that the hook takes.
  */

@@ -276,9 +276,11 @@ bool cache_refill(struct cache *cache, unsigned span_class) {
 /* The thread may be stopped between any two of these lines, and then finds each object in a slot
  * below count or on this frame. Or another one may fork, and then the child, which does not have
  * this frame, finds none of them twice. */
-static bool bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned count) {
+static bool bin_give_oldest(struct cache *cache, unsigned span_class, unsigned count) {
     void *objects[SIZES_CACHE_MOST];
+    struct cache_bin *bin = &cache->bins[span_class];
     unsigned left = bin->count - count;
+    AO_int_store_full(&cache->flushed, span_class);
     memcpy(objects, bin->slots, bin->count * sizeof *objects);
     CACHE_HOLD(objects);
     bin->count = 0;
@@ -286,12 +288,14 @@ static bool bin_give_oldest(struct cache_bin *bin, unsigned span_class, unsigned
     memcpy(bin->slots, objects + count, left * sizeof *objects);
     CACHE_HOLD(objects);
     bin->count = left;
-    return set_give(span_class, objects, count);
+    bool outruns = set_give(span_class, objects, count);
+    AO_int_store_release(&cache->flushed, 0);
+    return outruns;
 }
 
 bool cache_flush(struct cache *cache, unsigned span_class) {
     struct cache_bin *bin = &cache->bins[span_class];
-    bool outruns = bin_give_oldest(bin, span_class, (bin->count + 1) / 2);
+    bool outruns = bin_give_oldest(cache, span_class, (bin->count + 1) / 2);
     bin_lengthen(bin, span_class);
     return outruns;
 }
@@ -299,17 +303,32 @@ bool cache_flush(struct cache *cache, unsigned span_class) {
 void cache_empty(struct cache *cache) {
     for (unsigned class = 0; class < SPAN_CLASSES; class ++)
         if (cache->bins[class].count > 0)
-            bin_give_oldest(&cache->bins[class], class, cache->bins[class].count);
+            bin_give_oldest(cache, class, cache->bins[class].count);
 }
 
 void *cache_take_uncached(unsigned span_class) {
     void *object = NULL;
     unsigned count;
     set_take(span_class, &object, 1, &count);
+    if (object)
+        *cache_key_of(object) = 0;
     return object;
 }
 
 void cache_give_uncached(unsigned span_class, void *object) { set_give(span_class, &object, 1); }
+
+bool cache_holds(const struct cache *cache, unsigned span_class, const void *object) {
+    const struct cache_bin *bin = &cache->bins[span_class];
+    unsigned count = AO_int_load_acquire((const volatile unsigned *)&bin->count);
+    for (unsigned i = 0; i < count; i++)
+        if (AO_load((const volatile AO_t *)&bin->slots[i]) == (AO_t)object)
+            return true;
+    return false;
+}
+
+bool cache_flushes(const struct cache *cache, unsigned span_class) {
+    return AO_int_load_acquire(&cache->flushed) == span_class;
+}
 
 void cache_each(const struct cache *cache, void (*visit)(void *object, void *context),
                 void *context) {

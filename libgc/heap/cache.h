@@ -4,6 +4,11 @@
  * far as its state tells; states change in bulk when a bin is refilled or flushed. Bins start short
  * and double with use, so that threads which allocate little keep little.
  *
+ * A freed object carries a key in its second word for as long as nobody has it: it is written by
+ * push and cleared by pop. Who frees an object that has the key already has either freed it before
+ * or made a copy of what was freed; the slow path finds out (alloc/free.c). Programs find no less
+ * in what they freed than with other allocators, which keep two words there.
+ *
  * A cache belongs to one thread. The collecting thread reads it while the owner is stopped, which
  * may be between any two instructions: cache_pop and cache_push keep the object either below count
  * or in a register all the time, so that it is never taken for garbage.
@@ -15,6 +20,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 struct cache_bin {
     void **slots;
@@ -24,7 +30,24 @@ struct cache_bin {
 
 struct cache {
     struct cache_bin bins[SPAN_CLASSES];
+    volatile unsigned flushed; /* the span class whose objects are on their way out of a bin, or 0;
+                                  the owner, before it takes them out and after they are gone */
 };
+
+/* No address, on any machine we run on, whichever bytes of it are looked at; and on x86-64 it is
+ * part of an instruction. */
+#if defined(__x86_64__)
+#define CACHE_KEY ((uint64_t)(int64_t)(int32_t)0xdfdfdfdf)
+#else
+#define CACHE_KEY ((uint64_t)0xdfdfdfdfdfdfdfdf)
+#endif
+
+static inline uint64_t *cache_key_of(void *object) {
+    typedef uint64_t __attribute__((may_alias)) word;
+    return (uint64_t *)((word *)object + 1);
+}
+
+static inline bool cache_has_key(void *object) { return *cache_key_of(object) == CACHE_KEY; }
 
 /* Compels the compiler to have the value in a register here, before any later store to memory. */
 #define CACHE_HOLD(pointer) __asm__ volatile("" : : "r"(pointer) : "memory")
@@ -37,21 +60,29 @@ static inline void *cache_pop(struct cache_bin *bin) {
     void *object = bin->slots[count - 1];
     CACHE_HOLD(object);
     bin->count = count - 1;
+    *cache_key_of(object) = 0;
     CACHE_HOLD(object);
     return object;
 }
 
-/* False when the bin is full, or when the object is the one pushed last: a double free. */
-static inline bool cache_push(struct cache_bin *bin, void *object) {
+/* What cannot be refused. The bin has room. */
+static inline void cache_put(struct cache_bin *bin, void *object) {
     unsigned count = bin->count;
-    if (__builtin_expect(count >= bin->limit, 0))
-        return false;
-    if (__builtin_expect(count > 0 && bin->slots[count - 1] == object, 0))
-        return false;
     bin->slots[count] = object;
     CACHE_HOLD(object);
+    *cache_key_of(object) = CACHE_KEY;
     bin->count = count + 1;
     CACHE_HOLD(object);
+}
+
+/* False when the bin is full, and when the object needs a closer look: it has the key, or lies
+ * where none begins. */
+static inline bool cache_push(struct cache_bin *bin, void *object) {
+    if (__builtin_expect(bin->count >= bin->limit, 0))
+        return false;
+    if (__builtin_expect((uintptr_t)object % SIZES_GRANULE != 0 || cache_has_key(object), 0))
+        return false;
+    cache_put(bin, object);
     return true;
 }
 
@@ -78,6 +109,11 @@ void cache_empty(struct cache *cache);
 /* One object straight from its span, and back: for threads that have no cache. */
 void *cache_take_uncached(unsigned span_class);
 void cache_give_uncached(unsigned span_class, void *object);
+
+/* A glance at a cache, which may be another thread's: whether it holds the object, and whether
+ * objects of the class are on their way out of it. */
+bool cache_holds(const struct cache *cache, unsigned span_class, const void *object);
+bool cache_flushes(const struct cache *cache, unsigned span_class);
 
 /* Calls visit for each cached object. The owner is stopped. */
 void cache_each(const struct cache *cache, void (*visit)(void *object, void *context),

@@ -231,6 +231,8 @@ static void retire(const void *address, const void *frame) {
 __attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
     struct note *notes = span ? notes_of(span) : NULL;
+    if (notes)
+        free_expect_allocated(object);
     if (notes && quarantine_is_on())
         retire(object, __builtin_frame_address(0));
     else if (notes)
