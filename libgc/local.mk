@@ -104,10 +104,15 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/tunables.c \
 	libgc/api/typed.c
 
+noinst_LTLIBRARIES += libgc/libtithe_dlopen.la
+libgc_libtithe_dlopen_la_CFLAGS = $(libgc_libtithe_api_la_CFLAGS)
+libgc_libtithe_dlopen_la_CPPFLAGS = $(libgc_libtithe_api_la_CPPFLAGS)
+libgc_libtithe_dlopen_la_SOURCES = libgc/api/dlopen.c
+
 lib_LTLIBRARIES += libgc.la
 libgc_la_CFLAGS = $(libgc_libtithe_api_la_CFLAGS)
 libgc_la_CPPFLAGS = $(libgc_libtithe_api_la_CPPFLAGS)
 libgc_la_SOURCES = libgc/api/library.c
-libgc_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
+libgc_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_dlopen.la libgc/libtithe_core.la
 libgc_la_LDFLAGS = -version-info 6:1:5 -no-undefined -export-symbols-regex '^GC_' \
 	-Wl,-z,now -Wl,-z,nodelete

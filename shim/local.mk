@@ -3,7 +3,7 @@ lib_LTLIBRARIES += libtithe.la
 libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 	-fno-builtin-malloc -fno-stack-protector -fexceptions
 libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
-libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_core.la
+libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_dlopen.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
 	shim/aio.c \
 	shim/altstack.c shim/altstack.h \

@@ -7,7 +7,6 @@
 #include "thread/thread.h"
 #include "weak/table.h"
 
-#include <dlfcn.h>
 #include <link.h>
 
 int GC_no_dls;
@@ -93,9 +92,6 @@ void api_find_libraries(void) {
 void GC_register_has_static_roots_callback(GC_has_static_roots_func function) {
     has_static_roots = function;
 }
-
-/* A library's data are found when roots are planned, and again in the stop. */
-void *GC_dlopen(const char *path, int flags) { return dlopen(path, flags); }
 
 struct segment_search {
     uintptr_t address;
