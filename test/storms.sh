@@ -2,13 +2,14 @@
 # Runs the storms under tithe in every configuration of the collector, for a short while each; with
 # --nightly 5 minutes each. A storm that fails, crashes, hangs or makes the library speak is a failure,
 # and the command that replays it is printed.
-# Usage: storms.sh [--nightly] [--seed N] [--options TITHE_OPTIONS] [NAME...]
+# Usage: storms.sh [--nightly | --seconds N] [--seed N] [--options TITHE_OPTIONS] [NAME...]
 set -u
 build=${TITHE_BUILD:-$(pwd)}
 seconds=0.7 seed='' only='' names=()
 while [ $# -gt 0 ]; do
     case $1 in
     --nightly) seconds=300 ;;
+    --seconds) seconds=$2 && shift ;;
     --seed) seed=$2 && shift ;;
     --options) only=$2 && shift ;;
     *) names+=("$1") ;;
