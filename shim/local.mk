@@ -10,8 +10,10 @@ libtithe_la_SOURCES = \
 	shim/api.c \
 	shim/blocking.c \
 	shim/connect.c \
+	shim/dismiss.c shim/dismiss.h \
 	shim/exec.c \
 	shim/fork.c shim/fork.h \
+	shim/identity.c \
 	shim/introspection.c \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/leak/chains.c shim/leak/chains.h \

@@ -97,6 +97,7 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
 preload_suites += test/double_free_test.preload
+preload_suites += test/identity_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -144,6 +145,9 @@ test_fork_test_preload_SOURCES = test/fork_test.c
 test_fork_test_preload_CFLAGS = $(suite_cflags)
 test_fork_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 
+test_identity_test_preload_SOURCES = test/identity_test.c
+test_identity_test_preload_CFLAGS = $(suite_cflags)
+test_identity_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_workers_test_preload_SOURCES = test/workers_test.c
 test_workers_test_preload_CFLAGS = $(suite_cflags)
 test_workers_test_preload_LDADD = $(CHECK_LIBS) -lpthread
