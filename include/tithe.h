@@ -41,8 +41,10 @@ struct tithe_statistics {
     size_t cycles;    /* collections that ended */
     size_t
         cancelled; /* collections given up, because a thread did not stop or roots were unknown */
-    size_t stop_longest; /* the longest time the program was stopped */
-    size_t stop_total;   /* the sum of these times */
+    size_t stop_longest;   /* the longest time the program was stopped */
+    size_t stop_total;     /* the sum of these times */
+    size_t trial_dead;     /* in a trial (tithe run --trial): what would have been collected */
+    size_t trial_returned; /* blocks of these that came back: each would have been a mistake */
 };
 
 /* Fills in the first bytes of *statistics, so that older callers keep working; returns how many

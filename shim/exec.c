@@ -5,6 +5,7 @@
  * what was sent before has arrived. Children of vfork, which share our memory and must not keep its
  * locks, are sent nothing.
  */
+#include "leak/trial.h"
 #include "real.h"
 
 #include "thread/thread.h"
@@ -20,6 +21,12 @@
  * without it. */
 enum { PATIENCE_MILLISECONDS = 200 };
 
+/* What the trial of this program has found would be forgotten. */
+static void trial_before_exec(void) {
+    if (trial_is_on())
+        trial_end(CHECK_EXEC, NULL, 0);
+}
+
 static bool hold_signals(void) {
     return thread_in_own_process() &&
            lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS);
@@ -27,6 +34,7 @@ static bool hold_signals(void) {
 
 /* What was sent arrives at the end of a system call; asking for our id was one. */
 #define HELD(call)                                                                                 \
+    trial_before_exec();                                                                           \
     bool held = hold_signals();                                                                    \
     thread_in_own_process();                                                                       \
     int result = (call), failure = errno;                                                          \

@@ -18,6 +18,7 @@
 #include "leak/dead_stacks.h"
 #include "leak/listener.h"
 #include "leak/record.h"
+#include "leak/trial.h"
 #include "real.h"
 #include "threads.h"
 
@@ -85,8 +86,12 @@ static void begin_child(void) {
     if (record_is_on()) {
         record_after_fork();
         dead_stacks_after_fork();
-        check_after_fork();
-        listener_after_fork();
+        if (trial_is_on()) {
+            trial_after_fork();
+        } else {
+            check_after_fork();
+            listener_after_fork();
+        }
     }
     if (streams_locked)
         _IO_list_resetlock(); /* as libc does where it knows of several threads */

@@ -1,11 +1,8 @@
-/* tithe leaks: the program runs as our child, with its own standard files; it writes what it finds
- * to a directory of ours, and when it has ended we report from there. So nothing the program
- * closes, redirects or limits is in the report's way, and no name is looked up in the program.
- */
+/* tithe leaks: the program runs as our child (watched.h), or is asked over a socket. */
 #include "leaks.h"
 
 #include "program.h"
-#include "report/report.h"
+#include "watched.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -23,13 +20,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum {
-    EXIT_LEAKS = 23,
-    ANSWER_SECONDS = 60,
-    NAP_MILLISECONDS = 20,
-    TELL_MILLISECONDS = 2000,
-    CHILDREN_MILLISECONDS = 10000 /* for children that outlive the program */
-};
+enum { EXIT_LEAKS = 23, ANSWER_SECONDS = 60 };
 
 static const char usage[] =
     "usage: tithe leaks [options] PROGRAM [ARGUMENT...]\n"
@@ -56,11 +47,7 @@ static const char usage[] =
     "  -h, --help             print this\n";
 
 struct leaks {
-    struct report_options report;
-    const char *keep;
-    char directory[PATH_MAX];
-    int exit_status;
-    bool children;
+    struct watched watched;
     pid_t process; /* --pid */
 };
 
@@ -80,13 +67,6 @@ static long number_of(const char *argument, const char *value, long most) {
     return number;
 }
 
-static void set_option(const char *key, const char *value) {
-    char text[512];
-    if (snprintf(text, sizeof text, "%s=%s", key, value) >= (int)sizeof text)
-        refuse(EXIT_REFUSED, "%s=%s is too long", key, value);
-    program_prepend("TITHE_OPTIONS", text);
-}
-
 /* Options that only become one of the collector's. */
 static bool is_passed_on(const char *argument) {
     static const char *const names[][2] = {{"--depth", "depth"},
@@ -99,13 +79,13 @@ static bool is_passed_on(const char *argument) {
                                               {"--on-term", "check_at_term", "1"}};
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         if (strcmp(argument, switches[i][0]) == 0) {
-            set_option(switches[i][1], switches[i][2]);
+            watched_set_option(switches[i][1], switches[i][2]);
             return true;
         }
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *value = value_of(argument, names[i][0]);
         if (value)
-            set_option(names[i][1], value);
+            watched_set_option(names[i][1], value);
         if (value)
             return true;
     }
@@ -121,188 +101,18 @@ static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
             refuse(EXIT_REFUSED, "%s needs a value; see tithe leaks --help", argument);
         program_prepend("TITHE_OPTIONS", arguments[++*at]);
     } else if (strcmp(argument, "--children") == 0) {
-        leaks->children = true;
+        leaks->watched.children = true;
     } else if ((value = value_of(argument, "--exitcode")) ||
                (value = value_of(argument, "--exit-code"))) {
-        leaks->exit_status = number_of(argument, value, 255);
+        leaks->watched.exit_status = number_of(argument, value, 255);
     } else if ((value = value_of(argument, "--pid"))) {
         leaks->process = number_of(argument, value, INT_MAX);
     } else if ((value = value_of(argument, "--keep"))) {
-        leaks->keep = value;
+        leaks->watched.keep = value;
     } else {
         return false;
     }
     return true;
-}
-
-/* Files of the checks may be written by a program that has changed its user since. */
-static void make_directory(struct leaks *leaks) {
-    const char *parent = getenv("TMPDIR");
-    if (leaks->keep) {
-        if (mkdir(leaks->keep, 0700) != 0 && errno != EEXIST)
-            refuse(EXIT_REFUSED, "%s: %s", leaks->keep, strerror(errno));
-        if (realpath(leaks->keep, leaks->directory) == NULL)
-            refuse(EXIT_REFUSED, "%s: %s", leaks->keep, strerror(errno));
-    } else {
-        snprintf(leaks->directory, sizeof leaks->directory, "%s/tithe-leaks.XXXXXX",
-                 parent && *parent == '/' ? parent : "/tmp");
-        if (mkdtemp(leaks->directory) == NULL)
-            refuse(EXIT_REFUSED, "%s: %s", leaks->directory, strerror(errno));
-    }
-    if (strpbrk(leaks->directory, ":"))
-        refuse(EXIT_REFUSED, "%s: the name of the directory may have no colon", leaks->directory);
-    if (geteuid() == 0)
-        chmod(leaks->directory, 01733);
-}
-
-/* Sockets of processes that still run are left, and the directory with them. Of one that is to be
- * kept, only the sockets of ended processes go. */
-static void clear_directory(const struct leaks *leaks) {
-    DIR *directory = opendir(leaks->directory);
-    int left = 0;
-    for (struct dirent *entry; directory && (entry = readdir(directory));) {
-        const char *suffix = strrchr(entry->d_name, '.');
-        bool is_socket = suffix && strcmp(suffix, ".socket") == 0;
-        if (is_socket && kill(atoi(entry->d_name), 0) == 0) {
-            fprintf(stderr, "tithe: process %d still runs: tithe leaks --pid=%d asks it\n",
-                    atoi(entry->d_name), atoi(entry->d_name));
-            left++;
-        } else if (entry->d_name[0] != '.' && (is_socket || leaks->keep == NULL)) {
-            unlinkat(dirfd(directory), entry->d_name, 0);
-        }
-    }
-    if (directory)
-        closedir(directory);
-    if (left == 0 && leaks->keep == NULL)
-        rmdir(leaks->directory);
-}
-
-static volatile pid_t child;
-
-static void pass_on(int number) {
-    if (child > 0)
-        kill(child, number);
-}
-
-/* The terminal sends its own to the program, too; we wait for what that makes of them. */
-static void arrange_signals(void) {
-    static const int passed[] = {SIGTERM, SIGHUP, SIGUSR1, SIGUSR2};
-    struct sigaction action = {.sa_handler = pass_on, .sa_flags = SA_RESTART};
-    for (size_t i = 0; i < sizeof passed / sizeof *passed; i++)
-        sigaction(passed[i], &action, NULL);
-    action.sa_handler = SIG_IGN;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGQUIT, &action, NULL);
-}
-
-/* Its signals are as they were for us when we were started. */
-static void start_program(const char *path, char **arguments, const sigset_t *mask) {
-    child = fork();
-    if (child < 0)
-        refuse(EXIT_REFUSED, "no new process: %s", strerror(errno));
-    if (child > 0)
-        return;
-    sigprocmask(SIG_SETMASK, mask, NULL);
-    program_preload();
-    program_execute(path, arguments);
-}
-
-/* When the program is stopped, so are we, for the shell's sake. */
-static int await_program(void) {
-    int status;
-    for (;;) {
-        pid_t found = waitpid(child, &status, WUNTRACED);
-        if (found < 0 && errno != EINTR)
-            refuse(EXIT_REFUSED, "the program cannot be waited for: %s", strerror(errno));
-        if (found != child)
-            continue;
-        if (!WIFSTOPPED(status))
-            return status;
-        raise(SIGSTOP);
-        kill(child, SIGCONT);
-    }
-}
-
-static volatile sig_atomic_t impatient;
-
-static void end_waiting(int number) {
-    (void)number;
-    impatient = 1;
-}
-
-static bool has_check(const struct leaks *leaks, pid_t process) {
-    char prefix[32];
-    bool found = false;
-    DIR *directory = opendir(leaks->directory);
-    int length = snprintf(prefix, sizeof prefix, "%d.", (int)process);
-    for (struct dirent *entry; !found && directory && (entry = readdir(directory));)
-        found = strncmp(entry->d_name, prefix, length) == 0 &&
-                strstr(entry->d_name + length, ".check") != NULL;
-    if (directory)
-        closedir(directory);
-    return found;
-}
-
-/* What the program has left running became our child when its parent ended. True when none is left
- * or patience is. */
-static bool await_one_more(long long *milliseconds, long long patience) {
-    const struct timespec nap = {0, NAP_MILLISECONDS * 1000000};
-    pid_t found = waitpid(-1, NULL, WNOHANG);
-    if (found < 0 && errno == ECHILD)
-        return true;
-    if (found > 0)
-        return false;
-    nanosleep(&nap, NULL);
-    *milliseconds += NAP_MILLISECONDS;
-    if (*milliseconds == TELL_MILLISECONDS)
-        fprintf(stderr,
-                "tithe: waiting for what the program has left running; ^C ends the waiting\n");
-    return impatient || *milliseconds >= patience;
-}
-
-/* A program that has become a daemon ended without a check, and goes on as another process: then
- * that is the one to be reported, whenever it ends. */
-static void await_rest(struct leaks *leaks, int status) {
-    struct sigaction action = {.sa_handler = end_waiting};
-    bool is_daemon = WIFEXITED(status) && !has_check(leaks, child);
-    long long waited = 0;
-    if (!leaks->children && !is_daemon)
-        return;
-    sigaction(SIGINT, &action, NULL);
-    sigaction(SIGTERM, &action, NULL);
-    while (!await_one_more(&waited, is_daemon ? LLONG_MAX : CHILDREN_MILLISECONDS))
-        continue;
-    leaks->children |= is_daemon;
-}
-
-static int run(struct leaks *leaks, char **arguments) {
-    char path[PATH_MAX];
-    sigset_t all, before;
-    struct report_result result = {0};
-    program_find(arguments[0], path);
-    make_directory(leaks);
-    set_option("leaks", leaks->directory);
-    if (leaks->report.what == REPORT_LIVE)
-        set_option("chains", "1");
-    prctl(PR_SET_CHILD_SUBREAPER, 1);
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
-    start_program(path, arguments, &before);
-    arrange_signals();
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    int status = await_program();
-    await_rest(leaks, status);
-    leaks->report.process = leaks->children ? 0 : child;
-    int failed = report_directory(&leaks->report, leaks->directory, &result);
-    clear_directory(leaks);
-    if (WIFSIGNALED(status)) {
-        fprintf(stderr, "tithe: %s was ended by signal %d (%s)%s\n", arguments[0], WTERMSIG(status),
-                strsignal(WTERMSIG(status)), failed ? " before it was checked" : "");
-        return 128 + WTERMSIG(status);
-    }
-    if (failed)
-        return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
-    return WEXITSTATUS(status) == 0 && result.blocks > 0 ? leaks->exit_status : WEXITSTATUS(status);
 }
 
 static bool has_socket(int at, const char *path, pid_t process) {
@@ -320,11 +130,11 @@ static bool find_among_files(struct leaks *leaks, const char *thread) {
     DIR *files = opendir(path);
     for (struct dirent *entry; files && length < 0 && (entry = readdir(files));)
         if (entry->d_name[0] != '.' && has_socket(dirfd(files), entry->d_name, leaks->process))
-            length = readlinkat(dirfd(files), entry->d_name, leaks->directory,
-                                sizeof leaks->directory - 1);
+            length = readlinkat(dirfd(files), entry->d_name, leaks->watched.directory,
+                                sizeof leaks->watched.directory - 1);
     if (files)
         closedir(files);
-    leaks->directory[length > 0 ? length : 0] = 0;
+    leaks->watched.directory[length > 0 ? length : 0] = 0;
     return length > 0;
 }
 
@@ -349,7 +159,7 @@ static void find_directory(struct leaks *leaks) {
 static int connect_to(const struct leaks *leaks) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     struct timeval patience = {ANSWER_SECONDS, 0};
-    int directory = open(leaks->directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int directory = open(leaks->watched.directory, O_PATH | O_DIRECTORY | O_CLOEXEC);
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     snprintf(address.sun_path, sizeof address.sun_path, "/proc/self/fd/%d/%d.socket", directory,
              (int)leaks->process);
@@ -374,18 +184,18 @@ static int ask(struct leaks *leaks) {
     if (sscanf(answer, "done %u", &check) != 1)
         refuse(EXIT_REFUSED, "process %d: %.*s", (int)leaks->process, (int)strcspn(answer, "\n"),
                answer);
-    leaks->report.process = leaks->process;
-    leaks->report.check = check;
-    leaks->report.stream = stdout;
-    if (report_directory(&leaks->report, leaks->directory, &result) != 0)
+    leaks->watched.report.process = leaks->process;
+    leaks->watched.report.check = check;
+    leaks->watched.report.stream = stdout;
+    if (report_directory(&leaks->watched.report, leaks->watched.directory, &result) != 0)
         return EXIT_REFUSED;
-    return result.blocks > 0 ? leaks->exit_status : 0;
+    return result.blocks > 0 ? leaks->watched.exit_status : 0;
 }
 
 int leaks_command(char **arguments) {
-    struct leaks leaks = {.exit_status = EXIT_LEAKS};
+    struct leaks leaks = {.watched.exit_status = EXIT_LEAKS};
     int at = 0;
-    report_options_start(&leaks.report, stderr);
+    report_options_start(&leaks.watched.report, stderr);
     for (; arguments[at] && arguments[at][0] == '-'; at++) {
         if (strcmp(arguments[at], "--") == 0) {
             at++;
@@ -395,12 +205,13 @@ int leaks_command(char **arguments) {
             return fputs(usage, stdout) < 0 || fputs(report_options_help, stdout) < 0;
         if (strcmp(arguments[at], "--version") == 0)
             return puts("tithe " TITHE_VERSION) < 0;
-        if (!is_own_option(&leaks, arguments, &at) && !report_option(&leaks.report, arguments, &at))
+        if (!is_own_option(&leaks, arguments, &at) &&
+            !report_option(&leaks.watched.report, arguments, &at))
             refuse(EXIT_REFUSED, "unknown option %s; see tithe leaks --help", arguments[at]);
     }
     if (leaks.process)
         return ask(&leaks);
     if (arguments[at] == NULL)
         refuse(EXIT_REFUSED, "no program given; see tithe leaks --help");
-    return run(&leaks, arguments + at);
+    return watched_run(&leaks.watched, arguments + at);
 }

@@ -24,15 +24,22 @@ libtithe_la_SOURCES = \
 	shim/leak/depot.c shim/leak/depot.h \
 	shim/leak/edges.c shim/leak/edges.h \
 	shim/leak/exit.c shim/leak/exit.h \
+	shim/leak/head.c shim/leak/head.h \
 	shim/leak/links.c shim/leak/links.h \
 	shim/leak/listener.c shim/leak/listener.h \
 	shim/leak/lost.c shim/leak/lost.h \
+	shim/leak/mark_here.c shim/leak/mark_here.h \
 	shim/leak/modules.c shim/leak/modules.h \
+	shim/leak/fingerprint.c shim/leak/fingerprint.h \
 	shim/leak/recall.c shim/leak/recall.h \
 	shim/leak/record.c shim/leak/record.h \
+	shim/leak/returned.c shim/leak/returned.h \
 	shim/leak/rules.c shim/leak/rules.h \
 	shim/leak/sanitizer.c \
+	shim/leak/search.c shim/leak/search.h \
+	shim/leak/stopped.c shim/leak/stopped.h \
 	shim/leak/sums.c shim/leak/sums.h \
+	shim/leak/trial.c shim/leak/trial.h \
 	shim/leak/unwind.c shim/leak/unwind.h \
 	shim/leak/writer.c shim/leak/writer.h \
 	shim/libc_names.c shim/libc_names.h \
@@ -54,6 +61,7 @@ bin_PROGRAMS += tithe
 tithe_SOURCES = shim/tithe.c \
 	shim/leaks.c shim/leaks.h \
 	shim/program.c shim/program.h \
+	shim/watched.c shim/watched.h \
 	shim/report/chain.c shim/report/chain.h \
 	shim/report/check_file.c shim/report/check_file.h \
 	shim/report/command.c \
@@ -68,7 +76,8 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/report.c shim/report/report.h \
 	shim/report/suppressions.c shim/report/suppressions.h \
 	shim/report/symbols.c shim/report/symbols.h \
-	shim/report/text.c
+	shim/report/text.c shim/report/text.h \
+	shim/report/trial.c
 tithe_LDADD = -ldw -lelf -liberty -lz -lm
 tithe_CPPFLAGS = $(AM_CPPFLAGS) -DLIBRARY_DIRECTORY='"$(libdir)"' -DTITHE_VERSION='"$(VERSION)"' \
 	-DPAGE_DIRECTORY='"$(pkgdatadir)"' -DPAGE_SOURCE='"$(abs_srcdir)/shim/report/page"'

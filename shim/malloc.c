@@ -111,7 +111,11 @@ TITHE_EXPORT void *pvalloc(size_t bytes) {
     return memalign(page, rounded ? rounded : page);
 }
 
-TITHE_EXPORT size_t malloc_usable_size(void *object) { return alloc_usable_bytes(object); }
+TITHE_EXPORT size_t malloc_usable_size(void *object) {
+    if (record_may_be_on())
+        record_asked(object);
+    return alloc_usable_bytes(object);
+}
 
 /* glibc's own names for the same, which some programs call. */
 ALIAS(__libc_malloc, malloc);

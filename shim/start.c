@@ -12,6 +12,7 @@
 #include "leak/exit.h"
 #include "leak/listener.h"
 #include "leak/record.h"
+#include "leak/trial.h"
 #include "libc_names.h"
 #include "real.h"
 #include "signals.h"
@@ -52,11 +53,19 @@ void start_read_options(void) {
     read = true;
 }
 
+/* Freed blocks are as ever in a trial; and where it is not possible, nothing may be collected. */
+static void prepare_trial(void) {
+    memcpy(options.quarantine, "off", sizeof "off");
+    options.collect &= record_is_on();
+}
+
 __attribute__((constructor)) static void start(void) {
     real_find_all();
     libc_names_replace();
     start_read_options();
     record_decide();
+    if (options.trial)
+        prepare_trial();
     if (options.log[0])
         log_to_file(options.log);
     else if (says_summary())
@@ -67,7 +76,10 @@ __attribute__((constructor)) static void start(void) {
     altstack_start();
     fork_start();
     cycle_enable();
-    if (record_is_on()) {
+    if (record_is_on() && options.trial) {
+        trial_start();
+        exit_start();
+    } else if (record_is_on()) {
         check_start();
         exit_start();
         listener_start();
@@ -99,6 +111,18 @@ static void say_quarantine(void) {
         human(AO_load(&quarantine.taken_bytes), taken), AO_load(&quarantine.taken_blocks), marks);
 }
 
+static void say_trial(void) {
+    struct trial_totals totals = trial_totals();
+    char late[96] = "";
+    if (totals.late_blocks > 0)
+        snprintf(late, sizeof late, ", %zu bytes in %zu blocks of these only at its end",
+                 totals.late_bytes, totals.late_blocks);
+    log_line(
+        "%s[%d]: trial: would have collected %zu bytes in %zu blocks%s; %zu blocks came back%s",
+        program_invocation_short_name, tasks_process(), totals.bytes, totals.blocks, late,
+        totals.returned_blocks, totals.returned_blocks > 0 ? " (wrong)" : "");
+}
+
 /* What the program has not freed. */
 static size_t live_bytes(void) { return AO_load(&heap.live) - AO_load(&quarantine.bytes); }
 
@@ -125,6 +149,8 @@ static void say_summary(void) {
     report_each_reason(say_reason, NULL);
     if (quarantine_is_on())
         say_quarantine();
+    if (trial_is_on())
+        say_trial();
 }
 
 static void say_faults(void) {
@@ -160,6 +186,7 @@ int tithe_ignore_leak(const void *address) { return record_is_on() && record_ign
 
 size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) {
     struct cycle_totals totals = cycle_totals();
+    struct trial_totals trial = trial_totals();
     struct tithe_statistics now = {
         .live = live_bytes(),
         .live_most = AO_load(&heap.peak),
@@ -170,6 +197,8 @@ size_t tithe_get_statistics(struct tithe_statistics *statistics, size_t bytes) {
         .cancelled = totals.cancelled,
         .stop_longest = totals.stop_longest,
         .stop_total = totals.stop_total,
+        .trial_dead = trial.bytes,
+        .trial_returned = trial.returned_blocks,
     };
     if (bytes > sizeof now)
         bytes = sizeof now;

@@ -6,12 +6,16 @@
 #include "leaks.h"
 #include "program.h"
 #include "report/report.h"
+#include "watched.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+enum { EXIT_RETURNED = 23 };
 
 static const char usage[] =
     "usage: tithe run [options] PROGRAM [ARGUMENT...]\n"
@@ -19,6 +23,11 @@ static const char usage[] =
     "  -q, --quiet           do not print the line of statistics at the end\n"
     "  -s, --stats           print a line for every collection, too\n"
     "  -o, --option KEY=VAL  set an option (see TITHE_OPTIONS in doc/options.md); repeatable\n"
+    "      --trial           collect nothing, and report what would have been collected, and what "
+    "of\n"
+    "                        that the program used afterwards; the exit status is the program's, "
+    "or\n"
+    "                        23 if that is 0 and something was (--exitcode=N)\n"
     "  -h, --help            print this\n"
     "      --version         print the version\n"
     "\n"
@@ -35,10 +44,27 @@ static bool is_option(const char *argument, const char *brief, const char *full)
     return strcmp(argument, brief) == 0 || strcmp(argument, full) == 0;
 }
 
+/* --trial, and what only makes sense with it. */
+static bool is_trial_option(struct watched *watched, char **arguments, int *at, bool *trial) {
+    static const char exitcode[] = "--exitcode=", keep[] = "--keep=";
+    const char *argument = arguments[*at];
+    if (strcmp(argument, "--trial") == 0)
+        *trial = true;
+    else if (strncmp(argument, exitcode, sizeof exitcode - 1) == 0)
+        watched->exit_status = atoi(argument + sizeof exitcode - 1);
+    else if (strncmp(argument, keep, sizeof keep - 1) == 0)
+        watched->keep = argument + sizeof keep - 1;
+    else
+        return report_option(&watched->report, arguments, at);
+    return true;
+}
+
 static int run(char **arguments) {
+    struct watched watched = {.exit_status = EXIT_RETURNED, .children = true};
     char path[PATH_MAX], summary[32];
-    bool quiet = false;
+    bool quiet = false, trial = false, reports = false;
     int at = 0;
+    report_options_start(&watched.report, stderr);
     for (; arguments[at] && arguments[at][0] == '-'; at++) {
         if (strcmp(arguments[at], "--") == 0) {
             at++;
@@ -51,11 +77,20 @@ static int run(char **arguments) {
             program_prepend("TITHE_OPTIONS", "stats=1");
         else if (is_option(arguments[at], "-o", "--option"))
             program_prepend("TITHE_OPTIONS", option_value(arguments, &at));
+        else if (is_trial_option(&watched, arguments, &at, &trial))
+            reports = true;
         else
             refuse(EXIT_REFUSED, "unknown option %s; see tithe --help", arguments[at]);
     }
     if (arguments[at] == NULL)
         refuse(EXIT_REFUSED, "no program given; see tithe --help");
+    if (reports && !trial)
+        refuse(EXIT_REFUSED, "options of the report need --trial; see tithe --help");
+    if (trial) {
+        watched_set_option("trial", "1");
+        watched.says_summary = !quiet;
+        return watched_run(&watched, arguments + at);
+    }
     program_find(arguments[at], path);
     program_preload();
     if (!quiet) {

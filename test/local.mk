@@ -91,6 +91,14 @@ EXTRA_DIST += test/leaks.sh test/leaks_report.sh test/leaks/README.md test/leaks
 	test/leaks/report.py test/leaks_page.sh test/leaks/page.py test/leaks_programs.sh test/leaks/programs.py doc/leaks.schema.json doc/leaks-page.png
 TESTS += test/leaks.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh
 
+# Trials: programs that hide their pointers, and programs that do not.
+check_PROGRAMS += test/trial/hidden
+test_trial_hidden_SOURCES = test/trial/hidden.c
+test_trial_hidden_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls -Wno-unused-result
+test_trial_hidden_LDADD = -lpthread
+EXTRA_DIST += test/trial.sh test/trial_programs.sh
+TESTS += test/trial.sh
+
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
 	test/cord_test test/quarantine_test test/faults_test test/limits_test

@@ -119,6 +119,8 @@ static void close(bool done) {
         AO_int_store(&last_cancelled, AO_int_load(&begun));
     report_cycle(&current, done);
     TELL(ended, done);
+    if (cycle_watcher.ended)
+        cycle_watcher.ended(done);
     AO_int_store_release(&ended, AO_int_load(&begun));
     phase_close(!current.alone);
     credit_wake_all();

@@ -100,6 +100,7 @@ struct cycle_watcher {
     bool (*allowed)(void); /* a cycle is due by the size of the heap */
     void (*push_roots)(struct marker *marker);
     void (*marked)(struct marker *marker); /* after the hook */
+    void (*ended)(bool done);
 };
 
 extern struct cycle_watcher cycle_watcher;

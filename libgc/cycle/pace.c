@@ -63,8 +63,9 @@ static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, rac
 
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
-static size_t doomed;    /* kept by the mark that ends, and about to be freed */
-static unsigned put_off; /* cycles in a row; the conductor */
+static size_t doomed;       /* kept by the mark that ends, and about to be freed */
+static unsigned put_off;    /* cycles in a row; the conductor */
+static volatile AO_t borne; /* dead bytes that are kept; the conductor */
 
 /* The memory limit: live bytes at which it would be reached, by who asked last, and the live bytes
  * at which to ask again, by who asks next and the conductor. A look writes them in this order. */
@@ -120,7 +121,7 @@ static size_t wanted_goal(void) {
 
 size_t pace_goal(void) {
     size_t most = most_allowed(), bytes = wanted_goal();
-    return bytes < most ? bytes : most;
+    return capped_sum(bytes < most ? bytes : most, AO_load(&borne));
 }
 
 bool pace_is_limited(void) { return limits_memory() != SIZE_MAX && most_allowed() < wanted_goal(); }
@@ -150,7 +151,8 @@ static size_t trigger_for(size_t live, size_t end) {
     return bytes > earliest ? bytes : earliest;
 }
 
-size_t pace_trigger(void) {
+/* Without what is borne. */
+static size_t bare_trigger(void) {
     size_t bytes = AO_load(&trigger), least = AO_load(&floor_bytes);
     bytes = bytes ? bytes : options.min_heap;
     bytes = bytes > least ? bytes : least;
@@ -159,6 +161,8 @@ size_t pace_trigger(void) {
     size_t early = trigger_for(AO_load(&survived), most_allowed());
     return early < bytes ? early : bytes;
 }
+
+size_t pace_trigger(void) { return capped_sum(bare_trigger(), AO_load(&borne)); }
 
 bool pace_due(void) {
     if (options.gc_every && AO_load(&heap.allocated) - AO_load(&forced) >= options.gc_every)
@@ -326,7 +330,7 @@ static void note_left(size_t left) {
         AO_store(&scattered, scattered_bytes());
     most = most > over ? most - over : 0;
     AO_store(&allowed, most > AO_load(&scattered) ? most - AO_load(&scattered) : 0);
-    pages_bound_resident(most);
+    pages_bound_resident(capped_sum(most, AO_load(&borne)));
 }
 
 bool pace_wants_look(size_t bytes) { return AO_load(&heap.live) + bytes >= AO_load(&look_at); }
@@ -399,6 +403,11 @@ static void set_trigger(size_t live) {
 
 void pace_expect_freed(size_t bytes) { doomed = bytes; }
 
+void pace_bear(size_t bytes) {
+    doomed = bytes;
+    AO_store(&borne, bytes);
+}
+
 void pace_end(size_t live, size_t reached, size_t roots) {
     last_scanned = AO_load(&scanned);
     last_roots = roots;
@@ -409,12 +418,14 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     AO_store(&survived, live > 0 ? live : 1);
     set_goal(reached < live ? reached + (live - reached) / 4 : live, roots);
     set_trigger(live);
+    live = capped_sum(live, AO_load(&borne));
     look_again_from(live);
     pages_keep_idle(pace_goal() > live ? pace_goal() - live : 0);
 }
 
 void pace_cancel(void) {
-    size_t live = AO_load(&heap.live);
+    size_t live = AO_load(&heap.live), dead = AO_load(&borne);
+    live = live > dead ? live - dead : 0;
     AO_store(&goal, capped_sum(live, live / 2 + options.min_heap / 2));
     AO_store(&trigger, capped_sum(live, live / 4 + options.min_heap / 4));
     AO_store(&forced, AO_load(&heap.allocated));

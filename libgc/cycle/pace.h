@@ -118,6 +118,10 @@ void pace_end(size_t live, size_t reached, size_t roots);
  */
 void pace_expect_freed(size_t bytes);
 
+/* So many bytes of what the mark that is ending has kept are dead, and stay for good: goal and
+ * trigger lie by as much above what they would be without them. By the conductor, in the stop. */
+void pace_bear(size_t bytes);
+
 /* A cycle was given up; the next one is tried after some more growth. */
 void pace_cancel(void);
 

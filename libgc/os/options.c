@@ -61,6 +61,7 @@ static const struct option table[] = {
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
     {"quarantine", OPTION_CHOICE, options.quarantine, 0, sizeof options.quarantine, "off on fill"},
     {"leaks", OPTION_TEXT, options.leaks, 0, sizeof options.leaks, NULL},
+    {"trial", OPTION_SWITCH, &options.trial, 0, 0, NULL},
     {"depth", OPTION_SIZE, &options.depth, 1, 64, NULL},
     {"sample", OPTION_SIZE, &options.sample, 0, (size_t)1 << 40, NULL},
     {"check_signal", OPTION_SIZE, &options.check_signal, 0, 64, NULL},

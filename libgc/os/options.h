@@ -33,6 +33,7 @@ struct options {
     bool collect;   /* collect: off never collects; free still works */
     char quarantine[8];  /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
     char leaks[256];     /* leaks: the directory check files are written to; hunts leaks */
+    bool trial;          /* trial: nothing is collected, and what comes back is told */
     size_t depth;        /* depth: how many frames of an allocation stack are kept */
     size_t sample;       /* sample: mean bytes between blocks whose stack is taken; 0 for all */
     size_t check_signal; /* check_signal: this signal asks for a check; 0 none */

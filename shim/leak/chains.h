@@ -1,10 +1,7 @@
 /* Why blocks are still reachable: for the groups of live blocks that matter most, a chain of
  * pointers from a root to one of their blocks; and for freed blocks what still leads to them.
  *
- * One breadth-first search from all root memory through all blocks, which remembers who led to
- * whom, so that chains are short. The program runs meanwhile: a chain tells what was so at some
- * moment during the search. Takes eight bytes for each block reached, for as long as the check
- * lasts.
+ * By one search (search.h) from all root memory, beside the running program.
  */
 #ifndef TITHE_SHIM_LEAK_CHAINS_H
 #define TITHE_SHIM_LEAK_CHAINS_H

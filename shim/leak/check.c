@@ -6,13 +6,14 @@
 #include "leak/collect.h"
 #include "leak/dangling.h"
 #include "leak/dead_stacks.h"
-#include "leak/depot.h"
+#include "leak/head.h"
 #include "leak/listener.h"
 #include "leak/lost.h"
+#include "leak/mark_here.h"
 #include "leak/modules.h"
 #include "leak/record.h"
 #include "leak/sums.h"
-#include "leak/unwind.h"
+#include "leak/trial.h"
 #include "leak/writer.h"
 
 #include "cycle/cycle.h"
@@ -27,7 +28,6 @@
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "os/vm.h"
-#include "roots/ranges.h"
 #include "thread/thread.h"
 
 #include <gc/gc.h>
@@ -37,23 +37,22 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { STACK_BYTES = 256 << 10, NAP = 1000000, LONG_NAP = 5000000, PATIENCE_SECONDS = 20 };
+enum { NAP = 1000000, LONG_NAP = 5000000, PATIENCE_SECONDS = 20 };
 
 static struct {
     struct lock lock;
     volatile bool listing;       /* the next mark's lost blocks are to be listed */
-    const uintptr_t *registers;  /* roots of a thread whose frames are passed over, or NULL */
     volatile unsigned count;     /* checks made */
     volatile unsigned forbidden; /* the program ends: no other check */
     unsigned collected;          /* checks after which lost blocks were freed */
     const char *suppressions;    /* the program's own, or NULL */
-    struct vm_region stack;
 } check = {.lock = LOCK_INITIALIZER};
 
 unsigned check_count(void) { return AO_int_load(&check.count); }
 
 static bool can_check_here(void) {
-    return record_is_on() && thread_current() != &thread_left && thread_in_own_process();
+    return record_is_on() && !trial_is_on() && thread_current() != &thread_left &&
+           thread_in_own_process();
 }
 
 static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes);
@@ -82,8 +81,7 @@ static bool cycle_is_allowed(void) {
 }
 
 static void push_roots(struct marker *marker) {
-    for (int i = 0; check.registers && i < UNWIND_SAVED; i++)
-        scan_word(marker, check.registers[i]);
+    mark_here_push(marker);
     dead_stacks_keep_tables(marker);
 }
 
@@ -132,24 +130,6 @@ static void marked(struct marker *marker) {
     check.listing = false;
 }
 
-/* Read at the start: later, the program may have left for another root directory. */
-static struct {
-    char path[4096], arguments[4096];
-    long arguments_length;
-} program;
-
-static void learn_program(void) {
-    long length = system_call(SYS_readlinkat, AT_FDCWD, "/proc/self/exe", program.path,
-                              sizeof program.path - 1);
-    long fd = system_call(SYS_openat, AT_FDCWD, "/proc/self/cmdline", O_RDONLY | O_CLOEXEC, 0);
-    program.path[length > 0 ? length : 0] = 0;
-    if (fd < 0)
-        return;
-    program.arguments_length =
-        system_call(SYS_read, fd, program.arguments, sizeof program.arguments - 1);
-    system_call(SYS_close, fd);
-}
-
 /* A program brings its suppressions by defining this. */
 extern const char *__lsan_default_suppressions(void) __attribute__((weak, visibility("default")));
 
@@ -158,8 +138,9 @@ void check_start(void) {
         check.suppressions = __lsan_default_suppressions();
     if (!options.check_collects)
         scan_distances_to_others();
-    cycle_watcher = (struct cycle_watcher){cycle_is_allowed, push_roots, marked};
-    learn_program();
+    cycle_watcher = (struct cycle_watcher){
+        .allowed = cycle_is_allowed, .push_roots = push_roots, .marked = marked};
+    head_learn();
     writer_start(options.leaks);
     cycle_prepare();
 }
@@ -169,82 +150,15 @@ static bool check_collects(enum check_trigger trigger) {
     return options.check_collects && trigger != CHECK_EXIT;
 }
 
-struct times {
-    long long begun, stopped_before;
-};
-
-static struct times times_now(void) {
-    return (struct times){clock_nanoseconds(), cycle_totals().stop_total};
-}
-
-static const char *trigger_name(enum check_trigger trigger) {
-    static const char *const names[] = {"exit", "signal", "timer", "request", "call", "growth"};
-    return names[trigger];
-}
-
-static void write_program(void) {
-    writer_add("tithe-check 1\nprogram ");
-    writer_add_text(program.path);
-    writer_add("\narguments");
-    for (long at = 0; at < program.arguments_length;) {
-        const char *argument = program.arguments + at;
-        writer_add(" ");
-        writer_add_text(argument);
-        at += strlen(argument) + 1;
-    }
-    writer_add("\nprocess %d %ld\n", tasks_process(), system_call(SYS_getppid));
-}
-
-static void write_head(enum check_trigger trigger, const struct sums *sums,
-                       const struct times *times) {
-    struct timespec now;
-    clock_gettime(CLOCK_REALTIME, &now);
-    write_program();
-    writer_add("number %u\ntrigger %s\n", check.count, trigger_name(trigger));
-    writer_add("time %lld\n", now.tv_sec * 1000ll + now.tv_nsec / 1000000);
-    writer_add("uptime %u\n", record_time());
-    writer_add("paused %lld\n", cycle_totals().stop_total - times->stopped_before);
-    writer_add("took %lld\n", clock_nanoseconds() - times->begun);
-    writer_add("heap %zu %zu\nsampled %zu\n", sums->blocks, sums->bytes, options.sample);
-    if (options.check_collects)
-        writer_add("collects %d %u\n", check_collects(trigger), check.collected);
-    writer_add("roots threads %u modules %zu\n", thread_count(), modules_count());
-}
-
-static void write_modules(void) {
-    for (size_t i = 0; i < modules_count(); i++) {
-        const struct module *module = module_get(i);
-        writer_add("module %zu 0x%lx 0x%lx 0x%lx %u ", i, module->start, module->end, module->bias,
-                   module->from);
-        if (module->to == UINT32_MAX)
-            writer_add("- ");
-        else
-            writer_add("%u ", module->to);
-        for (unsigned k = 0; k < module->build_id_bytes; k++)
-            writer_add("%02x", module->build_id[k]);
-        writer_add(module->build_id_bytes ? " " : "- ");
-        writer_add_text(module->path);
-        writer_add("\n");
-    }
-}
+static const struct sums *told; /* in the file that is being written */
 
 /* Of a freed block, neither stack need be any other's. */
-static bool is_told(const struct sums *sums, unsigned number) {
-    const struct sum *lost = &sums->lost[number];
-    return lost->blocks + lost->held_blocks + sums->live[number].blocks > 0 ||
+static bool is_told(unsigned number) {
+    if (number >= told->stacks)
+        return false;
+    const struct sum *lost = &told->lost[number];
+    return lost->blocks + lost->held_blocks + told->live[number].blocks > 0 ||
            sums_collected(number)->blocks > 0 || dangling_count() > 0;
-}
-
-static void write_stacks(const struct sums *sums) {
-    for (unsigned number = 1; number < sums->stacks; number++) {
-        const struct stack *stack = depot_stack(number);
-        if (stack == NULL || !is_told(sums, number))
-            continue;
-        writer_add("stack %u %u", number, stack->generation);
-        for (unsigned i = 0; i < stack->count; i++)
-            writer_add(" 0x%lx", stack->pcs[i]);
-        writer_add("\n");
-    }
 }
 
 static void write_lost(const struct sums *sums) {
@@ -301,19 +215,21 @@ static void write_warning(const char *text) {
     writer_add("\n");
 }
 
-static bool write_check(enum check_trigger trigger, const struct sums *sums,
-                        const struct times *times) {
+static bool write_check(const struct head *head, const struct sums *sums) {
     int error = ENOMEM;
     if (!writer_begin())
         return false;
-    if (trigger != CHECK_EXIT || check.count > 1 || options.chains || dangling_count() > 0)
+    if (head->trigger != CHECK_EXIT || check.count > 1 || options.chains || dangling_count() > 0)
         chains_find(sums);
-    write_head(trigger, sums, times);
+    told = sums;
+    head_write(head);
+    if (options.check_collects)
+        writer_add("collects %d %u\n", check_collects(head->trigger), check.collected);
     if (options.sample)
         write_warning("blocks are sampled: a group is what is known of one stack");
     write_suppressions();
-    write_modules();
-    write_stacks(sums);
+    head_write_modules();
+    head_write_stacks(is_told);
     write_lost(sums);
     write_collected(sums);
     write_live(sums);
@@ -355,7 +271,7 @@ static void collect(const struct sums *sums) {
 }
 
 /* After the mark. Returns how many blocks are lost, -1 if nobody could be told. */
-static long finish(enum check_trigger trigger, const struct times *times) {
+static long finish(struct head *head) {
     modules_notice_gone();
     lost_settle();
     struct sums *sums = sums_make();
@@ -363,50 +279,26 @@ static long finish(enum check_trigger trigger, const struct times *times) {
     AO_int_store(&check.count, check.count + 1);
     if (sums) {
         sums_note_growth(sums);
-        if (!write_check(trigger, sums, times))
+        head->number = check.count;
+        head->blocks = sums->blocks;
+        head->bytes = sums->bytes;
+        if (!write_check(head, sums))
             blocks = -1;
-        else if (check_collects(trigger))
+        else if (check_collects(head->trigger))
             collect(sums);
         sums_end();
     }
     return blocks;
 }
 
-/* No root: the work of the mark leaves addresses of pages in it. */
-static bool make_stack(void) {
-    if (check.stack.reserved > 0)
-        return true;
-    if (!vm_region_make(&check.stack, STACK_BYTES))
-        return false;
-    if (!roots_exclude(check.stack.start, check.stack.start + STACK_BYTES)) {
-        vm_region_end(&check.stack);
-        return false;
-    }
-    return true;
-}
-
-static bool mark_in_program(const void *beyond, size_t beyond_bytes) {
-    struct unwind_caller caller;
-    uintptr_t live = 0;
-    if (!make_stack())
-        return false;
-    if (beyond && unwind_to_caller((uintptr_t)beyond, beyond_bytes, &caller)) {
-        live = caller.sp;
-        check.registers = caller.saved;
-    }
-    bool done = cycle_collect_on(check.stack.start + STACK_BYTES, live);
-    check.registers = NULL;
-    return done;
-}
-
 static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
-    struct times times = times_now();
+    struct head head = head_begin(trigger);
     long blocks = -1;
     if (check.forbidden || !prepare())
         return -1;
     check.forbidden = trigger == CHECK_EXIT;
-    if (mark_in_program(beyond, beyond_bytes))
-        blocks = finish(trigger, &times);
+    if (mark_here(beyond, beyond_bytes))
+        blocks = finish(&head);
     else
         log_line("no leak check was possible: not all threads or roots could be seen");
     end();
@@ -431,13 +323,13 @@ static bool await_cycle(unsigned number) {
 }
 
 long check_in_background(enum check_trigger trigger, unsigned *number) {
-    struct times times = times_now();
+    struct head head = head_begin(trigger);
     long blocks = -1;
     lock_take(&check.lock);
     bool wanted = trigger != CHECK_GROWTH || pace_due();
     if (wanted && !check.forbidden && prepare()) {
         if (await_cycle(cycle_request()))
-            blocks = finish(trigger, &times);
+            blocks = finish(&head);
         end();
     }
     *number = check.count;

@@ -19,7 +19,8 @@ enum check_trigger {
     CHECK_TIMER,
     CHECK_REQUEST,
     CHECK_CALL,
-    CHECK_GROWTH
+    CHECK_GROWTH,
+    CHECK_EXEC /* of a trial only: another program takes this one's place */
 };
 
 /* Prepares for checks; by the constructor. */

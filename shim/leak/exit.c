@@ -3,6 +3,7 @@
 
 #include "leak/check.h"
 #include "leak/record.h"
+#include "leak/trial.h"
 #include "start.h"
 #include "threads.h"
 
@@ -32,7 +33,10 @@ static void leave(const struct function *function) {
     if (!record_is_on())
         return;
     threads_return();
-    check_in_program(CHECK_EXIT, function->start, function->bytes);
+    if (trial_is_on())
+        trial_end(CHECK_EXIT, function->start, function->bytes);
+    else
+        check_in_program(CHECK_EXIT, function->start, function->bytes);
 }
 
 static void leave_by_quick_exit(void) { leave(&by_quick_exit); }

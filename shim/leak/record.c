@@ -5,6 +5,7 @@
 #include "leak/listener.h"
 #include "leak/modules.h"
 #include "leak/recall.h"
+#include "leak/trial.h"
 #include "leak/unwind.h"
 #include "start.h"
 
@@ -39,7 +40,7 @@ static bool begin(void) {
         return false;
     }
     began = clock_coarse_milliseconds();
-    if (options.sample == 0)
+    if (options.sample == 0 || options.trial)
         notes_fill();
     return true;
 }
@@ -49,10 +50,9 @@ void record_decide(void) {
     if (record_state != RECORD_UNDECIDED || environ == NULL)
         return;
     start_read_options();
-    bool on = options.leaks[0] && options.collect && begin();
-    AO_char_store_full(&record_state, !on              ? RECORD_OFF
-                                      : options.sample ? RECORD_SAMPLED
-                                                       : RECORD_ON);
+    bool on = (options.leaks[0] || options.trial) && options.collect && begin();
+    bool sampled = options.sample && !options.trial;
+    AO_char_store_full(&record_state, !on ? RECORD_OFF : sampled ? RECORD_SAMPLED : RECORD_ON);
 }
 
 /* Where the stack ends that an address lies in, as far as that is known. */
@@ -84,7 +84,10 @@ __attribute__((noinline, cold)) static unsigned walk_stack(const struct unwind_f
     return number;
 }
 
+/* In a trial whose report nobody will read, nobody wants to know. */
 static inline unsigned take_stack(const void *frame) {
+    if (__builtin_expect(!options.leaks[0], 0))
+        return 0;
     const uintptr_t *words = frame;
     struct unwind_frame start = {words[1], (uintptr_t)(words + 2), words[0]};
     uintptr_t limit = stack_limit(start.sp);
@@ -228,11 +231,27 @@ static void retire(const void *address, const void *frame) {
     notes_change(found, note_freed, &stack);
 }
 
+/* In a trial: if a cycle has found it dead, it was not. */
+static void use(const void *address, enum returned_how how, const void *frame) {
+    struct object found;
+    struct note *note;
+    if (object_find((uintptr_t)address, &found) && (note = note_of(found)) != NULL &&
+        object_address(found) == (uintptr_t)address && (note->stack & NOTE_DEAD))
+        trial_use(found, note, how, take_stack(frame));
+}
+
+void record_asked(const void *object) {
+    if (trial_is_on())
+        use(object, RETURNED_ASKED, __builtin_frame_address(0));
+}
+
 __attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
     struct note *notes = span ? notes_of(span) : NULL;
     if (notes)
         free_expect_allocated(object);
+    if (trial_is_on())
+        use(object, RETURNED_FREED, __builtin_frame_address(0));
     if (notes && quarantine_is_on())
         retire(object, __builtin_frame_address(0));
     else if (notes)
@@ -268,6 +287,8 @@ __attribute__((noinline)) void *record_realloc(void *object, size_t bytes) {
     struct note *old = note_at(object);
     size_t before = alloc_usable_bytes(object);
     void *resized;
+    if (trial_is_on())
+        use(object, RETURNED_RESIZED, __builtin_frame_address(0));
     if (!heap_contains((uintptr_t)object)) {
         resized = alloc_resize(object, alloc_with_end(bytes));
     } else if (!alloc_resize_in_place(object, alloc_with_end(bytes))) {

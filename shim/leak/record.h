@@ -32,6 +32,10 @@ static inline bool record_is_sampled(void) { return AO_char_load(&record_state) 
 enum {
     NOTE_NOBODY = 0,
     NOTE_FIRST_STACK = 1,
+    NOTE_GLIMPSED = 1u << 25, /* the last mark has reached it by a word that was no proof yet */
+    NOTE_DEAD = 1u << 26, /* a cycle of a trial has found it dead; the time is the fingerprint */
+    NOTE_RETURNED = 1u << 27, /* and it came back, which was told */
+    NOTE_ECHOED = 1u << 28,   /* when it was last found dead, a dead part of a stack led to it */
     NOTE_LISTED = 1u << 29, /* a check has found it lost, and nobody has freed and taken it since */
     NOTE_FREED = 1u << 30,  /* it was, and is or was in quarantine; the time is the stack of that */
     NOTE_IGNORED = 1u << 31
@@ -39,7 +43,7 @@ enum {
 
 /* 0 where the stack is not known. */
 static inline unsigned note_stack(const struct note *note) {
-    unsigned stack = note->stack & ~(NOTE_IGNORED | NOTE_FREED | NOTE_LISTED);
+    unsigned stack = note->stack & (NOTE_GLIMPSED - 1);
     return stack ? stack - NOTE_FIRST_STACK : 0;
 }
 
@@ -56,6 +60,9 @@ void *record_calloc(size_t bytes);
 void *record_aligned(size_t alignment, size_t bytes);
 void *record_realloc(void *object, size_t bytes);
 void record_free(void *object);
+
+/* The program asks for the size of a block. */
+void record_asked(const void *object);
 
 /* Frees a lost block, which nothing leads to. Also by a thread of the collector's. */
 void record_collect(struct object object, struct note *note);

@@ -78,6 +78,13 @@ void writer_add_text(const char *text) {
     used += length;
 }
 
+const char *writer_text(size_t *bytes) {
+    *bytes = used;
+    return (const char *)region.start;
+}
+
+void writer_drop(void) { vm_region_end(&region); }
+
 static long write_whole(long fd) {
     size_t done = 0;
     for (int broken = 0; done < used;) {
@@ -104,6 +111,16 @@ static void drop_old(int at, int process, unsigned number) {
         return;
     name_file(path, at, process, number - MOST_FILES, "check");
     system_call(SYS_unlinkat, at, path, 0);
+}
+
+unsigned writer_free_number(int process) {
+    char path[512];
+    int at = writer_directory();
+    for (unsigned number = 1;; number++) {
+        name_file(path, at, process, number, "check");
+        if (system_call(SYS_faccessat, at, path, F_OK) != 0)
+            return number;
+    }
 }
 
 bool writer_end(int process, unsigned number, int *error) {

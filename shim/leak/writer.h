@@ -19,6 +19,14 @@ void writer_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
 /* Adds a text field, percent-encoded. */
 void writer_add_text(const char *text);
 
+/* What was added so far; and its end, without a file. */
+const char *writer_text(size_t *bytes);
+void writer_drop(void);
+
+/* The first number from one on of which the process has no file: another program may have had it
+ * before. */
+unsigned writer_free_number(int process);
+
 /* Writes what was added as PROCESS.NUMBER.check. False, and errno's number set, when the file
  * cannot be written. */
 bool writer_end(int process, unsigned number, int *error);

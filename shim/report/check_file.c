@@ -132,6 +132,36 @@ static void take_dangling(struct check *check, struct words *words) {
     dangling->steps = strdup(words->next ? words->next : "");
 }
 
+static void take_trial(struct check *check, struct words *words) {
+    check->has_trial = true;
+    check->trial.cycles = number(words);
+    check->trial.blocks = number(words);
+    check->trial.bytes = number(words);
+    check->trial.late_blocks = number(words);
+    check->trial.late_bytes = number(words);
+    check->trial.returned_blocks = number(words);
+    check->trial.returned_bytes = number(words);
+}
+
+static void take_returned(struct check *check, struct words *words) {
+    struct check_dangling *returned = MORE(check->returned, check->returned_count);
+    returned->address = number(words);
+    returned->bytes = number(words);
+    returned->stack = number(words);
+    returned->freed = number(words);
+    snprintf(returned->how, sizeof returned->how, "%s", word(words));
+    returned->steps = strdup(words->next ? words->next : "");
+}
+
+/* In a trial what is dead is what is lost. */
+static void take_dead(struct check *check, struct words *words) {
+    struct check_group *group = MORE(check->groups, check->group_count);
+    group->lost = true;
+    group->stack = number(words);
+    group->blocks = number(words);
+    group->bytes = number(words);
+}
+
 static void take_live(struct check *check, struct words *words) {
     struct check_group *group = MORE(check->groups, check->group_count);
     group->stack = number(words);
@@ -228,6 +258,8 @@ static bool take_line(struct check *check, char *line) {
         {"lost", take_lost},           {"collected", take_collected},
         {"live", take_live},           {"chain", take_chain},
         {"dangling", take_dangling},   {"quarantine", take_quarantine},
+        {"trial", take_trial},         {"returned", take_returned},
+        {"dead", take_dead},
     };
     struct words words = {line};
     const char *key = word(&words);
@@ -300,6 +332,9 @@ void check_free(struct check *check) {
     for (size_t i = 0; i < check->dangling_count; i++)
         free(check->dangling[i].steps);
     free(check->dangling);
+    for (size_t i = 0; i < check->returned_count; i++)
+        free(check->returned[i].steps);
+    free(check->returned);
     free_texts(check->arguments, check->argument_count);
     free_texts(check->warnings, check->warning_count);
     free_texts(check->suppressions, check->suppression_count);

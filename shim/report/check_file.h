@@ -34,12 +34,18 @@ struct check_group {
     } collected; /* by earlier checks */
 };
 
-/* A freed block that something still leads to. */
+/* A freed block that something still leads to; or, in a trial, one that came back. */
 struct check_dangling {
     uint64_t address;
     size_t bytes;
-    unsigned stack, freed; /* where it was allocated and freed */
+    unsigned stack, freed; /* where it was allocated, and freed; or used after it was found dead */
+    char how[16];          /* how it came back */
     char *steps;           /* to it; of many blocks only the last one */
+};
+
+/* What a trial has come to. */
+struct check_trial {
+    size_t cycles, blocks, bytes, late_blocks, late_bytes, returned_blocks, returned_bytes;
 };
 
 struct check_chain {
@@ -68,6 +74,10 @@ struct check {
     size_t quarantine_blocks, quarantine_bytes;
     struct check_dangling *dangling;
     size_t dangling_count;
+    bool has_trial;
+    struct check_trial trial;
+    struct check_dangling *returned;
+    size_t returned_count;
     struct check_chain *chains;
     size_t chain_count;
     char **warnings, **suppressions;

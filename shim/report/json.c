@@ -167,7 +167,11 @@ static void write_dangling(const struct check *check, const struct dangling *dan
             dangling->bytes, dangling->sample);
     write_frames("allocated", &dangling->allocated, out);
     fputc(',', out);
-    write_frames("freed", &dangling->freed, out);
+    if (*dangling->how) {
+        write_member("how", dangling->how, out);
+        fputc(',', out);
+    }
+    write_frames(*dangling->how ? "used" : "freed", &dangling->freed, out);
     fputs(",\"held_by\":[", out);
     chain_each(check, dangling->steps, write_step, &writer);
     fputs("]}", out);
@@ -177,7 +181,7 @@ static void write_dangling(const struct check *check, const struct dangling *dan
 static void write_danglings(const struct check *check, FILE *out) {
     if (!check->has_quarantine)
         return;
-    struct danglings *danglings = danglings_make(check);
+    struct danglings *danglings = danglings_make(check, check->dangling, check->dangling_count);
     fprintf(out, "\"quarantine\":{\"blocks\":%zu,\"bytes\":%zu},\"dangling\":[",
             check->quarantine_blocks, check->quarantine_bytes);
     for (size_t i = 0; i < danglings->count; i++) {
@@ -186,6 +190,26 @@ static void write_danglings(const struct check *check, FILE *out) {
     }
     fputs("],", out);
     danglings_free(danglings);
+}
+
+/* Only of a trial. */
+static void write_trial(const struct check *check, FILE *out) {
+    const struct check_trial *trial = &check->trial;
+    if (!check->has_trial)
+        return;
+    struct danglings *returned = danglings_make(check, check->returned, check->returned_count);
+    fprintf(out,
+            "\"trial\":{\"cycles\":%zu,\"dead\":{\"blocks\":%zu,\"bytes\":%zu},"
+            "\"late\":{\"blocks\":%zu,\"bytes\":%zu},\"returned\":{\"blocks\":%zu,"
+            "\"bytes\":%zu}},\"returned\":[",
+            trial->cycles, trial->blocks, trial->bytes, trial->late_blocks, trial->late_bytes,
+            trial->returned_blocks, trial->returned_bytes);
+    for (size_t i = 0; i < returned->count; i++) {
+        fputs(i ? ",\n" : "", out);
+        write_dangling(check, &returned->list[i], out);
+    }
+    fputs("],", out);
+    danglings_free(returned);
 }
 
 static void write_suppressed(const struct groups *groups, FILE *out) {
@@ -280,6 +304,7 @@ void render_json(const struct groups *groups, const struct report_options *optio
     write_strings("unused_suppressions", groups->unused, groups->unused_count, out);
     fputc(',', out);
     write_danglings(groups->check, out);
+    write_trial(groups->check, out);
     fputs("\"groups\":[", out);
     for (size_t i = 0; i < groups->count; i++) {
         if (groups->groups[i].suppressed_by || group_bytes(&groups->groups[i]) < options->least)

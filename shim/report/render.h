@@ -9,6 +9,9 @@
 
 void render_text(const struct groups *groups, const struct report_options *options, FILE *out);
 
+/* The same of a trial. */
+void render_trial(const struct groups *groups, const struct report_options *options, FILE *out);
+
 /* One object; doc/leaks.schema.json describes it. */
 void render_json(const struct groups *groups, const struct report_options *options, FILE *out);
 

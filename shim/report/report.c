@@ -121,6 +121,13 @@ static void suppress(const struct run *run, const struct check *check, struct gr
 
 static void count(const struct run *run, const struct groups *groups) {
     struct report_result *result = run->result;
+    const struct check *check = groups->check;
+    if (check->has_trial) {
+        result->blocks += check->trial.returned_blocks;
+        result->bytes += check->trial.returned_bytes;
+        result->checks++;
+        return;
+    }
     for (size_t i = 0; i < groups->count; i++) {
         const struct group *group = &groups->groups[i];
         if (group->kind != GROUP_LOST)
@@ -188,6 +195,26 @@ static bool report_page(const struct run *run, const struct series *series, size
     return true;
 }
 
+static bool is_worth_telling(const struct run *run, const struct check *check) {
+    return !check->has_trial || run->options->program == 0 ||
+           check->process == run->options->program || check->trial.returned_blocks > 0;
+}
+
+static void tell(const struct run *run, const struct groups *groups) {
+    count(run, groups);
+    if (is_worth_telling(run, groups->check))
+        render(run, groups);
+}
+
+/* Programs that were on trial in the process before this one took their place. */
+static void report_replaced(const struct run *run, const struct series *series, size_t last) {
+    for (size_t at = 0; at < last; at++) {
+        struct groups *groups = make_groups(run, series, at);
+        if (groups && strcmp(groups->check->trigger, "exec") == 0)
+            tell(run, groups);
+    }
+}
+
 static bool report_series(const struct run *run, const struct series *series) {
     size_t at = choose(series, run->options->check);
     if (at == series->count) {
@@ -200,8 +227,9 @@ static bool report_series(const struct run *run, const struct series *series) {
     struct groups *groups = make_groups(run, series, at);
     if (groups == NULL)
         return false;
-    count(run, groups);
-    render(run, groups);
+    if (groups->check->has_trial && run->options->check == 0)
+        report_replaced(run, series, at);
+    tell(run, groups);
     return true;
 }
 

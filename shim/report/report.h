@@ -26,13 +26,15 @@ struct report_options {
     unsigned check;   /* the number of the one reported; 0: the last */
     unsigned since;   /* the number of the one compared with; 0: the one before */
     int process;      /* 0: all of the directory */
+    int program;      /* of a trial, other processes are told only if a block of theirs came back */
     bool colour, colour_given, suggest;
     const char *suppressions[REPORT_MOST_SUPPRESSION_FILES];
     size_t suppression_count;
 };
 
 struct report_result {
-    size_t groups, blocks, bytes; /* lost, and not suppressed, of the checks reported */
+    size_t groups, blocks, bytes; /* lost, and not suppressed, of the checks reported; of a trial
+                                     what came back */
     size_t suppressed_groups, suppressed_bytes;
     size_t checks; /* reported */
 };

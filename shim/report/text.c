@@ -1,4 +1,5 @@
 /* The report for people; see render.h. */
+#include "report/text.h"
 #include "report/chain.h"
 #include "report/dangling.h"
 #include "report/render.h"
@@ -8,18 +9,14 @@
 
 enum { SUGGESTED = 4 }; /* frames beside a suppression */
 
-struct style {
-    const char *strong, *bad, *faint, *plain;
-};
-
-static struct style style_for(const struct report_options *options) {
+struct style text_style(const struct report_options *options) {
     if (options->colour)
         return (struct style){"\033[1m", "\033[1;31m", "\033[2m", "\033[0m"};
     return (struct style){"", "", "", ""};
 }
 
 /* "84.9 KiB"; bytes are exact. */
-static const char *size_text(size_t bytes, char text[32]) {
+const char *text_size(size_t bytes, char text[32]) {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     double value = bytes;
     size_t unit = 0;
@@ -30,7 +27,7 @@ static const char *size_text(size_t bytes, char text[32]) {
 }
 
 /* "1,203" */
-static const char *count_text(size_t count, char text[32]) {
+const char *text_count(size_t count, char text[32]) {
     char digits[32];
     int length = snprintf(digits, sizeof digits, "%zu", count), to = 0;
     for (int i = 0; i < length; i++) {
@@ -42,7 +39,7 @@ static const char *count_text(size_t count, char text[32]) {
     return text;
 }
 
-static const char *time_text(size_t milliseconds, char text[32]) {
+const char *text_time(size_t milliseconds, char text[32]) {
     size_t seconds = milliseconds / 1000;
     if (seconds < 1)
         snprintf(text, 32, "%zu ms", milliseconds);
@@ -96,8 +93,8 @@ static void write_head(const struct groups *groups, const struct style *style, F
         out,
         "%sLEAKS  %s pid %d%s  check #%u (%s)  up %s  stopped for %.1f ms  heap %s in %s blocks\n",
         style->strong, slash ? slash + 1 : name, check->process, style->plain, check->number,
-        check->trigger, time_text(check->uptime, uptime), check->paused / 1e6,
-        size_text(check->heap_bytes, heap), count_text(check->heap_blocks, blocks));
+        check->trigger, text_time(check->uptime, uptime), check->paused / 1e6,
+        text_size(check->heap_bytes, heap), text_count(check->heap_blocks, blocks));
 }
 
 static void write_totals(const struct groups *groups, const struct style *style, FILE *out) {
@@ -107,33 +104,42 @@ static void write_totals(const struct groups *groups, const struct style *style,
         fprintf(out, "  nothing lost");
     } else {
         fprintf(out, "  %slost %s in %s block%s%s, %zu group%s", style->bad,
-                size_text(totals.bytes, bytes), count_text(totals.blocks, blocks),
+                text_size(totals.bytes, bytes), text_count(totals.blocks, blocks),
                 totals.blocks == 1 ? "" : "s", style->plain, totals.groups,
                 totals.groups == 1 ? "" : "s");
         if (totals.held_blocks)
             fprintf(
-                out, " (direct %s/%s, held by them %s/%s)", size_text(totals.direct_bytes, direct),
-                count_text(totals.direct_blocks, direct_blocks), size_text(totals.held_bytes, held),
-                count_text(totals.held_blocks, held_blocks));
+                out, " (direct %s/%s, held by them %s/%s)", text_size(totals.direct_bytes, direct),
+                text_count(totals.direct_blocks, direct_blocks), text_size(totals.held_bytes, held),
+                text_count(totals.held_blocks, held_blocks));
         if (groups->compared)
             fprintf(out, "  %+ld B since", totals.bytes_since);
     }
     if (totals.suppressed_groups)
         fprintf(out, "  (suppressed: %zu group%s, %s)", totals.suppressed_groups,
                 totals.suppressed_groups == 1 ? "" : "s",
-                size_text(totals.suppressed_bytes, bytes));
+                text_size(totals.suppressed_bytes, bytes));
     if (totals.groups > 0 && groups->check->collects)
         fputs("; now collected", out);
     fputc('\n', out);
     if (groups->check->has_collects)
         fprintf(out, "  collected by %u earlier check%s: %s in %s block%s\n",
                 groups->check->collecting_checks, groups->check->collecting_checks == 1 ? "" : "s",
-                size_text(totals.collected_bytes, bytes),
-                count_text(totals.collected_blocks, blocks),
+                text_size(totals.collected_bytes, bytes),
+                text_count(totals.collected_blocks, blocks),
                 totals.collected_blocks == 1 ? "" : "s");
 }
 
 static void write_warning(const char *text, void *out) { fprintf(out, "  warning: %s\n", text); }
+
+void text_warnings(const struct groups *groups, FILE *out) {
+    const struct check *check = groups->check;
+    for (size_t i = 0; i < check->warning_count; i++)
+        write_warning(check->warnings[i], out);
+    symbols_each_warning(write_warning, out);
+    for (size_t i = 0; i < groups->unused_count; i++)
+        fprintf(out, "  unused suppression: %s\n", groups->unused[i]);
+}
 
 static void write_frame(const struct symbol_frame *frame, bool own, const struct style *style,
                         FILE *out) {
@@ -169,8 +175,8 @@ static bool is_startup(const struct symbol_frame *frame) {
     return false;
 }
 
-static void write_frames(const struct group *group, const struct report_options *options,
-                         const struct style *style, FILE *out) {
+void text_frames(const struct group *group, const struct report_options *options,
+                 const struct style *style, FILE *out) {
     size_t first = options->frames ? group->first : 0, last = group->frame_count, hidden = first;
     if (group->frame_count == 0) {
         fprintf(out, "     (the stack is not known)\n");
@@ -239,7 +245,7 @@ static void write_step(const struct chain_step *step, void *context) {
                 step->thread);
 }
 
-static void write_chain(const struct check *check, const char *steps, FILE *out) {
+void text_chain(const struct check *check, const char *steps, FILE *out) {
     struct chain_writer writer = {.out = out};
     chain_each(check, steps, write_step, &writer);
     end_repetition(&writer);
@@ -252,26 +258,26 @@ static void write_collected(const struct group *group, FILE *out) {
     size_t count = group->sums.collected.blocks + group->sums.collected.held_blocks,
            size = group->sums.collected.bytes + group->sums.collected.held_bytes;
     if (count)
-        fprintf(out, "; %s in %s block%s collected before", size_text(size, bytes),
-                count_text(count, blocks), count == 1 ? "" : "s");
+        fprintf(out, "; %s in %s block%s collected before", text_size(size, bytes),
+                text_count(count, blocks), count == 1 ? "" : "s");
 }
 
 static void write_amount(const struct groups *groups, const struct group *group, FILE *out) {
     char bytes[32], blocks[32], direct[32], held[32], held_blocks[32], own_blocks[32];
     size_t count = group->sums.blocks + group->sums.held_blocks,
            size = group->sums.bytes + group->sums.held_bytes;
-    fprintf(out, "%s in %s block%s", size_text(size, bytes), count_text(count, blocks),
+    fprintf(out, "%s in %s block%s", text_size(size, bytes), text_count(count, blocks),
             count == 1 ? "" : "s");
     write_collected(group, out);
     if (group->sums.held_blocks)
-        fprintf(out, "  (%s direct, %s; %s held, %s)", count_text(group->sums.blocks, own_blocks),
-                size_text(group->sums.bytes, direct),
-                count_text(group->sums.held_blocks, held_blocks),
-                size_text(group->sums.held_bytes, held));
+        fprintf(out, "  (%s direct, %s; %s held, %s)", text_count(group->sums.blocks, own_blocks),
+                text_size(group->sums.bytes, direct),
+                text_count(group->sums.held_blocks, held_blocks),
+                text_size(group->sums.held_bytes, held));
     if (groups->check->sampled && group->stack)
         fprintf(out, ", a sample of about %s in %s",
-                size_text(group_weighed(groups->check, group, group_bytes(group)), bytes),
-                count_text(group_weighed(groups->check, group, group_blocks(group)), blocks));
+                text_size(group_weighed(groups->check, group, group_bytes(group)), bytes),
+                text_count(group_weighed(groups->check, group, group_blocks(group)), blocks));
     if (groups->compared && (group->bytes_since || group->blocks_since))
         fprintf(out, "  %+ld B/%+ld since", group->bytes_since, group->blocks_since);
     if (group->kind == GROUP_GROWING)
@@ -289,19 +295,19 @@ static void write_group(const struct groups *groups, const struct group *group, 
     write_amount(groups, group, out);
     fprintf(out, "  id %08x\n   ", group->id);
     if (group->sums.blocks == 1 && group->sums.collected.blocks == 0)
-        fprintf(out, "allocated %s before the check", time_text(uptime - group->sums.first, first));
+        fprintf(out, "allocated %s before the check", text_time(uptime - group->sums.first, first));
     else
         fprintf(out, "first %s, last %s before the check",
-                time_text(uptime - group->sums.first, first),
-                time_text(uptime - group->sums.last, last));
+                text_time(uptime - group->sums.first, first),
+                text_time(uptime - group->sums.last, last));
     if (group->sums.sizes[0])
         fprintf(out, "; sizes %s", group->sums.sizes);
     if (group->sums.sample)
         fprintf(out, "; one is 0x%" PRIx64, group->sums.sample);
     fputc('\n', out);
-    write_frames(group, options, style, out);
+    text_frames(group, options, style, out);
     if (group->chain)
-        write_chain(groups->check, group->chain, out);
+        text_chain(groups->check, group->chain, out);
 }
 
 static void write_dangling(const struct check *check, const struct dangling *dangling, size_t rank,
@@ -311,13 +317,13 @@ static void write_dangling(const struct check *check, const struct dangling *dan
     fprintf(out,
             "\n%s#%zu DANGLING%s  %s in %s block%s, freed and still pointed to; one is 0x%" PRIx64
             "\n   freed by\n",
-            style->bad, rank, style->plain, size_text(dangling->bytes, bytes),
-            count_text(dangling->blocks, blocks), dangling->blocks == 1 ? "" : "s",
+            style->bad, rank, style->plain, text_size(dangling->bytes, bytes),
+            text_count(dangling->blocks, blocks), dangling->blocks == 1 ? "" : "s",
             dangling->sample);
-    write_frames(&dangling->freed, options, style, out);
+    text_frames(&dangling->freed, options, style, out);
     fputs("   allocated by\n", out);
-    write_frames(&dangling->allocated, options, style, out);
-    write_chain(check, dangling->steps, out);
+    text_frames(&dangling->allocated, options, style, out);
+    text_chain(check, dangling->steps, out);
 }
 
 /* Returns how many were left out. */
@@ -343,9 +349,9 @@ static void write_quarantine(const struct check *check, const struct danglings *
     fprintf(out,
             "  freed and still pointed to: %s in %s block%s; held back in quarantine: %s in %s "
             "block%s\n",
-            size_text(danglings->bytes, bytes), count_text(danglings->blocks, blocks),
-            danglings->blocks == 1 ? "" : "s", size_text(check->quarantine_bytes, held),
-            count_text(check->quarantine_blocks, held_blocks),
+            text_size(danglings->bytes, bytes), text_count(danglings->blocks, blocks),
+            danglings->blocks == 1 ? "" : "s", text_size(check->quarantine_bytes, held),
+            text_count(check->quarantine_blocks, held_blocks),
             check->quarantine_blocks == 1 ? "" : "s");
 }
 
@@ -381,23 +387,23 @@ static size_t write_groups(const struct groups *groups, size_t *rank,
 }
 
 void render_text(const struct groups *groups, const struct report_options *options, FILE *out) {
-    struct style style = style_for(options);
+    struct style style = text_style(options);
     const struct check *check = groups->check;
     size_t rank = 0;
     if (options->suggest) {
         suggest(groups, out);
         return;
     }
-    struct danglings *danglings = danglings_make(check);
+    if (check->has_trial) {
+        render_trial(groups, options, out);
+        return;
+    }
+    struct danglings *danglings = danglings_make(check, check->dangling, check->dangling_count);
     write_head(groups, &style, out);
     write_totals(groups, &style, out);
     if (check->has_quarantine)
         write_quarantine(check, danglings, out);
-    for (size_t i = 0; i < check->warning_count; i++)
-        write_warning(check->warnings[i], out);
-    symbols_each_warning(write_warning, out);
-    for (size_t i = 0; i < groups->unused_count; i++)
-        fprintf(out, "  unused suppression: %s\n", groups->unused[i]);
+    text_warnings(groups, out);
     size_t left_out = write_danglings(check, danglings, &rank, options, &style, out) +
                       write_groups(groups, &rank, options, &style, out);
     if (left_out)
