@@ -10,7 +10,10 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/faults.c libgc/os/faults.h \
 	libgc/os/file.c libgc/os/file.h \
 	libgc/os/groups.c libgc/os/groups.h \
+	libgc/os/goroutine.c libgc/os/goroutine.h \
 	libgc/os/handler.c libgc/os/handler.h \
+	libgc/os/handler_entries.S \
+	libgc/os/handler_entry.c libgc/os/handler_entry.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
 	libgc/os/maps.c libgc/os/maps.h \
@@ -22,6 +25,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/processors.c libgc/os/processors.h \
 	libgc/os/resident.c libgc/os/resident.h \
 	libgc/os/signal.c libgc/os/signal.h \
+	libgc/os/signal_stack.c libgc/os/signal_stack.h \
 	libgc/os/syscall.h \
 	libgc/os/tasks.c libgc/os/tasks.h \
 	libgc/os/vm.c libgc/os/vm.h \

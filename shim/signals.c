@@ -12,21 +12,48 @@
 #include "real.h"
 
 #include "os/handler.h"
+#include "os/handler_entry.h"
+#include "os/syscall.h"
+#include "os/tasks.h"
 #include "thread/world.h"
 
 #include <atomic_ops.h>
 #include <errno.h>
 #include <stdbool.h>
+#include <string.h>
 #include <sys/signalfd.h>
 
 static struct sigaction program_action; /* what the program set for the stop signal */
 static __thread bool believed_blocked __attribute__((tls_model("initial-exec")));
 
+/* Set by any thread that believes to block the stop signal, and so may wait for it. */
+static volatile bool was_blocked;
+
+static void die(int number) {
+    struct signal_action by_default = {0};
+    signal_set none = 0;
+    system_call(SYS_rt_sigaction, number, &by_default, 0, sizeof none);
+    system_call(SYS_tgkill, tasks_process(), tasks_self(), number);
+    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
+}
+
+/* In the stop handler: the program's takes its place. */
 static void foreign_signal(int number, void *info, void *context) {
-    if (program_action.sa_flags & SA_SIGINFO)
-        program_action.sa_sigaction(number, info, context);
-    else if (program_action.sa_handler != SIG_DFL && program_action.sa_handler != SIG_IGN)
-        program_action.sa_handler(number);
+    struct sigaction action = program_action;
+    struct signal_action set = {.handler = action.sa_sigaction, .flags = (unsigned)action.sa_flags};
+    memcpy(&set.mask, &action.sa_mask, sizeof set.mask);
+    if (action.sa_handler == SIG_IGN)
+        return;
+    if (action.sa_handler == SIG_DFL) {
+        if (!was_blocked)
+            die(number);
+        return;
+    }
+    if (action.sa_flags & SA_RESETHAND)
+        program_action.sa_handler = SIG_DFL;
+    set.mask &= ~((signal_set)1 << (number - 1));
+    handler_entry_forward(number, context, &set);
+    action.sa_sigaction(number, info, context);
 }
 
 void signals_start(void) { world_foreign_signal_hook = foreign_signal; }
@@ -140,7 +167,7 @@ static int change_mask(int (*change)(int, const sigset_t *, sigset_t *), int how
     if (old && before)
         sigaddset(old, world_signal());
     if (set && (how == SIG_SETMASK || sigismember(set, world_signal())))
-        believed_blocked = how != SIG_UNBLOCK && sigismember(set, world_signal());
+        was_blocked |= believed_blocked = how != SIG_UNBLOCK && sigismember(set, world_signal());
     return 0;
 }
 

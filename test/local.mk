@@ -9,6 +9,7 @@ PRELOAD_LOG_COMPILER = ./tithe
 AM_PRELOAD_LOG_FLAGS = run --quiet
 AM_TESTS_ENVIRONMENT = \
 	ROOTS_LIBRARY=$(abs_builddir)/test/.libs/roots_library.so; export ROOTS_LIBRARY; \
+	GOROUTINE_LIBRARY=$(abs_builddir)/test/.libs/goroutine_library.so; export GOROUTINE_LIBRARY; \
 	HAZARDS_LIBRARY=$(abs_builddir)/test/.libs/shim_hazards_library.so; export HAZARDS_LIBRARY; \
 	LIBGC_ROOTS_LIBRARY=$(abs_builddir)/test/libgc/.libs/roots_library.so; export LIBGC_ROOTS_LIBRARY; \
 	TITHE_BUILD=$(abs_builddir); export TITHE_BUILD;
@@ -170,6 +171,23 @@ test_shim_hazards_library_la_SOURCES = test/shim_hazards_library.c
 test_shim_hazards_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 test_roots_library_la_SOURCES = test/roots_library.c
 test_roots_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
+endif
+
+if HAVE_CHECK
+signal_suites = test/signal_stacks_test.preload test/signal_frames_test.preload
+check_PROGRAMS += $(signal_suites)
+TESTS += $(signal_suites)
+test_signal_stacks_test_preload_SOURCES = test/signal_stacks_test.c
+test_signal_stacks_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_signal_stacks_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread
+test_signal_frames_test_preload_SOURCES = test/signal_frames_test.c
+test_signal_frames_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_signal_frames_test_preload_LDADD = $(CHECK_LIBS) -lpthread
+
+# To be dlopened by test/signal_stacks_test.preload.
+check_LTLIBRARIES += test/goroutine_library.la
+test_goroutine_library_la_SOURCES = test/goroutine_library.c
+test_goroutine_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhere
 endif
 
 include test/libgc/local.mk

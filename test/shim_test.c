@@ -205,20 +205,6 @@ static void churn(size_t bytes) {
     (void)lost;
 }
 
-/* Go's runtime asks the kernel which signal stack a thread has, keeps that, and ends the process if
- * a handler that it set with SA_ONSTACK runs elsewhere. */
-START_TEST(handlers_run_on_the_stack_that_the_kernel_tells) {
-    stack_t stack;
-    struct sigaction action = {.sa_handler = note_frame, .sa_flags = SA_ONSTACK};
-    churn(1 << 20);
-    ck_assert_int_eq(syscall(SYS_sigaltstack, NULL, &stack), 0);
-    ck_assert(!(stack.ss_flags & SS_DISABLE));
-    ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
-    raise(SIGUSR1);
-    ck_assert_uint_lt(handler_frame - (uintptr_t)stack.ss_sp, stack.ss_size);
-}
-END_TEST
-
 START_TEST(signal_stacks_are_the_programs) {
     stack_t seen, own = {.ss_sp = malloc(65536), .ss_size = 65536};
     struct sigaction action = {.sa_handler = note_frame, .sa_flags = SA_ONSTACK};
@@ -773,7 +759,6 @@ int main(void) {
         the_stop_signal_does_not_show,
         the_program_may_use_that_signal_too,
         a_signal_taken_early_is_not_ours,
-        handlers_run_on_the_stack_that_the_kernel_tells,
         signal_stacks_are_the_programs,
         signal_stacks_may_be_small,
         signal_stacks_may_be_given_back_too_early,

@@ -209,13 +209,15 @@ static void serve_request(void) {
 }
 
 /* A thread gets its signal stack when a stop is near, so that programs which never get there keep
- * the signal stack they were born with, which is none. */
+ * the signal stack they were born with, which is none. What the kernel has is looked at again in
+ * each cycle, because a bare system call may have changed it. */
 static void prepare_for_stop(void) {
     struct thread *thread = thread_self;
     bool near = AO_load(&heap.live) >= pace_trigger() / 2 || options.gc_every > 0 || is_wanted();
-    if (thread->altstack_tried || !near)
+    unsigned now = conduct_begun() + 1;
+    if (thread->altstack_asked == now || !near || !thread_in_own_process())
         return;
-    thread->altstack_tried = true;
+    thread->altstack_asked = now;
     thread_ensure_altstack();
 }
 

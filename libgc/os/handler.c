@@ -1,6 +1,7 @@
 /* The program's own signal handlers, given a return of ours; see handler.h. */
 #include "os/handler.h"
 
+#include "os/handler_entry.h"
 #include "os/signal.h"
 #include "os/syscall.h"
 
@@ -23,8 +24,8 @@ __asm__(".macro handler_saved register, index\n"
         "    .cfi_escape (40 + 8 * \\index) >> 7\n"
         ".endm\n"
         ".text\n"
-        ".globl handler_restorer\n"
-        ".hidden handler_restorer\n"
+        ".globl handler_restorer, handler_moved_restorer\n"
+        ".hidden handler_restorer, handler_moved_restorer\n"
         ".type handler_restorer, @function\n"
         ".cfi_startproc\n"
         ".cfi_signal_frame\n"
@@ -47,6 +48,9 @@ __asm__(".macro handler_saved register, index\n"
         "handler_saved 7, 15\n"
         "handler_saved 16, 16\n"
         "    nop\n"
+        "handler_moved_restorer:\n" /* of frames that were moved (os/handler_entry) */
+        "    movq %rsp, %rdi\n"
+        "    call handler_entry_leave\n"
         "handler_restorer:\n"
         "    movq 160(%rsp), %rax\n" /* of the interrupted stack pointer, as handler.h has it */
         "    shrq $16, %rax\n"
@@ -88,6 +92,7 @@ int handler_install(int number, const struct sigaction *action, struct sigaction
         set.flags = (unsigned)action->sa_flags | RESTORER_FLAG;
         set.restorer = handler_restorer;
         memcpy(&set.mask, &action->sa_mask, sizeof set.mask);
+        handler_entry_hide(&set);
     }
     if (result == 0)
         result = system_call(SYS_rt_sigaction, number, action ? &set : NULL, old ? &found : NULL,
@@ -97,6 +102,7 @@ int handler_install(int number, const struct sigaction *action, struct sigaction
         return -1;
     }
     if (old) {
+        handler_entry_show(&found);
         memset(old, 0, sizeof *old);
         old->sa_sigaction = found.handler;
         old->sa_flags = (int)found.flags;

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/ucontext.h>
 #include <unistd.h>
 
@@ -49,6 +50,16 @@ bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
     return system_call(SYS_rt_sigaction, number, &action, 0, sizeof action.mask) == 0;
 }
 
+/* What goes round is mixed with a number that only this process knows: nothing that the program
+ * sends itself comes to be taken for a word of ours. */
+static uintptr_t mix(uintptr_t word) {
+    const void *random = (const void *)getauxval(AT_RANDOM);
+    uintptr_t number = (uintptr_t)0x9e3779b97f4a7c15u;
+    if (random)
+        memcpy(&number, (const char *)random + sizeof number, sizeof number);
+    return word ^ number;
+}
+
 int signal_send(int tid, int number, void *word) {
     siginfo_t info;
     memset(&info, 0, sizeof info);
@@ -56,14 +67,14 @@ int signal_send(int tid, int number, void *word) {
     info.si_code = SI_QUEUE;
     info.si_pid = system_call(SYS_getpid);
     info.si_uid = system_call(SYS_getuid);
-    info.si_value.sival_ptr = word;
+    info.si_value.sival_ptr = (void *)mix((uintptr_t)word);
     return system_call(SYS_rt_tgsigqueueinfo, info.si_pid, tid, number, &info);
 }
 
 void *signal_word(const siginfo_t *info) {
     if (info->si_code != SI_QUEUE || info->si_pid != system_call(SYS_getpid))
         return NULL;
-    return info->si_value.sival_ptr;
+    return (void *)mix((uintptr_t)info->si_value.sival_ptr);
 }
 
 static struct signal_action lender;
@@ -129,7 +140,7 @@ uintptr_t signal_stack_pointer(const void *context) {
 
 /* The signal frame keeps vector registers in XSAVE layout; its true size stands in the bytes that
  * FXSAVE leaves to software, behind a magic number (asm/sigcontext.h). */
-static size_t vector_bytes(const void *area) {
+size_t signal_vector_bytes(const void *area) {
     uint32_t magic, extended;
     memcpy(&magic, (const char *)area + 464, sizeof magic);
     memcpy(&extended, (const char *)area + 468, sizeof extended);
@@ -140,7 +151,7 @@ void signal_registers(const void *context, void (*visit)(const void *, size_t, v
     const mcontext_t *machine = &((const ucontext_t *)context)->uc_mcontext;
     visit(machine->gregs, sizeof machine->gregs, to);
     if (machine->fpregs)
-        visit(machine->fpregs, vector_bytes(machine->fpregs), to);
+        visit(machine->fpregs, signal_vector_bytes(machine->fpregs), to);
 }
 
 static bool is_behind_call(const ucontext_t *user) {

@@ -2,7 +2,8 @@
  * read an interrupted thread's registers.
  *
  * The signal is a real-time one that the program left at its default. The sender passes a word that
- * comes back in the handler; a signal not sent by us is told apart by that. Sending is
+ * comes back in the handler; a signal not sent by us is told apart by that, since what comes back
+ * then is no word that the caller knows. Sending is
  * async-signal-safe; choosing and installing are done by the collecting thread.
  */
 #ifndef TITHE_OS_SIGNAL_H
@@ -49,7 +50,7 @@ enum { SIGNAL_BORROWED = 33 };
  * Returns at once; the thread may take a while. */
 void signal_unblock_in(int tid, int number);
 
-/* The word sent by signal_send of this process, or NULL when somebody else sent the signal. */
+/* The word sent by signal_send of this process; anything when somebody else sent the signal. */
 void *signal_word(const siginfo_t *info);
 
 /* The interrupted stack pointer. */
@@ -58,6 +59,9 @@ uintptr_t signal_stack_pointer(const void *context);
 /* Calls visit for each memory range of the context that holds register contents, vector registers
  * included. */
 void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to);
+
+/* x86-64 alone: how long a context's vector registers are. */
+size_t signal_vector_bytes(const void *vectors);
 
 /* True when the signal made a system call fail with EINTR that would else have gone on, and no
  * other signal is waiting to be delivered, which would have interrupted it anyway. */

@@ -3,16 +3,15 @@
 
 #include "heap/layout.h"
 #include "heap/metadata.h"
-#include "os/syscall.h"
+#include "os/signal_stack.h"
 #include "os/tasks.h"
 #include "os/vm.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <string.h>
-#include <sys/auxv.h>
 
-enum { ALTSTACK_BYTES = 98304 };
+enum { ALTSTACK_BYTES = 98304, PATIENCE_MILLISECONDS = 200 };
 
 struct thread thread_absent, thread_left;
 __thread struct thread *thread_self __attribute__((tls_model("initial-exec"))) = &thread_absent;
@@ -20,6 +19,7 @@ __thread struct thread *thread_self __attribute__((tls_model("initial-exec"))) =
 struct lock thread_registry_lock = LOCK_INITIALIZER;
 void (*thread_registered_hook)(void);
 void (*thread_leaving_hook)(void);
+bool thread_covers_altstacks;
 
 static struct thread *first, *unused;
 static unsigned count, collectors; /* the latter among the former */
@@ -42,9 +42,18 @@ static struct thread *record_take(void) {
         return thread;
     }
     thread = metadata_take(sizeof *thread);
-    if (thread)
+    if (thread) {
         memset(thread, 0, sizeof *thread);
+        thread->record = thread;
+    }
     return thread;
+}
+
+bool thread_is_record(const void *word) {
+    uintptr_t offset = (uintptr_t)word - heap.metadata.start;
+    return (uintptr_t)word % _Alignof(struct thread) == 0 && offset < heap.metadata.committed &&
+           heap.metadata.committed - offset >= sizeof(struct thread) &&
+           ((const struct thread *)word)->record == word;
 }
 
 static void record_link(struct thread *thread, int tid) {
@@ -62,7 +71,11 @@ static void record_link(struct thread *thread, int tid) {
 static void record_clear(struct thread *thread) {
     thread->has_cache = false;
     thread->stack_low = thread->stack_high = 0;
-    thread->altstack_tried = thread->program_altstack = false;
+    thread->altstack_asked = 0;
+    thread->program_altstack = false;
+    thread->bare_low = thread->bare_high = 0;
+    if (thread->signal_stack)
+        signal_stack_clear(thread->signal_stack);
     thread->stack_pointer = 0;
     thread->context = NULL;
     thread->suspended = 0;
@@ -158,8 +171,7 @@ struct thread *thread_current(void) {
 static void altstack_disable(const struct thread *thread) {
     if (thread->altstack_low == 0 && !thread->program_altstack)
         return;
-    stack_t none = {.ss_flags = SS_DISABLE};
-    system_call(SYS_sigaltstack, &none, 0);
+    signal_stack_give_none();
 }
 
 void thread_leave(void) {
@@ -189,38 +201,77 @@ void thread_set_stack(uintptr_t low, uintptr_t high) {
     thread->stack_high = high;
 }
 
-/* The memory stays with the record, for the next thread that gets it. The lowest page is the guard.
- */
+/* The memory stays with the record, for the next thread that gets it. A handler of the program's
+ * may have interrupted the very holder of the lock; then there is none this time. */
 static bool altstack_make(struct thread *thread) {
-    size_t guard = vm_page_bytes();
-    size_t bytes = ALTSTACK_BYTES + getauxval(AT_MINSIGSTKSZ);
-    bytes = (bytes + guard - 1) & ~(guard - 1);
-    if (thread->altstack_low)
+    size_t page = vm_page_bytes(), bytes = ALTSTACK_BYTES + signal_stack_frames_bytes() + page;
+    bytes = (bytes + page - 1) & ~(page - 1);
+    if (thread->signal_stack)
         return true;
-    lock_take(&thread_registry_lock);
-    uintptr_t block = (uintptr_t)metadata_take(bytes + guard);
-    lock_give(&thread_registry_lock);
-    if (block == 0 || !vm_guard(block, guard))
+    if (!lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS))
         return false;
-    thread->altstack_low = block + guard;
-    thread->altstack_high = block + guard + bytes;
+    uintptr_t block = (uintptr_t)metadata_take(bytes);
+    struct signal_stack *stack = block ? signal_stack_make(block, bytes) : NULL;
+    lock_give(&thread_registry_lock);
+    if (stack == NULL)
+        return false;
+    thread->altstack_low = stack->low;
+    thread->altstack_high = stack->high;
+    thread->signal_stack = stack;
     return true;
+}
+
+static bool overlap(uintptr_t low, uintptr_t high, uintptr_t other_low, uintptr_t other_high) {
+    return low < other_high && other_low < high;
+}
+
+/* Whether another thread has some of it, too, as far as both were looked at. */
+static bool is_shared(const struct thread *thread) {
+    const struct thread *other = first;
+    if (!lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS))
+        return false;
+    while (other &&
+           (other == thread || thread_state(other) == THREAD_GONE ||
+            !overlap(thread->bare_low, thread->bare_high, other->bare_low, other->bare_high)))
+        other = other->next;
+    lock_give(&thread_registry_lock);
+    return other != NULL;
+}
+
+static bool may_stay(struct thread *thread, const stack_t *setting) {
+    thread->bare_low = (uintptr_t)setting->ss_sp;
+    thread->bare_high = thread->bare_low + setting->ss_size;
+    return signal_stack_has_room(setting) && !is_shared(thread);
+}
+
+/* What the kernel has that is not ours is what the program would be told. */
+static void give_altstack(struct thread *thread, bool covers) {
+    struct signal_stack *stack = thread->signal_stack;
+    stack_t setting;
+    if (!signal_stack_ask(&setting) || signal_stack_of(&setting) == stack)
+        return;
+    bool is_set = !(setting.ss_flags & SS_DISABLE);
+    thread->program_altstack =
+        is_set && (!thread_covers_altstacks || (!covers && may_stay(thread, &setting)));
+    if (thread->program_altstack)
+        return;
+    if (is_set)
+        stack->program = setting;
+    else
+        signal_stack_clear(stack);
+    thread->program_altstack = !signal_stack_give(stack) && is_set;
 }
 
 void thread_ensure_altstack(void) {
     struct thread *thread = thread_self;
-    stack_t current;
-    if (!thread->has_cache || !altstack_make(thread) || thread->program_altstack)
-        return;
-    if (system_call(SYS_sigaltstack, 0, &current) != 0)
-        return;
-    if (!(current.ss_flags & SS_DISABLE)) {
-        thread->program_altstack = (uintptr_t)current.ss_sp != thread->altstack_low;
-        return;
-    }
-    stack_t stack = {.ss_sp = (void *)thread->altstack_low,
-                     .ss_size = thread->altstack_high - thread->altstack_low};
-    system_call(SYS_sigaltstack, &stack, 0);
+    if (thread->has_cache && altstack_make(thread))
+        give_altstack(thread, false);
+}
+
+void thread_cover_altstack(void) {
+    struct thread *thread = thread_self;
+    if (thread->has_cache && altstack_make(thread))
+        give_altstack(thread, true);
 }
 
 void thread_drop_gone(void) {

@@ -26,16 +26,21 @@ enum thread_state {
     THREAD_STATES = 8 /* a state word is the epoch of its stop times this, plus the state */
 };
 
+struct signal_stack;
+
 struct thread {
-    struct cache cache; /* the owner's; empty limits for a thread that has none */
+    struct cache cache;          /* the owner's; empty limits for a thread that has none */
+    const struct thread *record; /* itself, by which a record is known; see thread_is_record */
     int tid;
     bool has_cache;
     volatile unsigned state; /* a state word: which stop, and enum thread_state; see world.c */
 
     uintptr_t stack_low, stack_high;       /* bounds of its own stack; 0 when not known */
     uintptr_t altstack_low, altstack_high; /* the one we made; 0 while there is none */
-    bool altstack_tried;                   /* thread_ensure_altstack was called */
-    bool program_altstack;                 /* the program set one of its own in this thread */
+    struct signal_stack *signal_stack;     /* the same for the kernel; the thread */
+    unsigned altstack_asked; /* the number of cycles, when it last looked what the kernel has */
+    bool program_altstack;   /* the kernel has one that the program set, by a bare system call */
+    uintptr_t bare_low, bare_high; /* bounds of such a one, as last seen; the thread */
 
     volatile uintptr_t stack_pointer; /* while stopped or frozen: where its frames begin */
     const void *volatile context;     /* while stopped by signal: its registers */
@@ -93,9 +98,20 @@ void thread_return(void);
 /* Tells the bounds of the calling thread's own stack. */
 void thread_set_stack(uintptr_t low, uintptr_t high);
 
-/* Gives the calling thread an alternate stack, and makes it the thread's signal stack if that has
- * none of any kind. */
+/* Whether ours may take the place of a signal stack of the program's, because its calls and its
+ * handlers are the shim's to mend. Set before a second thread exists. */
+extern bool thread_covers_altstacks;
+
+/* Gives the calling thread an alternate stack, and makes it the thread's signal stack. One that the
+ * program gave the kernel by a bare system call stays there if it is large enough and no other
+ * thread has it; then it is likely that the program installs its handlers like that, too. */
 void thread_ensure_altstack(void);
+
+/* The same, but whatever the program gave the kernel, and with all signals blocked. */
+void thread_cover_altstack(void);
+
+/* Whether this is a record of ours, whatever it is. Async-signal-safe. */
+bool thread_is_record(const void *word);
 
 static inline enum thread_state thread_state(const struct thread *thread) {
     return AO_int_load_acquire(&thread->state) % THREAD_STATES;

@@ -88,7 +88,7 @@ static void rest(struct thread *thread, const void *context) {
 /* Uses nothing thread-local: the thread may have been made by raw clone, with no TLS of its own. */
 static void stop_handler(int number, siginfo_t *info, void *context) {
     struct thread *thread = signal_word(info);
-    if (thread == NULL) {
+    if (!thread_is_record(thread)) {
         if (world_foreign_signal_hook)
             world_foreign_signal_hook(number, info, context);
         return;
