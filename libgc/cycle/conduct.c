@@ -432,21 +432,6 @@ static enum stop_result stopped_phase(void) {
     return known ? STOP_DONE : STOP_ROOTS_UNKNOWN;
 }
 
-/* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork.
- * Marking goes on meanwhile, and another stop is tried when it is complete again. */
-static void try_again(struct thread *self) {
-    long patience = (long)FIRST_PATIENCE << current.failed_stops;
-    if (++current.failed_stops == MOST_FAILED_STOPS) {
-        give_up("not every thread could be stopped");
-        return;
-    }
-    clock_nap(patience);
-    if (!current.concurrent)
-        stop_and_end(self);
-    else if (!open_round(self))
-        give_up("out of memory for the list of written pages");
-}
-
 static bool maps_can_be_had(void) {
     if (maps_are_open())
         return true;
@@ -454,7 +439,7 @@ static bool maps_can_be_had(void) {
     return false;
 }
 
-static void stop_and_end(struct thread *self) {
+static enum stop_result try_stop(void) {
     TELL(lock);
     if (current.concurrent)
         conduct_lock_heap();
@@ -464,18 +449,48 @@ static void stop_and_end(struct thread *self) {
     enum stop_result result = prepared ? stopped_phase() : STOP_ROOTS_UNKNOWN;
     conduct_unlock_heap();
     TELL(unlock);
-    if (result == STOP_DONE) {
-        pace_end(current.live_after, assist_marked_bytes(), roots_bytes());
-        close(true);
-        if (current.concurrent)
-            relax_begin();
-        else if (pace_is_small())
-            sweep_finish(); /* or what died in one size would keep its pages from all others */
-    } else if (result == STOP_FAILED) {
-        try_again(self);
-    } else {
-        give_up(unknown_reason());
+    return result;
+}
+
+static void end(void) {
+    pace_end(current.live_after, assist_marked_bytes(), roots_bytes());
+    close(true);
+    if (current.concurrent)
+        relax_begin();
+    else if (pace_is_small())
+        sweep_finish(); /* or what died in one size would keep its pages from all others */
+}
+
+/* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork. True
+ * when that is worth another try after a while. */
+static bool waits_for_another_try(void) {
+    long patience = (long)FIRST_PATIENCE << current.failed_stops;
+    if (++current.failed_stops == MOST_FAILED_STOPS) {
+        give_up("not every thread could be stopped");
+        return false;
     }
+    clock_nap(patience);
+    return true;
+}
+
+/* When a stop fails beside the program, marking goes on, and another is tried when that is complete
+ * again. Where the whole mark is in the stop it is tried here: in a loop, because the stack is a
+ * small one, and what stopped_phase has on it may be in this very frame. */
+static void stop_and_end(struct thread *self) {
+    enum stop_result result;
+    while ((result = try_stop()) == STOP_FAILED) {
+        if (!waits_for_another_try())
+            return;
+        if (!current.concurrent)
+            continue;
+        if (!open_round(self))
+            give_up("out of memory for the list of written pages");
+        return;
+    }
+    if (result == STOP_DONE)
+        end();
+    else
+        give_up(unknown_reason());
 }
 
 void conduct_after_fork(void) {
