@@ -34,6 +34,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/heap/large.c libgc/heap/large.h \
 	libgc/heap/layout.c libgc/heap/layout.h \
 	libgc/heap/metadata.c libgc/heap/metadata.h \
+	libgc/heap/move.c libgc/heap/move.h \
 	libgc/heap/notes.c libgc/heap/notes.h \
 	libgc/heap/object.c libgc/heap/object.h \
 	libgc/heap/pages.c libgc/heap/pages.h \
@@ -74,7 +75,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/weak/links.c libgc/weak/links.h \
 	libgc/weak/table.c libgc/weak/table.h \
 	libgc/alloc/alloc.c libgc/alloc/alloc.h \
-	libgc/alloc/free.c
+	libgc/alloc/free.c libgc/alloc/resize.c
 EXTRA_DIST += libgc/os/README.md libgc/heap/README.md libgc/thread/README.md \
 	libgc/mark/README.md libgc/roots/README.md libgc/cycle/README.md libgc/alloc/README.md \
 	libgc/weak/README.md libgc/api/README.md

@@ -146,6 +146,11 @@ test_double_free_test_preload_SOURCES = test/double_free_test.c
 test_double_free_test_preload_CFLAGS = $(suite_cflags) -fno-builtin -Wno-use-after-free
 test_double_free_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
+preload_suites += test/sparse_test.preload
+test_sparse_test_preload_SOURCES = test/sparse_test.c
+test_sparse_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
+test_sparse_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
+
 test_shim_hazards_test_preload_SOURCES = test/shim_hazards_test.c
 test_shim_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_hazards_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt

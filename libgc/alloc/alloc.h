@@ -23,7 +23,7 @@ void free_slow(void *object);
 
 /* Aborts if the object was freed before, as far as can be told without a look at all that is
  * allocated: for whoever is about to change what it contains before it frees it. */
-void free_expect_allocated(void *object);
+void free_expect_allocated(void *object, const char *call);
 
 /* Frees an object of the heap that nothing leads to, past the cache, the quarantine and the hook
  * below: by threads of the collector's, which have no cache, and under locks that the hook takes.
@@ -51,7 +51,11 @@ void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind);
  * not ours is copied, as far as it can be read, and left alone. */
 void *alloc_resize(void *object, size_t bytes);
 
-/* The same, but false where the object would have to move. */
+/* A new object that begins with what the old one contains, which is about to be freed and may lose
+ * that. Memory that nobody has written to stays free; see heap/move.h. */
+void *alloc_copy(void *old, size_t old_bytes, size_t bytes, enum object_kind kind);
+
+/* Resizes in place, but false where the object would have to move. */
 bool alloc_resize_in_place(void *object, size_t bytes);
 
 /* The usable size of an allocated object given by its start; 0 for anything else. */

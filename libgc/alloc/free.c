@@ -1,4 +1,4 @@
-/* Freeing and resizing; see alloc.h. */
+/* Freeing; see alloc.h. */
 #include "alloc/alloc.h"
 
 #include "heap/large.h"
@@ -8,9 +8,6 @@
 #include "heap/sweep.h"
 #include "os/clock.h"
 #include "os/log.h"
-#include "os/memory.h"
-
-#include <string.h>
 
 enum finding { FOUND_ALLOCATED, FOUND_FREED, FOUND_NO_START, FOUND_BUSY };
 
@@ -65,6 +62,13 @@ static void expect_allocated(struct span *span, void *address, const char *call)
         log_fatal("free of %p, which is not the start of an allocated block", address);
 }
 
+/* Shaped objects have no key: mark procedures may be shown what a thread has in its cache, and take
+ * it for an object that is all zero. So what other threads have is told when they flush. */
+static void expect_uncached(struct thread *thread, unsigned span_class, void *address) {
+    if (thread->has_cache && cache_holds(&thread->cache, span_class, address))
+        log_fatal("double free of %p", address);
+}
+
 /* Who has the key may also be an address at which no object begins, or the thread has no cache, or
  * its bin is full. */
 static void free_small(struct span *span, void *address) {
@@ -72,10 +76,13 @@ static void free_small(struct span *span, void *address) {
     unsigned span_class = span->span_class;
     if ((uintptr_t)address % SIZES_GRANULE != 0)
         log_fatal("free of %p, which is not the start of an allocated block", address);
-    if (cache_has_key(address))
+    if (span->kind >= OBJECT_SHAPED)
+        expect_uncached(thread, span_class, address);
+    else if (cache_has_key(address))
         expect_allocated(span, address, "double free");
-    if (!thread->has_cache) {
+    else
         *cache_key_of(address) = CACHE_KEY;
+    if (!thread->has_cache) {
         cache_give_uncached(span_class, address);
         return;
     }
@@ -85,11 +92,11 @@ static void free_small(struct span *span, void *address) {
     cache_put(bin, address);
 }
 
-void free_expect_allocated(void *address) {
+void free_expect_allocated(void *address, const char *call) {
     struct span *span = heap_span_of((uintptr_t)address);
     if (span && !span_is_large(span) && !quarantine_is_on() &&
         (uintptr_t)address % SIZES_GRANULE == 0 && cache_has_key(address))
-        expect_allocated(span, address, "double free");
+        expect_allocated(span, address, call);
 }
 
 bool (*alloc_lent_hook)(void *object, size_t bytes);
@@ -128,58 +135,4 @@ void free_uncached(void *object) {
         large_give(span, object);
     else
         cache_give_uncached(span->span_class, object);
-}
-
-/* How much another allocator's block holds is unknown, so everything readable comes along. */
-static void *resize_foreign(void *object, size_t bytes) {
-    void *copy = alloc_fast(bytes);
-    if (copy)
-        memory_read(copy, (uintptr_t)object, bytes);
-    return copy;
-}
-
-/* In place when it stays as large as it is or nearly; small ones only move when the size class that
- * fits is below half of what they have. */
-static bool fits_in_place(size_t old_bytes, size_t bytes) {
-    return bytes <= old_bytes && (bytes >= old_bytes / 2 || old_bytes <= 64);
-}
-
-static struct object object_at(void *address) {
-    struct object object;
-    if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
-        !object_is_allocated(*object_state(object)))
-        log_fatal("realloc of %p, which is not the start of an allocated block", address);
-    if (!span_is_large(object.span) && cache_has_key(address))
-        expect_allocated(object.span, address, "realloc after free");
-    return object;
-}
-
-/* With the quarantine, nothing is cut off: somebody may have a pointer to it. */
-static bool resize_in_place(struct object object, size_t bytes) {
-    if (fits_in_place(object.span->object_bytes, bytes))
-        return true;
-    if (bytes < object.span->object_bytes && quarantine_is_on())
-        return false;
-    return span_is_large(object.span) && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
-           large_resize(object.span, bytes);
-}
-
-bool alloc_resize_in_place(void *address, size_t bytes) {
-    return heap_contains((uintptr_t)address) && resize_in_place(object_at(address), bytes);
-}
-
-void *alloc_resize(void *address, size_t bytes) {
-    if (!heap_contains((uintptr_t)address))
-        return resize_foreign(address, bytes);
-    struct object object = object_at(address);
-    if (resize_in_place(object, bytes))
-        return address;
-    size_t old_bytes = object.span->object_bytes;
-    enum object_kind kind = object.span->kind;
-    void *copy = kind == OBJECT_SCANNED ? alloc_fast(bytes) : alloc_slow(bytes, kind);
-    if (copy == NULL)
-        return NULL;
-    memcpy(copy, address, old_bytes < bytes ? old_bytes : bytes);
-    free_fast(address);
-    return copy;
 }

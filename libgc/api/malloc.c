@@ -3,6 +3,8 @@
 
 #include "alloc/alloc.h"
 #include "cycle/cycle.h"
+#include "heap/large.h"
+#include "heap/quarantine.h"
 #include "heap/shape.h"
 
 #include <errno.h>
@@ -103,7 +105,8 @@ char *GC_strndup(const char *text, size_t most) { return copy_text(text, strnlen
  * was: the program may have freed more than this. */
 static void clear_shaped(void *address) {
     struct object object;
-    if (api_find(address, &object) && object_address(object) == (uintptr_t)address)
+    if (api_find(address, &object) && object_address(object) == (uintptr_t)address &&
+        object.span->kind >= OBJECT_SHAPED && !span_is_large(object.span) && !quarantine_is_on())
         memset(address, 0, object.span->object_bytes);
 }
 
@@ -114,16 +117,22 @@ void GC_free(void *object) {
         api_abort("GC_free of memory that is not ours");
     unsigned span_class = heap.page_classes[heap_page_of((uintptr_t)object)];
     unsigned size_class = sizes_size_class(span_class);
-    if (sizes_kind(span_class) >= OBJECT_SHAPED)
-        clear_shaped(object);
     statistics_freed(size_class ? sizes_bytes(size_class) : alloc_usable_bytes(object));
+    if (size_class == 0)
+        clear_shaped(object);
     free_fast(object);
 }
 
 /* The new tail of an object that may hold pointers is zero. */
 static void clear_tail(struct object object, size_t from) {
-    if (object.span->kind != OBJECT_ATOMIC && from < object.span->object_bytes)
-        memset((char *)object_address(object) + from, 0, object.span->object_bytes - from);
+    char *start = (char *)object_address(object);
+    if (object.span->kind == OBJECT_ATOMIC || from >= object.span->object_bytes)
+        return;
+    size_t whole = (from + HEAP_PAGE_BYTES - 1) & ~(size_t)(HEAP_PAGE_BYTES - 1);
+    if (!span_is_large(object.span) || whole >= object.span->object_bytes)
+        whole = object.span->object_bytes;
+    memset(start + from, 0, whole - from);
+    large_clear(start + whole, object.span->object_bytes - whole);
 }
 
 static void *resize_shaped(void *old, struct object object, size_t bytes) {

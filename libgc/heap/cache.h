@@ -7,7 +7,8 @@
  * A freed object carries a key in its second word for as long as nobody has it: it is written by
  * push and cleared by pop. Who frees an object that has the key already has either freed it before
  * or made a copy of what was freed; the slow path finds out (alloc/free.c). Programs find no less
- * in what they freed than with other allocators, which keep two words there.
+ * in what they freed than with other allocators, which keep two words there. Shaped objects have
+ * none.
  *
  * A cache belongs to one thread. The collecting thread reads it while the owner is stopped, which
  * may be between any two instructions: cache_pop and cache_push keep the object either below count
@@ -70,7 +71,6 @@ static inline void cache_put(struct cache_bin *bin, void *object) {
     unsigned count = bin->count;
     bin->slots[count] = object;
     CACHE_HOLD(object);
-    *cache_key_of(object) = CACHE_KEY;
     bin->count = count + 1;
     CACHE_HOLD(object);
 }
@@ -82,6 +82,7 @@ static inline bool cache_push(struct cache_bin *bin, void *object) {
         return false;
     if (__builtin_expect((uintptr_t)object % SIZES_GRANULE != 0 || cache_has_key(object), 0))
         return false;
+    *cache_key_of(object) = CACHE_KEY;
     cache_put(bin, object);
     return true;
 }

@@ -14,7 +14,7 @@
  * for a program that will touch few of them. */
 enum { CLEAR_BY_RELEASE = 1 << 20 };
 
-static void clear_pages(void *start, size_t bytes) {
+void large_clear(void *start, size_t bytes) {
     if (bytes < CLEAR_BY_RELEASE || !vm_release((uintptr_t)start, bytes))
         memset(start, 0, bytes);
 }
@@ -35,7 +35,7 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
     if (object == NULL)
         return NULL;
     if (clear)
-        clear_pages(object, bytes);
+        large_clear(object, bytes);
     return object;
 }
 
@@ -83,6 +83,6 @@ bool large_resize(struct span *span, size_t bytes) {
     }
     lock_give(&set->lock);
     if (done && after > before && span->stale)
-        clear_pages((char *)span->base + before, after - before);
+        large_clear((char *)span->base + before, after - before);
     return done;
 }

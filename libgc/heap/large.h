@@ -19,6 +19,9 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
 /* Frees the object of a large span; address is what the program passed, and must be its start. */
 void large_give(struct span *span, void *address);
 
+/* Clears whole pages of a large object, many of them by giving them back. */
+void large_clear(void *start, size_t bytes);
+
 /* Tries to make the object at least bytes long without moving it. */
 bool large_resize(struct span *span, size_t bytes);
 

@@ -2,7 +2,8 @@
  *
  *   objects       the pages that hold objects, a prefix of it in use
  *   page_spans    one pointer a page: the span the page belongs to, or NULL; tagged in free runs
- *   page_classes  one number a page: its span class if it holds small objects, else 0
+ *   page_classes  one number a page: its span class if it holds small objects that are freed the
+ *                 fast way, else 0
  *   metadata      spans, threads, caches, alternate stacks: everything that is not an object
  *
  * "Is it ours" is one subtraction and one compare. All four are reserved once, never unmapped below

@@ -229,7 +229,8 @@ static struct span run_carve(struct run *run, uintptr_t base, size_t count) {
 }
 
 static void page_table_enter(uintptr_t base, size_t count, struct span *span) {
-    bool cached = sizes_size_class(span->span_class) != 0 && !quarantine_is_on();
+    bool cached = sizes_size_class(span->span_class) != 0 && span->kind < OBJECT_SHAPED &&
+                  !quarantine_is_on();
     page_table_set(base, count, span, cached ? span->span_class : 0);
 }
 

@@ -33,6 +33,8 @@ void resident_open(void) {
 
 bool resident_is_open(void) { return method == RESIDENT_BY_MINCORE || pagemap_is_open(); }
 
+bool resident_knows_swapped(void) { return method != RESIDENT_BY_MINCORE && pagemap_is_open(); }
+
 void resident_after_fork(void) { pagemap_after_fork(); }
 
 static bool has_swapped_pages(void) {

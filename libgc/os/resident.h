@@ -35,6 +35,9 @@ void resident_each_cached(uintptr_t start, uintptr_t end,
                           void (*visit)(uintptr_t start, uintptr_t end, void *context),
                           void *context);
 
+/* True when pages in swap can be told from those that were never there, at any time. */
+bool resident_knows_swapped(void);
+
 /* How it is found out: "pagemap_scan", "pagemap" or "mincore". */
 const char *resident_method(void);
 

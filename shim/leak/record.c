@@ -249,7 +249,7 @@ __attribute__((noinline)) void record_free(void *object) {
     const struct span *span = heap_span_of((uintptr_t)object);
     struct note *notes = span ? notes_of(span) : NULL;
     if (notes)
-        free_expect_allocated(object);
+        free_expect_allocated(object, "double free");
     if (trial_is_on())
         use(object, RETURNED_FREED, __builtin_frame_address(0));
     if (notes && quarantine_is_on())
@@ -274,10 +274,16 @@ static void clear_rest(void *object, size_t before) {
 }
 
 static void *move(void *object, size_t before, size_t bytes) {
-    void *moved = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
+    void *moved;
+    if (before > SIZES_LARGEST_SMALL && bytes > SIZES_LARGEST_SMALL) {
+        moved = alloc_copy(object, before, alloc_with_end(bytes), OBJECT_SCANNED);
+    } else {
+        moved = record_is_sampled() ? alloc_fast(alloc_with_end(bytes)) : take_clear(bytes);
+        if (moved)
+            memcpy(moved, object, before < bytes ? before : bytes);
+    }
     if (moved == NULL)
         return NULL;
-    memcpy(moved, object, before < bytes ? before : bytes);
     record_free(object);
     return moved;
 }
