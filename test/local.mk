@@ -28,7 +28,7 @@ test_stress_preload_LDADD = -lpthread
 EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/install \
 	test/libgc_programs.sh test/libgc-programs
-TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/storms.sh test/faults.sh test/fuzz.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/storms.sh test/faults.sh test/fuzz.sh test/documented.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
 if HAVE_SECCOMP
 check_PROGRAMS += test/filtered
@@ -58,7 +58,7 @@ test_faults_cases_LDADD = -lpthread -ldl
 EXTRA_DIST += test/faults.sh test/faults/sweep.py
 
 # Fuzzers, which the script compiles.
-EXTRA_DIST += test/fuzz.sh test/fuzz test/nightly.sh
+EXTRA_DIST += test/fuzz.sh test/fuzz test/nightly.sh test/documented.sh
 
 # Leak hunting: a corpus of programs that lose memory and programs that do not.
 check_PROGRAMS += test/leaks/corpus/corpus
@@ -106,7 +106,7 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
 preload_suites += test/double_free_test.preload
-preload_suites += test/identity_test.preload
+preload_suites += test/identity_test.preload test/hazards_test.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -159,6 +159,9 @@ test_fork_test_preload_SOURCES = test/fork_test.c
 test_fork_test_preload_CFLAGS = $(suite_cflags)
 test_fork_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 
+test_hazards_test_preload_SOURCES = test/hazards_test.c
+test_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_hazards_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread
 test_identity_test_preload_SOURCES = test/identity_test.c
 test_identity_test_preload_CFLAGS = $(suite_cflags)
 test_identity_test_preload_LDADD = $(CHECK_LIBS) -lpthread

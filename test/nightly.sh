@@ -29,15 +29,7 @@ combinations() {
 }
 
 # Nobody's block may come back that a trial would have freed.
-trials() {
-    local trial failed=0
-    for trial in "$tests"/trial*.sh; do
-        [ -e "$trial" ] || continue
-        echo "trial ${trial##*/}"
-        "$trial" --nightly || failed=1
-    done
-    return $failed
-}
+trials() { "$tests/trial_programs.sh"; }
 
 # Names, and the minutes after which each counts as hung.
 declare -A minutes=([faults]=60 [fuzz]=60 [programs]=40 [libgc_programs]=30 [combinations]=80 [trials]=40 [storms]=110)
