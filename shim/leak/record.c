@@ -134,6 +134,16 @@ static void note_sample(void *object, size_t bytes, const void *frame) {
         notes_put(found, note_made(bytes, 0));
 }
 
+/* Taking the stack leaves the block's address in dead frames below. The program's next frames lie
+ * there, and not every word of a frame is written before the thread sleeps in it: libc's wait for a
+ * condition has such holes, and hid what its thread had lost last. */
+__attribute__((noinline)) static void wipe_dead_frames(void) {
+    enum { DEAD_BYTES = 1024 };
+    char frames[DEAD_BYTES];
+    memset(frames, 0, sizeof frames);
+    __asm__ volatile("" : : "r"(frames) : "memory");
+}
+
 /* The number goes last: with it the block is the program's. */
 static void note(void *object, size_t bytes, const void *frame) {
     struct object found;
@@ -145,6 +155,7 @@ static void note(void *object, size_t bytes, const void *frame) {
     to->bytes = made.bytes;
     AO_int_store_release(&to->stack, made.stack);
     listener_wake_in_program();
+    wipe_dead_frames();
 }
 
 /* frame: of the function that the program called, or of one beneath it. */

@@ -89,6 +89,27 @@ static void thread_detached(void) {
     usleep(50000);
 }
 
+static pthread_mutex_t pool_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t pool_work = PTHREAD_COND_INITIALIZER;
+
+__attribute__((noinline)) static void lose_small(void) { CORPUS_USE(malloc(55)); }
+
+/* Works once, and waits for more. */
+static void *wait_for_work(void *argument) {
+    lose_small();
+    pthread_mutex_lock(&pool_lock);
+    sem_post(&ready);
+    for (;;)
+        pthread_cond_wait(&pool_work, &pool_lock);
+    return argument;
+}
+
+static void thread_pool(void) {
+    for (int i = 0; i < 20; i++)
+        run_on(wait_for_work, NULL);
+    usleep(50000);
+}
+
 static void thread_many(void) {
     for (int i = 0; i < 50; i++)
         run_to_end(lose);
@@ -264,6 +285,7 @@ const struct leak_case threads_cases[] = {
     {"thread_local_dead", 1, 72, thread_local_dead, 0},
     {"thread_stack_dead", 10, 200, thread_stack_dead, 0},
     {"thread_detached", 1, 70, thread_detached, 0},
+    {"thread_pool", 20, 20 * 55, thread_pool, 0},
     {"thread_many", 50, 3500, thread_many, 0},
     {"thread_exits", 0, 0, thread_exits, 0},
     {"thread_waiting", 0, 0, thread_waiting, 0},
