@@ -26,6 +26,25 @@ static bool has_go_note(uintptr_t start, size_t bytes) {
     return false;
 }
 
+/* What Go's own tools look for, and where: it is there also when the note was left out. */
+static bool has_build_information(uintptr_t start, size_t bytes) {
+    static const char magic[] = "\xff Go buildinf:";
+    enum { STEP = 16, MOST_BYTES = 65536 };
+    size_t most = bytes < MOST_BYTES ? bytes : MOST_BYTES;
+    for (size_t at = -start % STEP; at + STEP <= most; at += STEP)
+        if (memcmp((const void *)(start + at), magic, sizeof magic - 1) == 0)
+            return true;
+    return false;
+}
+
+static bool is_of_go(const ElfW(Phdr) * segment, uintptr_t base) {
+    uintptr_t start = base + segment->p_vaddr;
+    if (segment->p_type == PT_NOTE)
+        return has_go_note(start, segment->p_memsz);
+    return segment->p_type == PT_LOAD && (segment->p_flags & PF_W) &&
+           has_build_information(start, segment->p_filesz);
+}
+
 /* The first segment holds the file's own header and its table of segments. */
 bool goroutine_may_run(uintptr_t address) {
     struct dl_find_object found;
@@ -37,8 +56,7 @@ bool goroutine_may_run(uintptr_t address) {
     const ElfW(Phdr) *segment = (const ElfW(Phdr) *)((uintptr_t)file + file->e_phoff);
     uintptr_t base = found.dlfo_link_map->l_addr;
     for (unsigned i = 0; i < file->e_phnum; i++)
-        if (segment[i].p_type == PT_NOTE &&
-            has_go_note(base + segment[i].p_vaddr, segment[i].p_memsz))
+        if (is_of_go(&segment[i], base))
             return true;
     return false;
 }

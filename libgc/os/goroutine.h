@@ -3,7 +3,7 @@
  * Go's runtime asks the kernel itself which signal stack a thread has, keeps that, and ends the
  * process if a handler of its runs elsewhere; a goroutine's own stack has no room for one. So where
  * Go found a stack of ours, handlers must stay on it. An object file with Go in it says so in a
- * note. Async-signal-safe, and reads no thread-local memory.
+ * note, or at least in its data. Async-signal-safe, and reads no thread-local memory.
  */
 #ifndef TITHE_OS_GOROUTINE_H
 #define TITHE_OS_GOROUTINE_H
