@@ -23,6 +23,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/park.c libgc/os/park.h \
 	libgc/os/permitted.c libgc/os/permitted.h \
 	libgc/os/processors.c libgc/os/processors.h \
+	libgc/os/registers.c libgc/os/registers.h \
 	libgc/os/resident.c libgc/os/resident.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/signal_stack.c libgc/os/signal_stack.h \

@@ -7,12 +7,16 @@
 #include "os/memory.h"
 #include "os/options.h"
 #include "os/park.h"
+#include "os/registers.h"
 #include "os/resident.h"
 #include "os/signal.h"
 #include "os/tasks.h"
 #include "os/vm.h"
 #include "os/worker_thread.h"
 
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -24,6 +28,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <sys/ucontext.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -321,6 +326,65 @@ START_TEST(tasks_are_counted) {
 }
 END_TEST
 
+/* The program may open no more files. */
+static void fill_table(void) {
+    struct rlimit none = {3, 3};
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &none), 0);
+    ck_assert_int_eq(open("/dev/null", O_RDONLY), -1);
+}
+
+START_TEST(threads_are_listed_and_told_from_the_dead_without_opening_files) {
+    pthread_t thread;
+    int seen[2] = {0, 0};
+    ck_assert(maps_open());
+    tasks_open();
+    pthread_create(&thread, NULL, (void *(*)(void *))(void *)pause, NULL);
+    fill_table();
+    for (int i = 0; i < 3; i++)
+        ck_assert(tasks_each(see_task, seen));
+    ck_assert_int_eq(seen[0], 6);
+    ck_assert_int_eq(tasks_count(), 2);
+    ck_assert_int_eq(tasks_state(tasks_self()), 0);
+    ck_assert(!tasks_is_gone(tasks_self()));
+    ck_assert(!tasks_block(tasks_self(), SIGUSR1));
+    ck_assert(tasks_is_gone(0x7ffffff));
+}
+END_TEST
+
+/* Ends with 0 once the main thread is known to be dead. */
+static void *outlive_main(void *argument) {
+    for (int i = 0; i < 5000 && !tasks_is_gone(tasks_process()); i++)
+        usleep(1000);
+    _exit(!tasks_is_gone(tasks_process()) || tasks_is_gone(tasks_self()));
+    return argument;
+}
+
+static void *end_at_once(void *argument) { pthread_exit(argument); }
+
+/* The first thread that calls pthread_exit has libc open a library for it. */
+static void end_main(bool full) {
+    pthread_t thread;
+    pthread_create(&thread, NULL, end_at_once, NULL);
+    pthread_join(thread, NULL);
+    ck_assert(maps_open() && !tasks_is_gone(tasks_process()));
+    if (full)
+        fill_table();
+    pthread_create(&thread, NULL, outlive_main, NULL);
+    pthread_exit(NULL);
+}
+
+START_TEST(a_dead_main_thread_is_known_as_such) {
+    for (int full = 0; full < 2; full++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0)
+            end_main(full);
+        waitpid(child, &status, 0);
+        ck_assert_int_eq(status, 0);
+    }
+}
+END_TEST
+
 /* The log goes to a file in which the warnings are counted. */
 static int warnings_of(const char *text) {
     char path[] = "/tmp/tithe-os-test-XXXXXX", line[4096];
@@ -404,8 +468,70 @@ static void take_signal(int number, siginfo_t *info, void *context) {
     (void)number;
     word_seen = signal_word(info);
     stack_seen = signal_stack_pointer(context);
-    signal_registers(context, add_bytes, NULL);
+    registers_visit(context, add_bytes, NULL);
 }
+
+#if defined(__x86_64__)
+
+static bool was_visited;
+static const char *looked_for;
+
+static void look(const void *start, size_t bytes, void *context) {
+    (void)context;
+    was_visited |= (uintptr_t)looked_for - (uintptr_t)start < bytes;
+}
+
+static bool is_visited(const ucontext_t *context, const void *address) {
+    looked_for = address;
+    was_visited = false;
+    registers_visit(context, look, NULL);
+    return was_visited;
+}
+
+/* A frame in which no component beyond SSE's was in use, whatever lies in its place. */
+static void look_at_frame(int number, siginfo_t *info, void *context) {
+    ucontext_t *user = context;
+    char *vectors = (char *)user->uc_mcontext.fpregs;
+    uint64_t *in_use = (uint64_t *)(vectors + 512), before = *in_use;
+    (void)number, (void)info;
+    REQUIRE(is_visited(user, &user->uc_mcontext.gregs[REG_R15]));
+    REQUIRE(is_visited(user, &user->uc_mcontext.gregs[REG_RIP]));
+    REQUIRE(!is_visited(user, &user->uc_mcontext.gregs[REG_CR2]));
+    REQUIRE(!is_visited(user, &user->uc_mcontext.__reserved1[0]));
+    REQUIRE(is_visited(user, vectors + 32) && !is_visited(user, vectors + 32 + 10));
+    REQUIRE(is_visited(user, vectors + 160) && is_visited(user, vectors + 160 + 255));
+    REQUIRE(!is_visited(user, vectors + 8) && !is_visited(user, vectors + 160 + 256));
+    *in_use = before | 4;
+    bool told = is_visited(user, vectors + 576);
+    *in_use = before & 3;
+    bool told_of_none = is_visited(user, vectors + 576);
+    *in_use = before;
+    REQUIRE(told && !told_of_none);
+    word_seen = info;
+}
+
+START_TEST(only_what_a_frame_holds_is_a_register) {
+    int number = signal_choose(SIGRTMAX);
+    if (!__builtin_cpu_supports("avx"))
+        return;
+    registers_prepare();
+    ck_assert(signal_install(number, look_at_frame));
+    kill(getpid(), number);
+    ck_assert_ptr_nonnull(word_seen);
+}
+END_TEST
+
+START_TEST(segment_bases_are_noted) {
+    static char segment[64];
+    uintptr_t bases[REGISTERS_BASES] = {0};
+    ck_assert_int_eq(syscall(SYS_arch_prctl, ARCH_SET_GS, segment), 0);
+    registers_note_bases(bases);
+    ck_assert_uint_eq(bases[0], (uintptr_t)pthread_self());
+    ck_assert_uint_eq(bases[1], (uintptr_t)segment);
+}
+END_TEST
+
+#endif
 
 START_TEST(signal_carries_a_word) {
     int number = signal_choose(SIGRTMAX), word;
@@ -416,9 +542,11 @@ START_TEST(signal_carries_a_word) {
     ck_assert_int_eq(signal_send(tasks_self(), number, &word), 0);
     ck_assert_ptr_eq(word_seen, &word);
     ck_assert_uint_gt(stack_seen + 65536, (uintptr_t)&word);
-    ck_assert_uint_gt(register_bytes, 512);
+    ck_assert_uint_gt(register_bytes, 400);
     kill(getpid(), number);
-    ck_assert_ptr_null(word_seen);
+    ck_assert_ptr_ne(word_seen, &word);
+    sigqueue(getpid(), number, (union sigval){.sival_ptr = &word});
+    ck_assert_ptr_ne(word_seen, &word);
     ck_assert_int_lt(signal_send(0x7ffffff, number, &word), 0);
 }
 END_TEST
@@ -517,11 +645,17 @@ int main(void) {
         reading_survives_missing_memory,
         reading_works_inside_a_sandbox,
         tasks_are_counted,
+        threads_are_listed_and_told_from_the_dead_without_opening_files,
+        a_dead_main_thread_is_known_as_such,
         options_are_read,
         wrong_options_change_nothing,
         a_log_file_that_cannot_be_written_is_said,
         function_runs_on_the_other_stack,
         signal_carries_a_word,
+#if defined(__x86_64__)
+        only_what_a_frame_holds_is_a_register,
+        segment_bases_are_noted,
+#endif
         sleeping_thread_is_kept_off_the_callers_processor,
     };
     return SUITE_RUN("os", tests, 30);

@@ -3,6 +3,7 @@
 
 #include "os/goroutine.h"
 #include "os/handler.h"
+#include "os/registers.h"
 #include "os/signal_stack.h"
 #include "os/syscall.h"
 
@@ -74,7 +75,7 @@ static struct frame *move(struct frame *frame, struct signal_stack *stack, bool 
     ucontext_t *context = context_of(frame);
     uintptr_t top = native_top(stack, registers_of(frame)[REG_RSP], on_signal_stack);
     void *vectors = context->uc_mcontext.fpregs;
-    size_t bytes = vectors ? signal_vector_bytes(vectors) : 0;
+    size_t bytes = vectors ? registers_vector_bytes(vectors) : 0;
     uintptr_t vectors_at = (top - bytes) & ~(uintptr_t)63;
     struct moved_frame *to =
         (struct moved_frame *)(((vectors_at - sizeof *to) & ~(uintptr_t)15) - 8);

@@ -138,22 +138,6 @@ uintptr_t signal_stack_pointer(const void *context) {
     return ((const ucontext_t *)context)->uc_mcontext.gregs[REG_RSP];
 }
 
-/* The signal frame keeps vector registers in XSAVE layout; its true size stands in the bytes that
- * FXSAVE leaves to software, behind a magic number (asm/sigcontext.h). */
-size_t signal_vector_bytes(const void *area) {
-    uint32_t magic, extended;
-    memcpy(&magic, (const char *)area + 464, sizeof magic);
-    memcpy(&extended, (const char *)area + 468, sizeof extended);
-    return magic == 0x46505853 && extended >= 512 && extended < 65536 ? extended : 512;
-}
-
-void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to) {
-    const mcontext_t *machine = &((const ucontext_t *)context)->uc_mcontext;
-    visit(machine->gregs, sizeof machine->gregs, to);
-    if (machine->fpregs)
-        visit(machine->fpregs, signal_vector_bytes(machine->fpregs), to);
-}
-
 static bool is_behind_call(const ucontext_t *user) {
     const unsigned char *after = (const unsigned char *)user->uc_mcontext.gregs[REG_RIP];
     return (uintptr_t)after % 4096 >= 2 && after[-2] == 0x0f && after[-1] == 0x05 &&
@@ -174,12 +158,6 @@ bool signal_cut_call(const void *context) {
 
 uintptr_t signal_stack_pointer(const void *context) {
     return ((const ucontext_t *)context)->uc_mcontext.sp;
-}
-
-void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to) {
-    const mcontext_t *machine = &((const ucontext_t *)context)->uc_mcontext;
-    visit(machine->regs, sizeof machine->regs, to);
-    visit(machine->__reserved, sizeof machine->__reserved, to);
 }
 
 static bool is_behind_call(const ucontext_t *user) {

@@ -1,5 +1,5 @@
 /* The mechanics of the stop signal: choose a number, install a handler, send it to one thread, and
- * read an interrupted thread's registers.
+ * tell where it interrupted a thread (os/registers tells what the thread had in hand).
  *
  * The signal is a real-time one that the program left at its default. The sender passes a word that
  * comes back in the handler; a signal not sent by us is told apart by that, since what comes back
@@ -55,13 +55,6 @@ void *signal_word(const siginfo_t *info);
 
 /* The interrupted stack pointer. */
 uintptr_t signal_stack_pointer(const void *context);
-
-/* Calls visit for each memory range of the context that holds register contents, vector registers
- * included. */
-void signal_registers(const void *context, void (*visit)(const void *, size_t, void *), void *to);
-
-/* x86-64 alone: how long a context's vector registers are. */
-size_t signal_vector_bytes(const void *vectors);
 
 /* True when the signal made a system call fail with EINTR that would else have gone on, and no
  * other signal is waiting to be delivered, which would have interrupted it anyway. */

@@ -2,6 +2,7 @@
 #include "os/tasks.h"
 
 #include "os/descriptor.h"
+#include "os/memory.h"
 #include "os/syscall.h"
 
 #include <dirent.h>
@@ -11,14 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 static const char path[] = "/proc/self/task";
 static struct descriptor directory = DESCRIPTOR_CLOSED; /* opened by a thread of the program's */
 
 void tasks_open(void) {
     if (!descriptor_is_open(&directory))
-        descriptor_adopt(&directory, system_call(SYS_openat, AT_FDCWD, path,
-                                                 O_PATH | O_DIRECTORY | O_CLOEXEC, 0));
+        descriptor_open(&directory, path);
 }
 
 void tasks_after_fork(void) { descriptor_close(&directory); }
@@ -59,20 +60,23 @@ static bool visit_entries(char *buffer, long length, bool (*visit)(int, void *),
     return true;
 }
 
+/* The directory that is open serves, so that a full table of files does not matter. */
 bool tasks_each(bool (*visit)(int tid, void *context), void *context) {
-    long fd = open_below(".", O_RDONLY | O_DIRECTORY);
-    if (fd < 0)
+    bool is_kept = descriptor_is_open(&directory);
+    long fd = is_kept ? directory.fd : open_below(".", O_RDONLY | O_DIRECTORY);
+    if (fd < 0 || system_call(SYS_lseek, fd, 0, SEEK_SET) != 0)
         return false;
     _Alignas(struct dirent64) char buffer[4096];
     bool going = true;
     long length;
     while (going && (length = system_call(SYS_getdents64, fd, buffer, sizeof buffer)) > 0)
         going = visit_entries(buffer, length, visit, context);
-    system_call(SYS_close, fd);
+    if (!is_kept)
+        system_call(SYS_close, fd);
     return going && length == 0;
 }
 
-/* Reads a file about a thread. */
+/* Reads a file about a thread; false when it cannot be read, for whatever reason. */
 static bool task_file(int tid, const char *name, char *text, size_t room) {
     char below[64];
     snprintf(below, sizeof below, "%d/%s", tid, name);
@@ -94,10 +98,20 @@ char tasks_state(int tid) {
     return end && end[1] == ' ' ? end[2] : 0;
 }
 
+/* A thread that has ended, but is still known, as the main thread is while others run, has no
+ * memory any more. That can be asked without opening a file. */
+static bool has_no_memory(int tid) {
+    char byte = 0, copy;
+    struct iovec from = {&byte, 1}, to = {&copy, 1};
+    return system_call(SYS_process_vm_readv, tid, &to, 1, &from, 1, 0) == -ESRCH;
+}
+
 bool tasks_is_gone(int tid) {
+    if (system_call(SYS_tgkill, tasks_process(), tid, 0) == -ESRCH)
+        return true;
     char state = tasks_state(tid);
     return state == 'Z' || state == 'X' ||
-           (state == 0 && system_call(SYS_tgkill, tasks_process(), tid, 0) == -ESRCH);
+           (state == 0 && !memory_is_refused() && has_no_memory(tid));
 }
 
 bool tasks_block(int tid, int signal) {

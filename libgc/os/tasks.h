@@ -15,18 +15,19 @@ void tasks_after_fork(void);
 /* How many threads the process has, zombies included; -1 when /proc cannot tell. */
 int tasks_count(void);
 
-/* Calls visit(tid, context) for each thread. False when /proc cannot tell or visit returned false.
- */
+/* Calls visit(tid, context) for each thread, one caller at a time. False when /proc cannot tell or
+ * visit returned false. */
 bool tasks_each(bool (*visit)(int tid, void *context), void *context);
 
-/* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when it cannot be read, which need
- * not mean that the thread is gone: there may be no descriptor left, or no memory. */
+/* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when /proc cannot tell, as when the
+ * program may open no more files. */
 char tasks_state(int tid);
 
-/* True when the kernel says that there is no such thread, or that it is dead. */
+/* True when the kernel says that the thread will never again run in this program; it may still be
+ * counted and listed. False is no proof of the contrary. */
 bool tasks_is_gone(int tid);
 
-/* True when the thread has this signal blocked. */
+/* True when the thread is known to have this signal blocked. */
 bool tasks_block(int tid, int signal);
 
 int tasks_self(void);

@@ -3,7 +3,7 @@
 
 #include "mark/scan.h"
 #include "os/maps.h"
-#include "os/signal.h"
+#include "os/registers.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
 
@@ -52,8 +52,9 @@ static void scan_words(const void *start, size_t bytes, void *marker) {
 void stack_scan_registers(struct marker *marker, const struct thread *thread) {
     uintptr_t pointer = thread->stack_pointer;
     if (thread->context)
-        signal_registers((const void *)thread->context, scan_words, marker);
+        registers_visit((const void *)thread->context, scan_words, marker);
     scan_words(&pointer, sizeof pointer, marker);
+    scan_words(thread->segment_bases, sizeof thread->segment_bases, marker);
     if (pointer >= thread->altstack_low && pointer < thread->altstack_high)
         scan_range(marker, pointer, thread->altstack_high, SCAN_STACK);
 }
@@ -74,7 +75,8 @@ void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
     if (!stack_bounds(thread, &low, &high))
         return;
     if (thread->context)
-        signal_registers((const void *)thread->context, scan_words, marker);
+        registers_visit((const void *)thread->context, scan_words, marker);
+    scan_words(thread->segment_bases, sizeof thread->segment_bases, marker);
     uintptr_t live = stack_live_start(thread);
     scan_range(marker, live > low ? live : low, high, SCAN_STACK);
 }

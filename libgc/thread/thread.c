@@ -78,6 +78,7 @@ static void record_clear(struct thread *thread) {
         signal_stack_clear(thread->signal_stack);
     thread->stack_pointer = 0;
     thread->context = NULL;
+    memset(thread->segment_bases, 0, sizeof thread->segment_bases);
     thread->suspended = 0;
     thread->handle = thread->stack_bottom = 0;
     thread->call_broken = thread->call_cut = false;

@@ -10,6 +10,7 @@
 
 #include "heap/cache.h"
 #include "os/park.h"
+#include "os/registers.h"
 
 #include <atomic_ops.h>
 #include <stdbool.h>
@@ -42,8 +43,9 @@ struct thread {
     bool program_altstack;   /* the kernel has one that the program set, by a bare system call */
     uintptr_t bare_low, bare_high; /* bounds of such a one, as last seen; the thread */
 
-    volatile uintptr_t stack_pointer; /* while stopped or frozen: where its frames begin */
-    const void *volatile context;     /* while stopped by signal: its registers */
+    volatile uintptr_t stack_pointer;         /* while stopped or frozen: where its frames begin */
+    const void *volatile context;             /* while stopped by signal: its registers */
+    uintptr_t segment_bases[REGISTERS_BASES]; /* the same; the thread */
     volatile unsigned suspended; /* 1: the program wants it to rest; under the registry's lock */
     uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
     uintptr_t stack_bottom;      /* what libgc's programs said it is; 0: they did not */

@@ -96,6 +96,7 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
     if (thread->tid == tasks_self()) {
         thread->context = context;
         thread->stack_pointer = signal_stack_pointer(context);
+        registers_note_bases(thread->segment_bases);
         if (!stop_here(thread) && world_asked_hook)
             world_asked_hook(thread);
         if (AO_int_load_acquire(&thread->suspended))
@@ -109,6 +110,7 @@ static void stop_handler(int number, siginfo_t *info, void *context) {
 
 void world_freeze(struct thread *thread, const void *context) {
     thread->context = context;
+    registers_note_bases(thread->segment_bases);
     for (;;) {
         unsigned word = AO_int_load_acquire(&thread->state);
         bool stopping = word % THREAD_STATES == THREAD_STOPPING;
@@ -141,6 +143,7 @@ static bool install_handler(void) {
         log_once("every real-time signal is taken by the program: no collection is possible");
         return false;
     }
+    registers_prepare();
     installed_signal = number;
     return signal_install(number, stop_handler);
 }
@@ -228,8 +231,10 @@ static bool wait_for_all(void) {
     return true;
 }
 
+/* What one look at the kernel's list has found: threads that nobody knew, and the dead. */
 struct adoption {
-    unsigned zombies, adopted;
+    unsigned adopted, dead;
+    unsigned long dead_sum; /* of their ids */
 };
 
 static bool adopt_unknown(int tid, void *context) {
@@ -238,11 +243,16 @@ static bool adopt_unknown(int tid, void *context) {
         if (thread->tid == tid)
             return true;
     if (tasks_is_gone(tid)) {
-        adoption->zombies++;
+        adoption->dead++;
+        adoption->dead_sum += tid;
         return true;
     }
     adoption->adopted++;
     return thread_adopt(tid) != NULL;
+}
+
+static bool are_same_dead(const struct adoption *one, const struct adoption *other) {
+    return one->dead == other->dead && one->dead_sum == other->dead_sum;
 }
 
 static unsigned count_present(void) {
@@ -252,20 +262,33 @@ static unsigned count_present(void) {
     return present;
 }
 
-/* Stops everybody known, then looks whether the kernel knows more, until it does not. */
+/* The main thread is counted by the kernel until the last one ends. */
+static bool main_is_dead(void) {
+    for (struct thread *thread = thread_first(); thread; thread = thread->next)
+        if (thread->tid == tasks_process())
+            return false;
+    return tasks_is_gone(tasks_process());
+}
+
+/* Stops everybody known, then looks whether the kernel knows more, until it does not. Dead threads
+ * count if two looks have found the same: one that was alive a moment ago may have left a new one
+ * behind that takes its place in the number. */
 static bool stop_everybody(void) {
-    unsigned zombies = 0;
+    struct adoption last = {0};
+    unsigned main_dead = main_is_dead(), dead = main_dead;
     for (int round = 0; round < MOST_ROUNDS; round++) {
         if (!stop_known() || !wait_for_all())
             return false;
         int count = tasks_count();
-        if (count >= 0 && (unsigned)count == count_present() + zombies)
+        if (count >= 0 && (unsigned)count == count_present() + dead)
             return true;
         struct adoption adoption = {0};
         if (!tasks_each(adopt_unknown, &adoption))
             return false;
-        zombies = adoption.zombies;
-        if (count < 0 && adoption.adopted == 0)
+        bool settled = adoption.adopted == 0 && round > 0 && are_same_dead(&adoption, &last);
+        dead = settled ? adoption.dead : main_dead;
+        last = adoption;
+        if (count < 0 && settled)
             return true;
     }
     return false;

@@ -2,8 +2,8 @@
 #include "leak/stopped.h"
 
 #include "os/maps.h"
+#include "os/registers.h"
 #include "os/resident.h"
-#include "os/signal.h"
 #include "os/tasks.h"
 #include "roots/stacks.h"
 #include "thread/thread.h"
@@ -99,7 +99,7 @@ void stopped_each_dead(stopped_visit *visit) {
 void stopped_each_register(void (*visit)(const void *start, size_t bytes, void *context)) {
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
         if (is_stopped(thread) && thread->context)
-            signal_registers((const void *)thread->context, visit, NULL);
+            registers_visit((const void *)thread->context, visit, NULL);
 }
 
 struct wanted_register {
@@ -117,7 +117,7 @@ const struct thread *stopped_thread_with_register(uintptr_t address) {
     struct wanted_register wanted = {address, false};
     for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
         if (is_stopped(thread) && thread->context)
-            signal_registers((const void *)thread->context, compare_registers, &wanted);
+            registers_visit((const void *)thread->context, compare_registers, &wanted);
         if (wanted.found)
             return thread;
     }
