@@ -8,6 +8,7 @@ libtithe_la_SOURCES = \
 	shim/aio.c \
 	shim/altstack.c shim/altstack.h \
 	shim/api.c \
+	shim/bare_calls.c \
 	shim/blocking.c \
 	shim/connect.c \
 	shim/dismiss.c shim/dismiss.h \
@@ -54,6 +55,7 @@ libtithe_la_SOURCES = \
 	shim/sleep.c \
 	shim/start.c shim/start.h \
 	shim/transfer.c \
+	shim/syscall.S \
 	shim/threads.c shim/threads.h \
 	shim/unbroken.c shim/unbroken.h
 

@@ -18,6 +18,7 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <ucontext.h>
 #include <unistd.h>
@@ -170,25 +171,46 @@ START_TEST(one_may_be_gone_or_somebody_elses) {
 }
 END_TEST
 
-/* By a bare system call; the collector sees it when the thread next allocates. */
-static void take_barely(struct rester *rester) {
+static void take_by_syscall(struct rester *rester) {
     stack_t stack = {.ss_sp = rester->stack, .ss_size = rester->bytes};
     ck_assert_int_eq(syscall(SYS_sigaltstack, &stack, NULL), 0);
+}
+
+/* Past every function of libc's. */
+static long bare_sigaltstack(const stack_t *stack, stack_t *old) {
+#if defined(__x86_64__)
+    long result = SYS_sigaltstack;
+    __asm__ volatile("syscall" : "+a"(result) : "D"(stack), "S"(old) : "rcx", "r11", "memory");
+    return result;
+#else
+    return syscall(SYS_sigaltstack, stack, old);
+#endif
+}
+
+/* The collector sees it when the thread next allocates. */
+static void take_barely(struct rester *rester) {
+    stack_t stack = {.ss_sp = rester->stack, .ss_size = rester->bytes};
+    ck_assert_int_eq(bare_sigaltstack(&stack, NULL), 0);
     collect();
     collect();
 }
 
-START_TEST(small_and_shared_ones_may_be_set_by_bare_calls) {
+static void check_bare(void (*take)(struct rester *rester)) {
     struct rester resters[4] = {0};
     char *stack = map(STACK_BYTES);
     for (int i = 0; i < 4; i++) {
         resters[i].stack = stack;
         resters[i].bytes = i < 2 ? STACK_BYTES : HALF_A_PAGE;
-        rester_start(&resters[i], take_barely);
+        rester_start(&resters[i], take);
     }
     collect_some();
     for (int i = 0; i < 4; i++)
         rester_end(&resters[i]);
+}
+
+START_TEST(small_and_shared_ones_may_be_set_by_bare_calls) {
+    check_bare(take_by_syscall);
+    check_bare(take_barely);
 }
 END_TEST
 
@@ -269,6 +291,43 @@ START_TEST(one_may_disarm_itself) {
     ck_assert_int_eq(sigaltstack(NULL, &seen_stack), 0);
     ck_assert_int_eq(seen_stack.ss_flags, autodisarm);
     ck_assert_ptr_eq(seen_stack.ss_sp, stack);
+}
+END_TEST
+
+/* The kernel's own structure. */
+struct bare_action {
+    void (*handler)(int, siginfo_t *, void *);
+    unsigned long flags;
+    void (*restorer)(void);
+    unsigned long mask;
+};
+
+START_TEST(syscall_is_as_libcs_functions_are) {
+    char *here = __builtin_frame_address(0);
+    struct bare_action seen, action = {note_all, SA_SIGINFO | SA_ONSTACK, NULL, 0};
+    collect();
+    ck_assert_int_eq(sigaltstack(NULL, &seen_stack), 0);
+    ck_assert_int_eq(syscall(SYS_sigaltstack, NULL, &seen_stack), 0);
+    ck_assert_int_eq(seen_stack.ss_flags, SS_DISABLE);
+    handle(SIGUSR1, note_all, SA_ONSTACK);
+    ck_assert_int_eq(syscall(SYS_rt_sigaction, SIGUSR1, NULL, &seen, sizeof seen.mask), 0);
+    ck_assert(seen.handler == note_all && seen.flags & SA_ONSTACK);
+    action.restorer = seen.restorer;
+    action.flags = seen.flags;
+    ck_assert_int_eq(syscall(SYS_rt_sigaction, SIGUSR2, &action, NULL, sizeof action.mask), 0);
+    raise(SIGUSR2);
+    ck_assert_int_eq(calls, 1);
+    ck_assert_uint_lt((uintptr_t)here - frame, 1 << 20);
+    ck_assert_int_eq(syscall(SYS_rt_sigaction, SIGUSR2, &action, NULL, 4), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(syscall(SYS_close, -1), -1);
+    ck_assert_int_eq(errno, EBADF);
+    ck_assert_int_eq(syscall(SYS_getpid), getpid());
+    char byte = 7, copy = 0;
+    struct iovec from = {&byte, 1}, to = {&copy, 1};
+    ck_assert_int_eq(syscall(SYS_process_vm_readv, getpid(), &to, 1L, &from, 1L, 0L), 1);
+    ck_assert_int_eq(syscall(SYS_process_vm_readv, getpid(), &to, 1L, &from, 1L, 1L), -1);
+    ck_assert_int_eq(copy, 7);
 }
 END_TEST
 
@@ -396,7 +455,7 @@ START_TEST(where_go_may_be_handlers_stay_on_what_the_kernel_tells) {
     *(void **)&action.sa_handler = dlsym(library, "goroutine_handler");
     stack_t stack;
     collect();
-    ck_assert_int_eq(syscall(SYS_sigaltstack, NULL, &stack), 0);
+    ck_assert_int_eq(bare_sigaltstack(NULL, &stack), 0);
     ck_assert(!(stack.ss_flags & SS_DISABLE));
     ck_assert_int_eq(sigaction(SIGUSR1, &action, NULL), 0);
     raise(SIGUSR1);
@@ -415,6 +474,7 @@ int main(void) {
         without_one_a_handler_runs_on_the_threads_own,
         with_one_it_runs_there_and_is_told_so,
         one_may_disarm_itself,
+        syscall_is_as_libcs_functions_are,
         a_wrong_one_is_refused,
         a_frame_that_does_not_fit_kills,
         a_handler_may_jump_out,
