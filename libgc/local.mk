@@ -40,6 +40,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/heap/object.c libgc/heap/object.h \
 	libgc/heap/pages.c libgc/heap/pages.h \
 	libgc/heap/quarantine.c libgc/heap/quarantine.h \
+	libgc/heap/runs.c libgc/heap/runs.h \
 	libgc/heap/shape.c libgc/heap/shape.h \
 	libgc/heap/sizes.c libgc/heap/sizes.h \
 	libgc/heap/span.c libgc/heap/span.h \

@@ -134,8 +134,10 @@ void *alloc_chain(size_t bytes, enum object_kind kind, unsigned most) {
 void *alloc_aligned(size_t alignment, size_t bytes, enum object_kind kind) {
     unsigned size_class = sizes_aligned_class(bytes, alignment);
     if (size_class) {
-        sizes_note(sizes_span_class_of(size_class, kind), bytes);
-        return alloc_small(sizes_span_class_of(size_class, kind));
+        unsigned span_class = sizes_span_class_of(size_class, kind);
+        sizes_note(span_class, bytes);
+        void *object = cache_pop(&thread_self->cache.bins[span_class]);
+        return object ? object : alloc_small(span_class);
     }
     return alloc_large(bytes ? bytes : 1, alignment, kind, false);
 }

@@ -1,41 +1,20 @@
-/* Free runs of pages in bins by length; see pages.h. */
+/* Taking and giving pages; see pages.h. */
 #include "heap/pages.h"
 
 #include "heap/layout.h"
-#include "heap/metadata.h"
 #include "heap/quarantine.h"
+#include "heap/runs.h"
 #include "os/clock.h"
 
 #include <limits.h>
-#include <string.h>
-
-/* A free run is a span without objects, so that the page table needs only one kind of entry. */
-struct run {
-    struct run *older, *newer; /* idle runs in the order in which they became idle */
-    long since;                /* milliseconds, for idle runs */
-    struct span span;          /* last, because of the states it does not have */
-};
 
 enum {
-    EXACT_BINS = 64,
-    BINS = EXACT_BINS + 4 * 26,
-    BIN_WORDS = (BINS + 63) / 64,
-    TRIES_IN_BIN = 16,
     IDLE_KEPT = 16 << 20,    /* bytes always worth keeping for a short while */
     IDLE_SHARE = 4,          /* as is a quarter of the live heap */
     IDLE_MILLISECONDS = 1000 /* and nothing is kept longer than this while memory is being freed */
 };
 
-struct bins {
-    struct run *first[BINS];
-    uint64_t occupied[BIN_WORDS];
-};
-
 static struct lock lock = LOCK_INITIALIZER;
-static struct bins idle_bins, released_bins;
-static struct run *oldest, *newest;
-static size_t idle_bytes; /* under the lock; read without it as a hint */
-static size_t released_bytes;
 
 /* Bytes from the start of the heap that were ever in a run. The first page never is: its address
  * stands in our own variables, which are roots like all others. */
@@ -46,192 +25,15 @@ static volatile unsigned releasing; /* runs that are out of the bins meanwhile; 
 void pages_lock(void) { lock_take(&lock); }
 void pages_unlock(void) { lock_give(&lock); }
 void pages_after_fork(void) { releasing = 0; }
-size_t pages_idle_bytes(void) { return idle_bytes; }
+size_t pages_idle_bytes(void) { return runs.idle_bytes; }
 size_t pages_used_bytes(void) { return used; }
-size_t pages_released_bytes(void) { return released_bytes; }
-size_t pages_resident_bytes(void) { return used - released_bytes; }
-
-/* The run that a span which lists as one belongs to; NULL for NULL. */
-static struct run *run_of(struct span *span) {
-    return span ? (struct run *)((char *)span - offsetof(struct run, span)) : NULL;
-}
-
-/* Bins of one length each up to 63 pages, then four a doubling. */
-static unsigned bin_of(size_t count) {
-    if (count < EXACT_BINS)
-        return count;
-    unsigned doubling = 63 - __builtin_clzl(count);
-    return EXACT_BINS + (doubling - 6) * 4 + (count >> (doubling - 2) & 3);
-}
-
-static struct bins *bins_for(const struct run *run) {
-    return run->span.zeroed ? &released_bins : &idle_bins;
-}
-
-static void page_table_set(uintptr_t base, size_t count, struct span *span, unsigned class) {
-    size_t first = heap_page_of(base);
-    for (size_t i = 0; i < count; i++) {
-        AO_store((volatile AO_t *)&heap.page_spans[first + i], (AO_t)span);
-        heap.page_classes[first + i] = class;
-    }
-}
-
-static void page_table_set_ends(struct run *run) {
-    size_t first = heap_page_of(run->span.base);
-    AO_t entry = (AO_t)&run->span | PAGE_IS_FREE;
-    AO_store((volatile AO_t *)&heap.page_spans[first], entry);
-    AO_store((volatile AO_t *)&heap.page_spans[first + run->span.page_count - 1], entry);
-}
-
-/* Entries inside a free run are NULL: its descriptor may go while they stay. */
-static void page_table_clear_ends(struct run *run) {
-    page_table_set(run->span.base, 1, NULL, 0);
-    page_table_set(run->span.base + (size_t)(run->span.page_count - 1) * HEAP_PAGE_BYTES, 1, NULL,
-                   0);
-}
-
-static size_t run_bytes(const struct run *run) {
-    return (size_t)run->span.page_count * HEAP_PAGE_BYTES;
-}
-
-static void age_append(struct run *run) {
-    run->newer = NULL;
-    run->older = newest;
-    *(newest ? &newest->newer : &oldest) = run;
-    newest = run;
-    run->since = clock_coarse_milliseconds();
-    idle_bytes += run_bytes(run);
-}
-
-static void age_remove(struct run *run) {
-    *(run->older ? &run->older->newer : &oldest) = run->newer;
-    *(run->newer ? &run->newer->older : &newest) = run->older;
-    idle_bytes -= run_bytes(run);
-}
-
-static void bin_insert(struct run *run) {
-    struct bins *bins = bins_for(run);
-    unsigned bin = bin_of(run->span.page_count);
-    run->span.previous = NULL;
-    run->span.next = bins->first[bin] ? &bins->first[bin]->span : NULL;
-    if (run->span.next)
-        run->span.next->previous = &run->span;
-    bins->first[bin] = run;
-    bins->occupied[bin / 64] |= (uint64_t)1 << bin % 64;
-    if (run->span.zeroed)
-        released_bytes += run_bytes(run);
-    else
-        age_append(run);
-}
-
-static void bin_remove(struct run *run) {
-    struct bins *bins = bins_for(run);
-    unsigned bin = bin_of(run->span.page_count);
-    if (run->span.next)
-        run->span.next->previous = run->span.previous;
-    if (run->span.previous)
-        run->span.previous->next = run->span.next;
-    else
-        bins->first[bin] = run_of(run->span.next);
-    if (bins->first[bin] == NULL)
-        bins->occupied[bin / 64] &= ~((uint64_t)1 << bin % 64);
-    if (run->span.zeroed)
-        released_bytes -= run_bytes(run);
-    else
-        age_remove(run);
-}
-
-/* The free run that a page begins or ends; NULL when it does neither. */
-static struct run *run_at(uintptr_t address) {
-    if (!heap_contains(address))
-        return NULL;
-    AO_t entry = AO_load((volatile AO_t *)&heap.page_spans[heap_page_of(address)]);
-    return entry & PAGE_IS_FREE ? run_of((struct span *)(entry & ~(AO_t)PAGE_IS_FREE)) : NULL;
-}
-
-/* The free run a page belongs to at one of its ends, if it may join a run of this sort. */
-static struct run *neighbour(uintptr_t address, bool zeroed) {
-    struct run *run = run_at(address);
-    return run && run->span.zeroed == zeroed ? run : NULL;
-}
-
-static void run_absorb(struct run *run, struct run *other) {
-    bin_remove(other);
-    page_table_clear_ends(other);
-    if (other->span.base < run->span.base)
-        run->span.base = other->span.base;
-    run->span.page_count += other->span.page_count;
-    run->span.stale |= other->span.stale;
-    metadata_give(other, sizeof *other);
-}
-
-/* Joins a run with what is free on both sides and puts it into its bin. The entries of its pages
- * must already be clear. */
-static void run_insert(struct run *run) {
-    uintptr_t end = run->span.base + (size_t)run->span.page_count * HEAP_PAGE_BYTES;
-    struct run *before = neighbour(run->span.base - 1, run->span.zeroed);
-    struct run *behind = neighbour(end, run->span.zeroed);
-    if (before)
-        run_absorb(run, before);
-    if (behind)
-        run_absorb(run, behind);
-    page_table_set_ends(run);
-    bin_insert(run);
-}
-
-/* Pages that no descriptor can be had for stay out of use until their neighbours are freed. */
-static void run_make(uintptr_t base, size_t count, bool zeroed, bool stale) {
-    struct run *run = count > 0 ? metadata_take(sizeof *run) : NULL;
-    if (run == NULL)
-        return;
-    memset(run, 0, sizeof *run);
-    run->span.base = base;
-    run->span.page_count = count;
-    run->span.zeroed = zeroed;
-    run->span.stale = stale;
-    run_insert(run);
-}
-
-static struct run *bin_first_fit(struct bins *bins, unsigned bin, size_t count) {
-    struct run *run = bins->first[bin];
-    for (int tries = 0; run && tries < TRIES_IN_BIN; tries++) {
-        if (run->span.page_count >= count)
-            return run;
-        run = run_of(run->span.next);
-    }
-    return NULL;
-}
-
-static struct run *bins_find(struct bins *bins, size_t count) {
-    unsigned bin = bin_of(count);
-    struct run *run = bin_first_fit(bins, bin, count);
-    if (run || ++bin >= BINS)
-        return run;
-    uint64_t mask = ~(uint64_t)0 << bin % 64;
-    for (size_t word = bin / 64; word < BIN_WORDS; word++, mask = ~(uint64_t)0)
-        if (bins->occupied[word] & mask)
-            return bins->first[word * 64 + __builtin_ctzl(bins->occupied[word] & mask)];
-    return NULL;
-}
-
-/* Cuts [base, base + count pages) out of a free run; what is left on either side stays free.
- * Returns what the run was. */
-static struct span run_carve(struct run *run, uintptr_t base, size_t count) {
-    struct span whole = run->span;
-    uintptr_t end = base + count * HEAP_PAGE_BYTES;
-    uintptr_t whole_end = whole.base + (size_t)whole.page_count * HEAP_PAGE_BYTES;
-    bin_remove(run);
-    page_table_clear_ends(run);
-    metadata_give(run, sizeof *run);
-    run_make(whole.base, (base - whole.base) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
-    run_make(end, (whole_end - end) / HEAP_PAGE_BYTES, whole.zeroed, whole.stale);
-    return whole;
-}
+size_t pages_released_bytes(void) { return runs.released_bytes; }
+size_t pages_resident_bytes(void) { return used - runs.released_bytes; }
 
 static void page_table_enter(uintptr_t base, size_t count, struct span *span) {
     bool cached = sizes_size_class(span->span_class) != 0 && span->kind < OBJECT_SHAPED &&
                   !quarantine_is_on();
-    page_table_set(base, count, span, cached ? span->span_class : 0);
+    runs_enter(base, count, span, cached ? span->span_class : 0);
 }
 
 enum { DENSE_PAGES = 16 };
@@ -261,8 +63,7 @@ static uintptr_t align_up(uintptr_t address, size_t alignment) {
 /* Releases one run. The system call is made without the lock; meanwhile the run is in no bin and
  * not in the page table, so nobody can take it or join it. */
 static void run_release(struct run *run) {
-    bin_remove(run);
-    page_table_clear_ends(run);
+    run_take_out(run);
     releasing++;
     lock_give(&lock);
     bool released = vm_release(run->span.base, (size_t)run->span.page_count * HEAP_PAGE_BYTES);
@@ -281,9 +82,9 @@ static volatile AO_t most_resident = SIZE_MAX;
 /* With the lock, which it may give up meanwhile. False when so many more pages would be too many
  * even without any idle ones. */
 static bool make_room(size_t count) {
-    while (oldest && !release_refused &&
+    while (runs.oldest && !release_refused &&
            pages_resident_bytes() + count * HEAP_PAGE_BYTES > AO_load(&most_resident))
-        run_release(oldest);
+        run_release(runs.oldest);
     return pages_resident_bytes() + count * HEAP_PAGE_BYTES <= AO_load(&most_resident);
 }
 
@@ -302,12 +103,12 @@ bool pages_lift_bound(void) {
 
 /* May give up the lock meanwhile. */
 static struct run *find_or_grow(size_t count) {
-    struct run *run = bins_find(&idle_bins, count);
+    struct run *run = runs_find(RUN_IDLE, count);
     if (run || !make_room(count))
         return run;
-    run = bins_find(&released_bins, count);
+    run = runs_find(RUN_RELEASED, count);
     if (run == NULL && heap_grow(count, count <= DENSE_PAGES))
-        run = bins_find(&released_bins, count);
+        run = runs_find(RUN_RELEASED, count);
     return run;
 }
 
@@ -335,10 +136,9 @@ static struct run *grow_block(void) {
 
 /* What is idle is used before what has no memory, even where it makes no block. */
 static struct run *find_for_block(size_t count) {
-    struct bins *const bins[] = {&idle_bins, &released_bins};
-    for (int i = 0; i < 2; i++) {
-        struct run *run = bins_find(bins[i], 2 * BLOCK_PAGES - 1);
-        if (run || bins_find(bins[i], count))
+    for (enum run_sort sort = RUN_IDLE; sort <= RUN_RELEASED; sort++) {
+        struct run *run = runs_find(sort, 2 * BLOCK_PAGES - 1);
+        if (run || runs_find(sort, count))
             return run;
     }
     return grow_block();
@@ -435,7 +235,7 @@ bool pages_take(struct span *span, size_t count, size_t alignment) {
 
 void pages_give(struct span *span, bool stale) {
     lock_take(&lock);
-    page_table_set(span->base, span->page_count, NULL, 0);
+    runs_enter(span->base, span->page_count, NULL, 0);
     run_make(span->base, span->page_count, false, stale);
     lock_give(&lock);
 }
@@ -460,7 +260,7 @@ bool pages_lengthen(struct span *span, size_t count) {
 
 void pages_hide_class(const struct span *span) {
     lock_take(&lock);
-    page_table_set(span->base, span->page_count, (struct span *)span, 0);
+    runs_enter(span->base, span->page_count, (struct span *)span, 0);
     lock_give(&lock);
 }
 
@@ -469,7 +269,7 @@ void pages_shorten(struct span *span, size_t count) {
     size_t less = span->page_count - count;
     lock_take(&lock);
     span->page_count = count;
-    page_table_set(end, less, NULL, 0);
+    runs_enter(end, less, NULL, 0);
     run_make(end, less, false, false);
     lock_give(&lock);
 }
@@ -491,29 +291,30 @@ static size_t idle_target(void) {
 }
 
 void pages_release_idle(void) {
-    if (idle_bytes == 0 || release_refused)
+    if (runs.idle_bytes == 0 || release_refused)
         return;
     /* A glance without the lock: the run may go meanwhile, but its memory stays readable. */
-    const struct run *glance = (struct run *)AO_load((volatile AO_t *)&oldest);
+    const struct run *glance = (struct run *)AO_load((volatile AO_t *)&runs.oldest);
     bool old = glance && clock_coarse_milliseconds() - glance->since > IDLE_MILLISECONDS;
-    if (!old && idle_bytes <= idle_bound())
+    if (!old && runs.idle_bytes <= idle_bound())
         return;
     lock_take(&lock);
     size_t bound = idle_bound();
-    size_t target = idle_bytes > bound ? idle_target() : idle_bytes;
+    size_t target = runs.idle_bytes > bound ? idle_target() : runs.idle_bytes;
     long stale = clock_coarse_milliseconds() - IDLE_MILLISECONDS;
-    while (oldest && !release_refused && (idle_bytes > target || oldest->since < stale))
-        run_release(oldest);
+    while (runs.oldest && !release_refused &&
+           (runs.idle_bytes > target || runs.oldest->since < stale))
+        run_release(runs.oldest);
     lock_give(&lock);
 }
 
 bool pages_release_all(void) {
     lock_take(&lock);
     blocks_end();
-    size_t before = idle_bytes;
-    while (oldest && !release_refused)
-        run_release(oldest);
-    bool less = idle_bytes < before;
+    size_t before = runs.idle_bytes;
+    while (runs.oldest && !release_refused)
+        run_release(runs.oldest);
+    bool less = runs.idle_bytes < before;
     wait_for_releases();
     lock_give(&lock);
     return less;

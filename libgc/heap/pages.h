@@ -1,10 +1,9 @@
 /* Runs of pages: taken for spans, given back, joined with their free neighbours, and returned to
  * the system when nobody wanted them for a while.
  *
- * A free run is a descriptor of its own in the page table at its first and last page. Runs are
- * found by length in bins; the shortest that is long enough is cut. A run is either idle memory
- * that still has its pages, or released (or never used) memory that costs nothing and reads as
- * zero. One lock, below the locks of sets; each function takes it.
+ * What is free lies in runs (runs.h); the shortest that is long enough is cut. A run is either idle
+ * memory that still has its pages, or released (or never used) memory that costs nothing and reads
+ * as zero. One lock, below the locks of sets; each function takes it.
  */
 #ifndef TITHE_HEAP_PAGES_H
 #define TITHE_HEAP_PAGES_H

@@ -25,8 +25,9 @@ void sizes_watch_filled(void) {
 unsigned sizes_aligned_class(size_t bytes, size_t alignment) {
     if (bytes > SIZES_LARGEST_SMALL || alignment > HEAP_PAGE_BYTES)
         return 0;
-    if (bytes < alignment)
-        bytes = alignment;
+    bytes = bytes > 0 ? (bytes + alignment - 1) & ~(alignment - 1) : alignment;
+    if (bytes > SIZES_LARGEST_SMALL)
+        return 0;
     for (unsigned size_class = sizes_class(bytes); size_class <= SIZES_CLASSES; size_class++)
         if (sizes_bytes(size_class) % alignment == 0)
             return size_class;
