@@ -60,7 +60,7 @@ static bool is_trial_option(struct watched *watched, char **arguments, int *at, 
 }
 
 static int run(char **arguments) {
-    struct watched watched = {.exit_status = EXIT_RETURNED, .children = true};
+    struct watched watched = {.exit_status = EXIT_RETURNED, .others = true};
     char path[PATH_MAX], summary[32];
     bool quiet = false, trial = false, reports = false;
     int at = 0;

@@ -191,7 +191,7 @@ int watched_run(struct watched *watched, char **arguments) {
     sigprocmask(SIG_SETMASK, &before, NULL);
     int status = await_program();
     await_rest(watched, status);
-    watched->report.process = watched->children ? 0 : child;
+    watched->report.process = watched->children || watched->others ? 0 : child;
     watched->report.program = child;
     int failed = report_directory(&watched->report, watched->directory, &result);
     clear_directory(watched);

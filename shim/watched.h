@@ -14,7 +14,8 @@ struct watched {
     struct report_options report;
     const char *keep; /* where its files stay; NULL: nowhere */
     int exit_status;  /* of the command, if the program's is 0 and there is something to tell */
-    bool children;    /* the programs that it starts are reported, too */
+    bool children;    /* the programs that it starts are waited for and reported, too */
+    bool others;      /* or only reported, as far as they have ended by then */
     bool says_summary;
     char directory[PATH_MAX];
 };

@@ -7,10 +7,11 @@ set -u
 here=$(dirname "$0")
 build=${TITHE_BUILD:-$(pwd)}
 library=$build/.libs/libtithe.so
-options=gc_every=4M keep=''
+modes=(gc_every=4M) keep=''
 while [ $# -gt 0 ]; do
     case $1 in
-    --options) options=$2 && shift ;;
+    --nightly) modes=(gc_every=4M stats=0 gc_every=1M:dirty=none) ;;
+    --options) modes=("$2") && shift ;;
     --keep) keep=$2 && shift ;;
     *) echo "trial_programs.sh: unknown option $1" >&2 && exit 2 ;;
     esac
@@ -19,7 +20,6 @@ done
 directory=${keep:-$(mktemp -d)}
 mkdir -p "$directory"
 [ -n "$keep" ] || trap 'rm -rf "$directory"' EXIT
-trial=trial=1:leaks=$directory:$options
 failed=0
 
 # What may come back: a pattern of the program's path, and one of a function in the report, for each cause
@@ -28,10 +28,14 @@ known=(
     'swipl .'
 )
 
-"$here/programs/run" --library "$library" --options "$trial" --timeout 900 || failed=1
-"$here/libgc-programs/run" --libgc "$build/.libs" --library "$library" --options "$trial" --timeout 900 || failed=1
-"$here/storms.sh" --options "$trial" || failed=1
-TITHE_OPTIONS=$trial LD_PRELOAD=$library timeout 600 "$build/test/stress.preload" || failed=1
+for mode in "${modes[@]}"; do
+    trial=trial=1:leaks=$directory:$mode
+    echo "options $mode"
+    "$here/programs/run" --library "$library" --options "$trial" --timeout 900 || failed=1
+    "$here/libgc-programs/run" --libgc "$build/.libs" --library "$library" --options "$trial" --timeout 900 || failed=1
+    "$here/storms.sh" --options "$trial" || failed=1
+    TITHE_OPTIONS=$trial LD_PRELOAD=$library timeout 600 "$build/test/stress.preload" || failed=1
+done
 
 is_known() {
     local cause program=$1 report=$2
