@@ -39,8 +39,9 @@ enum {
     CYCLES_A_LOOK = 8,    /* between two looks at how much memory the process has */
     HELP_NAP = 200000,    /* nanoseconds, when only others have work */
     STOP_TRIES = 100,
-    STOP_NAP = 5000000, /* nanoseconds between two tries */
-    REST_NAP = 20000,   /* nanoseconds between two looks whether a thread rests */
+    LOCK_PATIENCE = 500, /* milliseconds for a lock that others hold for moments */
+    STOP_NAP = 5000000,  /* nanoseconds between two tries */
+    REST_NAP = 20000,    /* nanoseconds between two looks whether a thread rests */
     REST_NAPS = 1000
 };
 
@@ -401,6 +402,20 @@ static void give_locks(void) {
     if (cycle_hooks.unlock)
         cycle_hooks.unlock();
     lock_give(&cycle_lock);
+}
+
+static bool is_free(struct lock *lock) {
+    if (!lock_take_within(lock, LOCK_PATIENCE))
+        return false;
+    lock_give(lock);
+    return true;
+}
+
+bool cycle_may_lock(void) {
+    bool free = is_free(&thread_registry_lock) && pages_may_lock(LOCK_PATIENCE);
+    for (unsigned class = 0; class < SPAN_CLASSES && free; class ++)
+        free = is_free(&span_sets[class].lock);
+    return free;
 }
 
 static bool stopped_world;

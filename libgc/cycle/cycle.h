@@ -113,6 +113,11 @@ void cycle_conduct_in_program(void);
  */
 void cycle_while_idle(void (*function)(void *context), void *context);
 
+/* For a thread that is about to end the process, perhaps in a signal handler that has interrupted
+ * its own allocation: false when a lock of the heap's was not free for some time, so that a cycle
+ * by this thread would wait for ever. */
+bool cycle_may_lock(void);
+
 /* Stops all threads but the calling one, and keeps what a stop holds, until the other is called by
  * the same thread. It may not allocate meanwhile. */
 void cycle_stop_world(void);

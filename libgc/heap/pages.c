@@ -24,6 +24,14 @@ static volatile unsigned releasing; /* runs that are out of the bins meanwhile; 
 
 void pages_lock(void) { lock_take(&lock); }
 void pages_unlock(void) { lock_give(&lock); }
+
+bool pages_may_lock(int milliseconds) {
+    if (!lock_take_within(&lock, milliseconds))
+        return false;
+    lock_give(&lock);
+    return true;
+}
+
 void pages_after_fork(void) { releasing = 0; }
 size_t pages_idle_bytes(void) { return runs.idle_bytes; }
 size_t pages_used_bytes(void) { return used; }

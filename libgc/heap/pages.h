@@ -68,6 +68,9 @@ size_t pages_resident_bytes(void);
 void pages_lock(void);
 void pages_unlock(void);
 
+/* False when the lock was not free for so many milliseconds. */
+bool pages_may_lock(int milliseconds);
+
 /* In the child of a fork, with the lock: nobody releases anything. What another thread was just
  * releasing stays out of use. */
 void pages_after_fork(void);

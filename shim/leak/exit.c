@@ -7,6 +7,8 @@
 #include "start.h"
 #include "threads.h"
 
+#include "cycle/cycle.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <link.h>
@@ -35,7 +37,7 @@ static void leave(const struct function *function) {
     threads_return();
     if (trial_is_on())
         trial_end(CHECK_EXIT, function->start, function->bytes);
-    else
+    else if (cycle_may_lock())
         check_in_program(CHECK_EXIT, function->start, function->bytes);
 }
 

@@ -27,12 +27,15 @@
 #include <errno.h>
 #include <string.h>
 
+enum { PATIENCE_MILLISECONDS = 10000 };
+
 bool trial_on;
 
 static struct {
     struct lock lock;                 /* of whoever ends the trial */
     bool last;                        /* the mark to come is the one at the end */
     bool ended;                       /* it was made: from now on blocks are only kept */
+    bool locks;                       /* whoever ends the trial can take the heap's locks */
     bool has_last;                    /* and it was whole */
     struct trial_totals totals;       /* the conductor's */
     size_t found_blocks, found_bytes; /* dead anew in the last cycle */
@@ -319,7 +322,7 @@ static void write_lines(struct head *head) {
     enum { MOST_STACKS = 1 << 22 };
     struct trial_totals totals = trial_totals();
     live_blocks = live_bytes = 0;
-    if (vm_region_reserve(&dead_region, MOST_STACKS * sizeof(struct dead)))
+    if (trial.locks && vm_region_reserve(&dead_region, MOST_STACKS * sizeof(struct dead)))
         notes_each(sum_up, NULL);
     head->blocks = live_blocks;
     head->bytes = live_bytes;
@@ -350,16 +353,20 @@ static void write_file(struct head head) {
     log_line("the trial's report cannot be written to %s: %s", options.leaks, strerror(error));
 }
 
+/* A handler of the program's may have interrupted the very holder of the lock, and end the program;
+ * any other thread that ends it waits for the file. */
 void trial_end(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
     if (thread_current() == &thread_left || !thread_in_own_process() || trial.ended ||
         (trigger == CHECK_EXEC && returned_blocks() == 0))
         return;
-    lock_take(&trial.lock);
+    if (!lock_take_within(&trial.lock, PATIENCE_MILLISECONDS))
+        return;
     if (!trial.ended) {
         struct head head = head_begin(trigger);
         modules_notice_gone();
         trial.last = trigger == CHECK_EXIT;
-        trial.has_last = trial.last && mark_here(beyond, beyond_bytes);
+        trial.locks = cycle_may_lock();
+        trial.has_last = trial.last && trial.locks && mark_here(beyond, beyond_bytes);
         trial.ended = trial.last;
         write_file(head);
     }

@@ -7,11 +7,13 @@
 
 #include <malloc.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/time.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -275,15 +277,39 @@ static void leave_by_exit(void) {
     _exit(0);
 }
 
+static void leave_in_handler(int number) { _exit(number == SIGALRM ? 0 : 1); }
+
+/* Most likely in the middle of an allocation. */
+static void interrupted(void) {
+    struct itimerval soon = {{0, 0}, {0, 3000}};
+    signal(SIGALRM, leave_in_handler);
+    setitimer(ITIMER_REAL, &soon, NULL);
+    for (;;)
+        sink = malloc(100);
+}
+
 static const struct {
     const char *name;
     void (*run)(void);
-} cases[] = {{"freed", freed},     {"large", large},         {"written", written},
-             {"held", held},       {"resized", resized},     {"asked", asked},
-             {"chained", chained}, {"file", in_file},        {"pipe", in_pipe},
-             {"stack", on_stack},  {"old-stack", old_stack}, {"clean", clean},
-             {"leaky", leaky},     {"late", late},           {"child", child},
-             {"exec", executed},   {"storm", storm},         {"_exit", leave_by_exit}};
+} cases[] = {{"freed", freed},
+             {"large", large},
+             {"written", written},
+             {"held", held},
+             {"resized", resized},
+             {"asked", asked},
+             {"chained", chained},
+             {"file", in_file},
+             {"pipe", in_pipe},
+             {"stack", on_stack},
+             {"old-stack", old_stack},
+             {"clean", clean},
+             {"leaky", leaky},
+             {"late", late},
+             {"child", child},
+             {"exec", executed},
+             {"storm", storm},
+             {"_exit", leave_by_exit},
+             {"interrupted", interrupted}};
 
 int main(int count, char **arguments) {
     for (size_t i = 0; count == 2 && i < sizeof cases / sizeof *cases; i++)
