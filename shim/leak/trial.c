@@ -105,8 +105,8 @@ enum part { THROUGH_LIVING, THROUGH_RETURNED };
 
 static struct {
     enum part part;
-    size_t firm, stack, all; /* numbers below were reached from data or other memory; from a stack;
-                                from a register alone */
+    size_t firm, all; /* numbers below were reached from data or other memory; from a stack or a
+                         register alone */
 } judging;
 
 static bool may_reach(struct object object, const struct note *note) {
@@ -129,8 +129,10 @@ static void tell(struct object object, struct note *note, enum returned_how how,
     returned_add_found(object, note, how, number);
 }
 
-/* No proof the first time: a thread that has just helped to mark has addresses of all sorts left in
- * its registers. */
+/* Stacks and registers are no proof the first time. A thread that has just helped to mark has
+ * addresses of all sorts left in its registers; vector registers keep old values for long, which no
+ * mark sees of a thread that is in the middle of a call, and the loader's lazy binding puts all of
+ * them on the stack. */
 static bool is_glimpse(struct note *note) {
     bool again = note->stack & NOTE_GLIMPSED;
     note->stack |= NOTE_GLIMPSED;
@@ -145,7 +147,7 @@ static void judge_held(struct object object, struct note *note, void *context) {
         return;
     if (number >= judging.firm && (note->stack & NOTE_ECHOED))
         return;
-    if (number < judging.stack || !is_glimpse(note))
+    if (number < judging.firm || !is_glimpse(note))
         tell(object, note, RETURNED_HELD, number);
 }
 
@@ -163,7 +165,6 @@ static void judge(void) {
     search_roots(SEARCH_MAPS);
     judging.firm = search_count();
     search_roots(SEARCH_STACKS);
-    judging.stack = search_count();
     search_roots(SEARCH_REGISTERS);
     judging.all = search_count();
     each_object(judge_held, NULL);

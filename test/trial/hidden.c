@@ -176,6 +176,7 @@ static void on_stack(void) {
     pthread_create(&thread, NULL, hold_on_stack, NULL);
     pthread_barrier_wait(&barrier);
     collect();
+    collect();
     pthread_barrier_wait(&barrier);
     pthread_join(thread, NULL);
 }
