@@ -93,7 +93,9 @@ START_TEST(refused_reading_is_known_and_does_not_last) {
     char from[64] = "what is read", to[64] = "";
     ck_assert(maps_open());
     ck_assert(let_fail("process_vm_readv/1/ENOMEM"));
-    ck_assert_uint_eq(memory_read(to, (uintptr_t)from, sizeof from), 0);
+    size_t got =
+        memory_read(to, (uintptr_t)from, sizeof from); /* by the file, if that can be had */
+    ck_assert(got == 0 || (got == sizeof from && strcmp(to, from) == 0));
     ck_assert(memory_is_refused());
     ck_assert(!maps_are_open());
     ck_assert(maps_open());

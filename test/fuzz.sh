@@ -56,12 +56,12 @@ sanitized() {
     compile "$@" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 }
 
-# run NAME TITLE ENVIRONMENT...
+# run NAME TITLE ENVIRONMENT...: libFuzzer looks at the time only when it has tried the whole corpus.
 run() {
     local name=$1 title=$2 status=0
     shift 2
     mkdir -p "$work/corpus/$name"
-    (cd "$work" && timeout $((seconds + 120)) env "$@" "./$name" -seed="$seed" -max_total_time="$seconds" \
+    (cd "$work" && timeout $((seconds * 2 + 400)) env "$@" "./$name" -seed="$seed" -max_total_time="$seconds" \
         -timeout=60 -close_fd_mask=2 -max_len=2000 -artifact_prefix="$work/$name-" \
         "$work/corpus/$name" "$source/test/fuzz/corpus/$name") >"$log" 2>&1 || status=$?
     ran=$((ran + 1))
