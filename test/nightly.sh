@@ -29,7 +29,7 @@ combinations() {
 }
 
 # Nobody's block may come back that a trial would have freed.
-trials() { "$tests/trial_programs.sh"; }
+trials() { "$tests/trial_programs.sh" --nightly; }
 
 # Names, and the minutes after which each counts as hung.
 declare -A minutes=([faults]=60 [fuzz]=60 [programs]=40 [libgc_programs]=30 [combinations]=80 [trials]=40 [storms]=110)
