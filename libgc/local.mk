@@ -7,6 +7,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/clock.h \
 	libgc/os/descriptor.c libgc/os/descriptor.h \
 	libgc/os/dirty.c libgc/os/dirty.h \
+	libgc/os/exports.c libgc/os/exports.h \
 	libgc/os/faults.c libgc/os/faults.h \
 	libgc/os/file.c libgc/os/file.h \
 	libgc/os/groups.c libgc/os/groups.h \
@@ -48,11 +49,12 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/thread/thread.c libgc/thread/thread.h \
 	libgc/thread/world.c libgc/thread/world.h \
 	libgc/mark/drain.c libgc/mark/drain.h \
+	libgc/mark/evidence.c libgc/mark/evidence.h \
 	libgc/mark/jobs.c libgc/mark/jobs.h \
 	libgc/mark/queue.c libgc/mark/queue.h \
 	libgc/mark/rescan.c libgc/mark/rescan.h \
 	libgc/mark/scan.c libgc/mark/scan.h \
-	libgc/mark/words.c libgc/mark/words.h \
+	libgc/mark/words.c libgc/mark/words.h libgc/mark/vectors.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
 	libgc/roots/added.c libgc/roots/added.h \
 	libgc/roots/closed.c libgc/roots/closed.h \

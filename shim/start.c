@@ -23,7 +23,7 @@
 #include "cycle/report.h"
 #include "heap/layout.h"
 #include "heap/quarantine.h"
-#include "mark/scan.h"
+#include "mark/evidence.h"
 #include "os/faults.h"
 #include "os/log.h"
 #include "os/options.h"
@@ -70,7 +70,7 @@ __attribute__((constructor)) static void start(void) {
         log_to_file(options.log);
     else if (says_summary())
         log_keep_stderr();
-    scan_distances();
+    evidence_of_programs();
     threads_start();
     signals_start();
     altstack_start();

@@ -58,7 +58,6 @@ void GC_atfork_child(void) {
 static void start_alone(void) {
     options.min_heap = LEAST_HEAP;
     options.percent = PERCENT;
-    options.mask = false;
     options_read(secure_getenv("TITHE_OPTIONS"));
     if (options.log[0])
         log_to_file(options.log);

@@ -15,12 +15,12 @@
 #include "heap/quarantine.h"
 #include "heap/sweep.h"
 #include "mark/drain.h"
+#include "mark/evidence.h"
 #include "mark/jobs.h"
 #include "mark/queue.h"
 #include "mark/rescan.h"
 #include "mark/scan.h"
 #include "mark/shaped.h"
-#include "mark/words.h"
 #include "os/clock.h"
 #include "os/dirty.h"
 #include "os/log.h"
@@ -99,6 +99,7 @@ static void sweep_until_locked(void) {
 /* With the locks of the heap. What is allocated from here on is black and is only ever read as part
  * of a written page, so the pages must have been protected before, or the world be stopped. */
 static void swap_colours(void) {
+    evidence_bound();
     object_swap_colours();
     AO_store(&heap.marked, 0);
     quarantine_mark_begins();
@@ -210,7 +211,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
     number_cycle();
-    words_prepare();
+    evidence_look_around(false);
     unknown_begin();
     TELL(begun);
     if (unknown_ask()) {
@@ -412,6 +413,8 @@ static enum stop_result stopped_phase(void) {
         worker_call_helpers();
     TELL(stopped);
     current.stop_stopped = clock_nanoseconds();
+    if (evidence_look_around(true) && current.concurrent)
+        roots_cannot_know("a language came while its memory was read");
     if (!current.concurrent) {
         swap_colours();
         mark_held();

@@ -5,6 +5,7 @@
 #include "mark/queue.h"
 #include "mark/rescan.h"
 #include "mark/shaped.h"
+#include "mark/words.h"
 
 static bool run_job(struct marker *marker) {
     struct job job;
@@ -19,7 +20,8 @@ size_t drain(struct marker *marker, size_t quota) {
     marker->limit = quota > SIZE_MAX - before ? SIZE_MAX : before + quota;
     do
         scan_in_hand(marker);
-    while (marker->scanned < marker->limit && (scan_next_span(marker) || run_job(marker)));
+    while (marker->scanned < marker->limit &&
+           (scan_next_span(marker) || run_job(marker) || scan_weak(marker)));
     scan_give_back(marker);
     return marker->scanned - before;
 }

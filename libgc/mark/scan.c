@@ -137,12 +137,15 @@ void scan_keep_unread(struct marker *marker, struct object object) {
     marker->marked_bytes += object.span->object_bytes;
 }
 
-static bool meets(struct object object, uintptr_t address) {
-    if (__builtin_expect((address & SCAN_RESTRICTIONS) == 0, 1))
-        return true;
-    if (object.span->kind != OBJECT_SCANNED)
+static __attribute__((noinline)) bool meets_restrictions(struct object object, uintptr_t address) {
+    if (address & SCAN_PLAIN_ONLY && object.span->kind != OBJECT_SCANNED)
         return false;
-    return !(address & SCAN_START_ONLY) || object_address(object) == (address & ~SCAN_RESTRICTIONS);
+    return evidence_keeps(evidence_sort(address), object, address & ~SCAN_RESTRICTIONS);
+}
+
+static inline bool meets(struct object object, uintptr_t address) {
+    return __builtin_expect((address & SCAN_RESTRICTIONS) == 0, 1) ||
+           meets_restrictions(object, address);
 }
 
 struct candidate {
@@ -150,19 +153,20 @@ struct candidate {
     uintptr_t address;
 };
 
-static unsigned find_spans(const struct marker *marker, struct candidate *candidates) {
+static unsigned find_spans(const uintptr_t *addresses, unsigned address_count,
+                           struct candidate *candidates) {
     unsigned count = 0;
-    for (unsigned i = 0; i < marker->address_count; i++) {
-        struct span *span = heap_span_of(marker->addresses[i] & ~SCAN_RESTRICTIONS);
+    for (unsigned i = 0; i < address_count; i++) {
+        struct span *span = heap_span_of(addresses[i] & ~SCAN_RESTRICTIONS);
         __builtin_prefetch(span);
-        candidates[count] = (struct candidate){span, marker->addresses[i]};
+        candidates[count] = (struct candidate){span, addresses[i]};
         count += span != NULL;
     }
     return count;
 }
 
-static unsigned find_objects(const struct candidate *candidates, unsigned count,
-                             struct object *objects) {
+/* What the candidates lead to, and with it the candidates that lead to something. */
+static unsigned find_objects(struct candidate *candidates, unsigned count, struct object *objects) {
     unsigned found = 0;
     for (unsigned i = 0; i < count; i++) {
         struct span *span = candidates[i].span;
@@ -171,6 +175,7 @@ static unsigned find_objects(const struct candidate *candidates, unsigned count,
         if (object.index >= AO_int_load(&span->object_count) || !meets(object, address))
             continue;
         __builtin_prefetch((const void *)object_state(object), 1);
+        candidates[found] = candidates[i];
         objects[found++] = object;
     }
     return found;
@@ -179,11 +184,36 @@ static unsigned find_objects(const struct candidate *candidates, unsigned count,
 void scan_resolve(struct marker *marker) {
     struct candidate candidates[SCAN_ADDRESSES_ROOM];
     struct object objects[SCAN_ADDRESSES_ROOM];
-    unsigned count = find_objects(candidates, find_spans(marker, candidates), objects);
+    unsigned count = find_spans(marker->addresses, marker->address_count, candidates);
+    count = find_objects(candidates, count, objects);
     marker->address_count = 0;
     marker->gathers = queue_is_long();
     for (unsigned i = 0; i < count; i++)
         object_mark(marker, objects[i]);
+}
+
+static void mark_weak(struct marker *marker, struct object object, enum evidence_sort sort) {
+    size_t objects = marker->marked_objects, bytes = marker->marked_bytes;
+    object_mark(marker, object);
+    marker->evidence[sort].objects += marker->marked_objects - objects;
+    marker->evidence[sort].bytes += marker->marked_bytes - bytes;
+}
+
+bool scan_weak(struct marker *marker) {
+    struct candidate candidates[SCAN_WEAK];
+    struct object objects[SCAN_WEAK];
+    bool any = marker->weak_count > 0;
+    unsigned count = find_spans(marker->weak, marker->weak_count, candidates);
+    count = find_objects(candidates, count, objects);
+    marker->weak_count = 0;
+    for (unsigned i = 0; i < count; i++)
+        mark_weak(marker, objects[i], evidence_sort(candidates[i].address));
+    return any;
+}
+
+static void resolve_all(struct marker *marker) {
+    scan_resolve(marker);
+    scan_weak(marker);
 }
 
 /* Black for the moment, so that nothing that leads to it makes it grey. */
@@ -193,11 +223,11 @@ void scan_contents(struct marker *marker, struct object object, bool ignore_self
     uintptr_t start = object_address(object), end = start + object.span->object_bytes;
     if (object.span->kind == OBJECT_ATOMIC)
         return;
-    scan_resolve(marker);
+    resolve_all(marker);
     if (ignore_self)
         AO_char_store(state, object_live_colour());
     scan_whole(marker, object, start, end);
-    scan_resolve(marker);
+    resolve_all(marker);
     if (ignore_self)
         AO_char_store(state, before);
 }
@@ -218,7 +248,7 @@ static void give_away(struct marker *marker, unsigned count) {
 }
 
 void scan_give_back(struct marker *marker) {
-    scan_resolve(marker);
+    resolve_all(marker);
     give_away(marker, marker->unread_count);
     if (marker->taken_next < marker->taken_count)
         queue_append(marker->taken + marker->taken_next, marker->taken_count - marker->taken_next);

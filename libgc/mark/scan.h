@@ -19,7 +19,7 @@
 #ifndef TITHE_MARK_SCAN_H
 #define TITHE_MARK_SCAN_H
 
-#include "heap/object.h"
+#include "mark/evidence.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,6 +29,7 @@
 enum {
     SCAN_ADDRESSES = 64,
     SCAN_ADDRESSES_ROOM = 2 * SCAN_ADDRESSES,
+    SCAN_WEAK = 64,
     SCAN_UNREAD = 256,
     SCAN_SPANS = 16
 };
@@ -37,6 +38,9 @@ struct marker {
     uintptr_t
         addresses[SCAN_ADDRESSES_ROOM]; /* somewhere in the heap, perhaps with a restriction */
     unsigned address_count;
+    uintptr_t
+        weak[SCAN_WEAK]; /* the same by weaker evidence, looked up when nothing else is left */
+    unsigned weak_count;
     uintptr_t restriction;             /* of the addresses that are being found */
     struct object unread[SCAN_UNREAD]; /* black, their contents to be scanned */
     unsigned unread_count;
@@ -47,19 +51,19 @@ struct marker {
     struct span *claimed[SCAN_SPANS]; /* to be queued */
     unsigned claimed_count;
 
-    size_t marked_objects, marked_bytes; /* made grey or black by this marker */
-    size_t scanned;                      /* bytes looked through: what work is measured in */
-    size_t limit;                        /* of scanned: at it, what is in hand goes to the queue */
-    unsigned char *copy;                 /* SCAN_COPY_BYTES, aligned, for foreign memory */
+    size_t marked_objects, marked_bytes;            /* made grey or black by this marker */
+    struct evidence_count evidence[EVIDENCE_SORTS]; /* not of addresses */
+    size_t scanned;      /* bytes looked through: what work is measured in */
+    size_t limit;        /* of scanned: at it, what is in hand goes to the queue */
+    unsigned char *copy; /* SCAN_COPY_BYTES, aligned, for foreign memory */
 };
 
 enum { SCAN_COPY_BYTES = 32768 };
 
-/* On an address: it keeps an object only if that is of the kind OBJECT_SCANNED; only if it is the
- * object's start. */
+/* On an address: it keeps an object only if that is of the kind OBJECT_SCANNED. The sort of the
+ * evidence is on it, too (mark/evidence.h). */
 #define SCAN_PLAIN_ONLY ((uintptr_t)1 << 63)
-#define SCAN_START_ONLY ((uintptr_t)1 << 62)
-#define SCAN_RESTRICTIONS (SCAN_PLAIN_ONLY | SCAN_START_ONLY)
+#define SCAN_RESTRICTIONS ((uintptr_t)255 << EVIDENCE_SORT_SHIFT)
 
 /* What the words of a range are. */
 enum scan_mode {
@@ -88,16 +92,6 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
 
 /* Considers every word of readable memory, for plain objects only. */
 void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end);
-
-/* From now on, what the words of plain objects tell as distances from the object's start counts,
- * too, if it leads to the start of another: fontconfig and others keep pointers like that. */
-void scan_distances(void);
-
-/* The same, but a distance only counts if it leads to an object of another size class than the one
- * it stands in. Small numbers are distances, too, mostly to neighbours of the same class; where
- * leaks are told, one that is not told must not hang on them. */
-void scan_distances_to_others(void);
-bool scan_counts_distance(const struct span *from, uintptr_t to);
 
 /* Considers one word. */
 void scan_word(struct marker *marker, uintptr_t word);

@@ -22,8 +22,12 @@ struct options {
     size_t reserve;      /* reserve: address space reserved for objects */
     size_t stop_timeout; /* stop_timeout: milliseconds until a thread that won't stop cancels */
     size_t signal;       /* signal: number of the stop signal; 0 chooses a free one */
-    bool mask;           /* mask: ignore the high 16 bits of a word when looking for pointers */
+    bool mask;           /* mask: an address under a tag in its high bits counts */
     bool unaligned;      /* unaligned: look for pointers at every byte, not every fourth */
+    char distances[8];   /* distances: a distance to another object counts: "auto", "on", "off" */
+    char digits[8];      /* digits: so does an address as an integer of Python's; the same */
+    char fixnums[8];     /* fixnums: as a small integer of a language's; the same */
+    char doubles[8];     /* doubles: as a floating point number; the same */
     size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
     size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
     char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */

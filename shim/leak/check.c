@@ -137,7 +137,7 @@ void check_start(void) {
     if (__lsan_default_suppressions)
         check.suppressions = __lsan_default_suppressions();
     if (!options.check_collects)
-        scan_distances_to_others();
+        evidence_distances_to_others();
     cycle_watcher = (struct cycle_watcher){
         .allowed = cycle_is_allowed, .push_roots = push_roots, .marked = marked};
     head_learn();

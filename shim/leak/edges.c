@@ -1,51 +1,53 @@
-/* The same rules as mark/scan.h; see edges.h. Slower, and for one thread. */
+/* By the same evidence as a mark; see edges.h. Slower, and for one thread. */
 #include "leak/edges.h"
 
 #include "mark/scan.h"
 #include "os/memory.h"
-#include "os/options.h"
 
 #include <stdint.h>
 #include <string.h>
 
-enum { DISTANCE = 4, WORD_BYTES = 8, COPY_BYTES = 16384 };
+enum { WORD_BYTES = sizeof(uintptr_t), COPY_BYTES = 16384 };
 
 typedef void edge_visit(struct object target, size_t offset, void *context);
 
-static void look_at(uintptr_t word, size_t offset, edge_visit *visit, void *context) {
+static void look_at(uintptr_t found, size_t offset, edge_visit *visit, void *context) {
+    uintptr_t address = found & ~SCAN_RESTRICTIONS;
     struct object target;
-    if (options.mask)
-        word &= ((uintptr_t)1 << 48) - 1;
-    if (heap_contains(word) && object_find(word, &target))
+    if (object_find(address, &target) && evidence_keeps(evidence_sort(found), target, address))
         visit(target, offset, context);
 }
 
+static void look_at_numbers(uintptr_t word, size_t offset, edge_visit *visit, void *context) {
+    uintptr_t found[EVIDENCE_NUMBERS_MOST];
+    unsigned count = evidence_numbers(word, found);
+    for (unsigned i = 0; i < count; i++)
+        look_at(found[i], offset, visit, context);
+}
+
+/* Most words fail the first test. */
 void edges_each(const void *start, size_t bytes, edge_visit *visit, void *context) {
-    for (size_t at = 0; at + WORD_BYTES <= bytes; at += options.unaligned ? 1 : DISTANCE) {
-        uintptr_t word;
+    size_t step = evidence_filter.packed ? 1 : 4;
+    for (size_t at = 0; at + WORD_BYTES <= bytes; at += step) {
+        uintptr_t word, found;
         memcpy(&word, (const char *)start + at, sizeof word);
-        look_at(word, at, visit, context);
+        if (heap_contains(word))
+            look_at(word, at, visit, context);
+        else if (at % 4 == 0 && evidence_tagged(word, &found))
+            look_at(found, at, visit, context);
+        if (at % WORD_BYTES == 0)
+            look_at_numbers(word, at, visit, context);
     }
 }
 
 /* A word that tells how far it is from the object's start to the start of another. */
-static void look_at_distance(struct object from, uint64_t word, size_t offset, edge_visit *visit,
-                             void *context) {
-    uint32_t upper = word >> 32;
-    uintptr_t base = object_address(from);
-    struct object target;
-    if ((upper == 0 || upper == UINT32_MAX) && (uint32_t)word != 0 && word % SIZES_GRANULE == 0 &&
-        scan_counts_distance(from.span, base + word) && object_find(base + word, &target) &&
-        object_address(target) == base + word)
-        visit(target, offset, context);
-}
-
 static void each_distance(struct object from, const unsigned char *words, size_t offset,
                           size_t bytes, edge_visit *visit, void *context) {
     for (size_t at = 0; at + WORD_BYTES <= bytes; at += WORD_BYTES) {
-        uint64_t word;
+        uintptr_t word, found;
         memcpy(&word, words + at, sizeof word);
-        look_at_distance(from, word, offset + at, visit, context);
+        if (evidence_distance(from, word, &found))
+            look_at(found, offset + at, visit, context);
     }
 }
 
