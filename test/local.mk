@@ -36,6 +36,31 @@ test_filtered_SOURCES = test/filtered.c
 test_filtered_CFLAGS = $(AM_CFLAGS) $(SECCOMP_CFLAGS)
 test_filtered_LDADD = $(SECCOMP_LIBS)
 endif
+# Languages that keep addresses as their own integers: a library of blocks for each.
+check_PROGRAMS += test/runtimes/plugin
+test_runtimes_plugin_SOURCES = test/runtimes/plugin.c
+test_runtimes_plugin_LDADD = -lpthread -ldl
+runtimes_ldflags = -module -avoid-version -shared -rpath /nowhere
+check_LTLIBRARIES += test/runtimes/blocks.la test/runtimes/lua.la test/runtimes/node.la \
+	test/runtimes/python.la
+test_runtimes_blocks_la_SOURCES = test/runtimes/blocks.c test/runtimes/blocks.h
+test_runtimes_blocks_la_LDFLAGS = $(runtimes_ldflags)
+test_runtimes_lua_la_SOURCES = test/runtimes/blocks.c test/runtimes/lua.c
+test_runtimes_lua_la_LDFLAGS = $(runtimes_ldflags)
+test_runtimes_node_la_SOURCES = test/runtimes/blocks.c test/runtimes/node.c
+test_runtimes_node_la_LDFLAGS = $(runtimes_ldflags)
+test_runtimes_python_la_SOURCES = test/runtimes/python.c
+test_runtimes_python_la_LDFLAGS = $(runtimes_ldflags)
+test_runtimes_python_la_LIBADD = -ldl
+if HAVE_EMACS
+check_LTLIBRARIES += test/runtimes/emacs.la
+test_runtimes_emacs_la_SOURCES = test/runtimes/blocks.c test/runtimes/emacs.c
+test_runtimes_emacs_la_LDFLAGS = $(runtimes_ldflags)
+endif
+EXTRA_DIST += test/runtimes.sh test/runtimes/blocks.py test/runtimes/blocks.rb test/runtimes/blocks.lua \
+	test/runtimes/blocks.scm test/runtimes/blocks.cjs test/runtimes/blocks.el
+TESTS += test/runtimes.sh
+
 EXTRA_DIST += test/filters.sh
 TESTS += test/filters.sh
 
@@ -107,6 +132,7 @@ preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_tes
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
 preload_suites += test/double_free_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
+preload_suites += test/lookalikes.preload
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -140,6 +166,9 @@ test_limits_test_LDADD = $(suite_libs)
 test_roots_preload_SOURCES = test/roots.c test/witness.c
 test_roots_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_roots_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+test_lookalikes_preload_SOURCES = test/lookalikes.c test/witness.c
+test_lookalikes_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_lookalikes_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread
 test_shim_test_preload_SOURCES = test/shim_test.c
 test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt

@@ -35,6 +35,7 @@ void assist_count_marked(struct marker *marker) {
     AO_fetch_and_add(&marked_bytes, marker->marked_bytes);
     AO_fetch_and_add(&heap.marked, marker->marked_bytes);
     marker->marked_objects = marker->marked_bytes = 0;
+    evidence_count(marker->evidence);
 }
 
 size_t assist_marked_objects(void) { return AO_load(&marked_objects); }
@@ -43,6 +44,7 @@ size_t assist_marked_bytes(void) { return AO_load(&marked_bytes); }
 void assist_reset(void) {
     AO_store(&marked_objects, 0);
     AO_store(&marked_bytes, 0);
+    evidence_count_anew();
 }
 
 static bool takes_stack(struct thread *thread) {

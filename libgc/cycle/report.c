@@ -6,10 +6,13 @@
 #include "cycle/pace.h"
 #include "cycle/worker.h"
 #include "heap/layout.h"
+#include "mark/evidence.h"
 #include "os/dirty.h"
 #include "os/log.h"
 #include "os/options.h"
 #include "roots/roots.h"
+
+#include <stdio.h>
 
 static struct cycle_totals totals;
 
@@ -28,13 +31,28 @@ void conduct_count_completion(void) {
     AO_fetch_and_add1((volatile AO_t *)&totals.completed_by_assist);
 }
 
+/* "tags 12:3:144 ": words, the objects that nothing stronger kept, their bytes. Of sorts that were
+ * found. */
+static const char *say_evidence(char *text, size_t room) {
+    size_t at = 0;
+    *text = 0;
+    for (unsigned sort = 0; sort < EVIDENCE_SORTS; sort++) {
+        struct evidence_count count = evidence_counted(sort);
+        if (count.words > 0 && at < room)
+            at += snprintf(text + at, room - at, "%s %zu:%zu:%zu ", evidence_names[sort],
+                           count.words, count.objects, count.bytes);
+    }
+    return text;
+}
+
 static void say(const struct cycle *cycle) {
     static const char *const names[] = {"paced", "forced", "out of memory"};
+    char evidence[256];
     log_line(
         "cycle %u (%s): trigger %zuK goal %zuK peak %zuK live %zuK -> %zuK freed %zuK roots %zuK "
         "marked %zu objects scanned %zuK cached %zu rounds %u written %zuK then %zuK "
         "stop %.3f ms (signals %.3f plan %.3f mark %.3f) assists %.3f ms workers %.3f ms of %u "
-        "dirty %s",
+        "%sdirty %s",
         cycle->number, names[cycle->trigger], cycle->trigger_bytes >> 10, cycle->goal_bytes >> 10,
         AO_load(&heap.peak_in_cycle) >> 10, cycle->live_before >> 10, cycle->live_after >> 10,
         (cycle->live_most - cycle->live_after) >> 10, roots_bytes() >> 10, assist_marked_objects(),
@@ -43,7 +61,8 @@ static void say(const struct cycle *cycle) {
         (cycle->stop_stopped - cycle->stop_begun) / 1e6,
         (cycle->stop_planned - cycle->stop_stopped) / 1e6,
         (cycle->stop_settled - cycle->stop_planned) / 1e6, pace_assist_time() / 1e6,
-        pace_worker_time() / 1e6, worker_count(), cycle->concurrent ? dirty_name() : "none");
+        pace_worker_time() / 1e6, worker_count(), say_evidence(evidence, sizeof evidence),
+        cycle->concurrent ? dirty_name() : "none");
 }
 
 /* What does not fit is counted in the totals only. */

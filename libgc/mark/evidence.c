@@ -60,6 +60,9 @@ static uint64_t seen;  /* users, by their places in the table */
 static unsigned forms; /* that count, and TO_ANY_CLASS */
 static uintptr_t address_mask = UINTPTR_MAX;
 
+/* Since the mark began; any marker adds, read when none is at work. */
+static struct { volatile AO_t words, objects, bytes; } counted[EVIDENCE_SORTS];
+
 struct evidence_filter evidence_filter = {.mask5 = 0xff, .range5 = 0xff, .range4 = 0xff};
 
 static enum evidence_sort sort_of(enum form form) {
@@ -119,6 +122,30 @@ bool evidence_look_around(bool stopped) {
     exports_find(names, USERS, stopped, &seen);
     forms = forms_wanted();
     return forms != before;
+}
+
+void evidence_count(struct evidence_count counts[EVIDENCE_SORTS]) {
+    for (unsigned sort = 0; sort < EVIDENCE_SORTS; sort++) {
+        if (counts[sort].words + counts[sort].objects == 0)
+            continue;
+        AO_fetch_and_add(&counted[sort].words, counts[sort].words);
+        AO_fetch_and_add(&counted[sort].objects, counts[sort].objects);
+        AO_fetch_and_add(&counted[sort].bytes, counts[sort].bytes);
+    }
+    memset(counts, 0, EVIDENCE_SORTS * sizeof *counts);
+}
+
+struct evidence_count evidence_counted(enum evidence_sort sort) {
+    return (struct evidence_count){AO_load(&counted[sort].words), AO_load(&counted[sort].objects),
+                                   AO_load(&counted[sort].bytes)};
+}
+
+void evidence_count_anew(void) {
+    for (unsigned sort = 0; sort < EVIDENCE_SORTS; sort++) {
+        AO_store(&counted[sort].words, 0);
+        AO_store(&counted[sort].objects, 0);
+        AO_store(&counted[sort].bytes, 0);
+    }
 }
 
 static uintptr_t double_of(uintptr_t address) {

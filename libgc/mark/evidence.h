@@ -32,7 +32,8 @@ enum evidence_sort {
 
 extern const char *const evidence_names[EVIDENCE_SORTS];
 
-/* What was found of a sort, and kept by nothing stronger, as far as it was known by then. */
+/* Words of a sort that lead to the heap, and the objects they kept: a marker looks at those when it
+ * has nothing else left, so that hardly one would be kept by something stronger. */
 struct evidence_count {
     size_t words, objects, bytes;
 };
@@ -108,6 +109,15 @@ void evidence_distances_to_others(void);
  * in its stop: what was read under the old rules has to be read again. With memory open
  * (os/memory.h). */
 bool evidence_look_around(bool stopped);
+
+/* Adds what a marker has counted, and takes it from there. Any marker. */
+void evidence_count(struct evidence_count counts[EVIDENCE_SORTS]);
+
+/* What has been counted of a sort since a mark began. */
+struct evidence_count evidence_counted(enum evidence_sort sort);
+
+/* A mark begins: nothing is counted. The conductor. */
+void evidence_count_anew(void);
 
 /* Learns where the heap is, with all sets locked, when a mark begins: objects that come later need
  * not be found. Without it the filter passes every word. */
