@@ -17,6 +17,7 @@
 #if defined(__x86_64__)
 #include <asm/prctl.h>
 #endif
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
@@ -609,6 +610,30 @@ static void sleeper_end(struct sleeper *sleeper) {
 }
 
 /* On a machine with one processor it stays where it is. */
+/* The program's own thread-local memory lies between the thread pointer and libc's. */
+static __thread volatile char large[100000];
+static volatile unsigned worker_tid;
+
+static void use_libc(void *result) {
+    errno = 0;
+    *(volatile long *)result = strtol("42", NULL, 10) + errno;
+}
+
+START_TEST(a_worker_has_libcs_memory_beside_much_of_the_programs) {
+    struct vm_region block;
+    volatile long result = 0;
+    large[sizeof large / 2] = 1;
+    ck_assert(maps_open());
+    ck_assert(vm_region_make(&block, worker_thread_block_bytes(65536)));
+    worker_tid = 1;
+    ck_assert_int_eq(
+        worker_thread_start(block.start, 65536, use_libc, (void *)&result, &worker_tid), 0);
+    while (worker_tid)
+        usleep(100);
+    ck_assert_int_eq(result, 42);
+}
+END_TEST
+
 START_TEST(sleeping_thread_is_kept_off_the_callers_processor) {
     struct sleeper sleeper, like;
     cpu_set_t all = processors_of(0), one;
@@ -656,6 +681,7 @@ int main(void) {
         only_what_a_frame_holds_is_a_register,
         segment_bases_are_noted,
 #endif
+        a_worker_has_libcs_memory_beside_much_of_the_programs,
         sleeping_thread_is_kept_off_the_callers_processor,
     };
     return SUITE_RUN("os", tests, 30);

@@ -6,6 +6,7 @@
 #include "os/syscall.h"
 #include "os/vm.h"
 
+#include <errno.h>
 #include <locale.h>
 #include <sched.h>
 #include <string.h>
@@ -13,8 +14,10 @@
 #include <sys/resource.h>
 
 /* Static thread-local memory lies below the thread pointer on x86-64 and above it on aarch64;
- * libc's own record of the thread is on the other side. Both are far smaller than this. */
+ * libc's own record of the thread is on the other side. A worker uses libc's share and ours, each
+ * far smaller than this, but the program's may lie between them and the pointer. */
 enum { LOCAL_BYTES = 16384 };
+static __thread char our_share;
 
 struct start {
     void (*function)(void *);
@@ -101,17 +104,30 @@ static uintptr_t thread_pointer(void) {
 static void fix_self(uintptr_t pointer) { (void)pointer; }
 #endif
 
+static size_t distance(uintptr_t one, uintptr_t other) {
+    return one < other ? other - one : one - other;
+}
+
+/* The same in all threads. */
+static size_t local_bytes(void) {
+    uintptr_t pointer = thread_pointer(), page = vm_page_bytes();
+    size_t libc = distance(pointer, (uintptr_t)&errno);
+    size_t ours = distance(pointer, (uintptr_t)&our_share);
+    return (LOCAL_BYTES + (libc > ours ? libc : ours) + page - 1) & ~(page - 1);
+}
+
 size_t worker_thread_block_bytes(size_t stack_bytes) {
-    return vm_page_bytes() + stack_bytes + 2 * LOCAL_BYTES + vm_page_bytes();
+    return vm_page_bytes() + stack_bytes + 2 * local_bytes() + vm_page_bytes();
 }
 
 /* Copies what is readable on either side of the maker's thread pointer; what is not is no part of
  * its thread-local memory. The copy lies in its page as the original does, for alignment's sake. */
 static uintptr_t copy_local(uintptr_t to) {
+    size_t bytes = local_bytes();
     uintptr_t from = thread_pointer(), page = vm_page_bytes();
-    uintptr_t pointer = to + LOCAL_BYTES + from % page, low = from;
-    memory_read((void *)pointer, from, LOCAL_BYTES);
-    while (from - low < LOCAL_BYTES - page) {
+    uintptr_t pointer = to + bytes + from % page, low = from;
+    memory_read((void *)pointer, from, bytes);
+    while (from - low < bytes - page) {
         uintptr_t next = (low - 1) & ~(page - 1);
         if (memory_read((void *)(pointer - (from - next)), next, low - next) < low - next)
             break;
