@@ -119,6 +119,19 @@ static struct signal_stack *ours_in_kernel(void) {
     return signal_stack_ask(&setting) ? signal_stack_of(&setting) : NULL;
 }
 
+/* In a handler that runs on our stack nothing changes. */
+void altstack_hand_back(void) {
+    struct signal_stack *ours = ours_in_kernel();
+    thread_covers_altstacks = false;
+    if (ours == NULL || signal_stack_holds(ours, (uintptr_t)__builtin_frame_address(0)))
+        return;
+    if (ours->program.ss_size == 0)
+        signal_stack_give_none();
+    else
+        system_call(SYS_sigaltstack, &ours->program, 0);
+    thread_self->program_altstack = ours->program.ss_size != 0;
+}
+
 TITHE_EXPORT int sigaltstack(const stack_t *stack, stack_t *old) {
     struct signal_stack *ours = ours_in_kernel();
     int failure = ours ? change(ours, stack, old) : 0;

@@ -9,6 +9,9 @@ void altstack_start(void);
  */
 void altstack_after_fork(void);
 
+/* From now on the program's signal stacks are the kernel's; the calling thread's is at once. */
+void altstack_hand_back(void);
+
 /* The kernel does not use the calling thread's signal stack any more. */
 void altstack_is_let_go(void);
 

@@ -8,15 +8,19 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <execinfo.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <sys/wait.h>
@@ -368,6 +372,49 @@ START_TEST(a_frame_that_does_not_fit_kills) {
 }
 END_TEST
 
+static void end_by_call(int number, siginfo_t *information, void *context) {
+    (void)number, (void)information, (void)context;
+    syscall(SYS_exit_group, 7);
+}
+
+static volatile uintptr_t signal_fault = 16; /* where nothing is */
+
+/* As for a program that sets neither masks nor signal stacks any more. */
+static void lock_in(void) {
+    struct sock_filter code[] = {
+        BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_rt_sigprocmask, 1, 0),
+        BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_sigaltstack, 0, 1),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+        BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+    };
+    struct sock_fprog filter = {sizeof code / sizeof *code, code};
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0 ||
+        prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &filter, 0, 0) != 0)
+        _exit(8);
+}
+
+static void fault_in_sandbox(bool own) {
+    collect();
+    if (own)
+        set_stack(map(STACK_BYTES), STACK_BYTES, 0);
+    handle(SIGSEGV, end_by_call, SA_ONSTACK);
+    lock_in();
+    *(volatile int *)signal_fault = 1;
+}
+
+START_TEST(a_handler_may_begin_in_a_sandbox) {
+    for (int own = 0; own < 2; own++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0)
+            fault_in_sandbox(own);
+        waitpid(child, &status, 0);
+        ck_assert_int_eq(status, 7 << 8);
+    }
+}
+END_TEST
+
 static sigjmp_buf before;
 extern void __longjmp_chk(sigjmp_buf, int) __attribute__((noreturn));
 
@@ -477,6 +524,7 @@ int main(void) {
         syscall_is_as_libcs_functions_are,
         a_wrong_one_is_refused,
         a_frame_that_does_not_fit_kills,
+        a_handler_may_begin_in_a_sandbox,
         a_handler_may_jump_out,
         a_handler_may_switch_to_another_context_and_be_resumed,
 #if defined(__x86_64__)

@@ -28,9 +28,14 @@ handler_entry_common:
     jne handler_entry_straight
     cmpl $256, %r8d
     jae handler_entry_block
-    movq %rsp, %rax
-    subq 16(%rdx), %rax  /* uc_stack.ss_sp */
-    cmpq 32(%rdx), %rax  /* uc_stack.ss_size */
+    movq 16(%rdx), %rax  /* uc_stack.ss_sp */
+    cmpq signal_stacks_low(%rip), %rax
+    jb handler_entry_straight
+    cmpq signal_stacks_high(%rip), %rax
+    jae handler_entry_straight
+    movq %rsp, %rcx
+    subq %rax, %rcx
+    cmpq 32(%rdx), %rcx  /* uc_stack.ss_size */
     jae handler_entry_straight
 handler_entry_block:
     movl $2, %edi  /* SIG_SETMASK */

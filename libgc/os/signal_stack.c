@@ -15,7 +15,9 @@ enum {
 
 /* All stacks lie between these, and no memory of the program's does. Written by the maker, whose
  * caller keeps others out; read by handlers in threads that got a stack since. */
-static volatile uintptr_t lowest = UINTPTR_MAX, highest;
+#define NAMED_IN_ASSEMBLY __attribute__((visibility("hidden"), used))
+volatile uintptr_t signal_stacks_low NAMED_IN_ASSEMBLY = UINTPTR_MAX;
+volatile uintptr_t signal_stacks_high NAMED_IN_ASSEMBLY;
 
 size_t signal_stack_frames_bytes(void) { return SIGNALS * getauxval(AT_MINSIGSTKSZ); }
 
@@ -29,16 +31,16 @@ struct signal_stack *signal_stack_make(uintptr_t block, size_t bytes) {
     stack->low = block + vm_page_bytes();
     stack->high = high;
     signal_stack_clear(stack);
-    if (block < lowest)
-        lowest = block;
-    if (block + bytes > highest)
-        highest = block + bytes;
+    if (block < signal_stacks_low)
+        signal_stacks_low = block;
+    if (block + bytes > signal_stacks_high)
+        signal_stacks_high = block + bytes;
     return stack;
 }
 
 struct signal_stack *signal_stack_of(const stack_t *setting) {
     uintptr_t low = (uintptr_t)setting->ss_sp;
-    if (low < lowest || low >= highest)
+    if (low < signal_stacks_low || low >= signal_stacks_high)
         return NULL;
     return (struct signal_stack *)(low + setting->ss_size);
 }
