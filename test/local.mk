@@ -64,6 +64,12 @@ TESTS += test/runtimes.sh
 EXTRA_DIST += test/filters.sh
 TESTS += test/filters.sh
 
+check_PROGRAMS += test/core/aborting
+test_core_aborting_SOURCES = test/core/aborting.c
+test_core_aborting_CFLAGS = $(AM_CFLAGS) -g -fno-builtin
+EXTRA_DIST += test/core.sh
+TESTS += test/core.sh
+
 check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
 test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
 test_storms_moving_LDADD = -lpthread

@@ -33,6 +33,7 @@ bool vm_region_reserve(struct vm_region *region, size_t bytes) {
     region->start = slack ? round_up(start, VM_HUGE_PAGE_BYTES) : (uintptr_t)start;
     unmap(start, region->start);
     unmap(region->start + bytes, start + bytes + slack);
+    system_call(SYS_madvise, region->start, bytes, MADV_DONTDUMP);
     region->reserved = bytes;
     region->executable = false;
     AO_store_release(&region->committed, 0);
@@ -55,6 +56,7 @@ bool vm_region_commit(struct vm_region *region, size_t bytes, size_t step) {
         if (system_call(SYS_mprotect, region->start + have, target - have, protection))
             return false;
     }
+    system_call(SYS_madvise, region->start + have, target - have, MADV_DODUMP);
     AO_store_release(&region->committed, target);
     return true;
 }

@@ -2,7 +2,8 @@
  *
  * A region is one PROT_NONE reservation of which a prefix is readable and writable. The prefix only
  * grows, so whatever was once readable stays readable: a marker may read it at any time without a
- * lock. Growing and trimming need the lock of the region's owner; vm_release needs none.
+ * lock. Only the prefix goes into core dumps. Growing and trimming need the lock of the region's
+ * owner; vm_release needs none.
  */
 #ifndef TITHE_OS_VM_H
 #define TITHE_OS_VM_H
