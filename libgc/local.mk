@@ -33,6 +33,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/vm.c libgc/os/vm.h \
 	libgc/os/worker_thread.c libgc/os/worker_thread.h \
 	libgc/heap/cache.c libgc/heap/cache.h \
+	libgc/heap/closed.c libgc/heap/closed.h \
 	libgc/heap/large.c libgc/heap/large.h \
 	libgc/heap/layout.c libgc/heap/layout.h \
 	libgc/heap/metadata.c libgc/heap/metadata.h \
@@ -57,7 +58,8 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/mark/words.c libgc/mark/words.h libgc/mark/vectors.h \
 	libgc/mark/shaped.c libgc/mark/shaped.h \
 	libgc/roots/added.c libgc/roots/added.h \
-	libgc/roots/closed.c libgc/roots/closed.h \
+	libgc/roots/heap_pages.c libgc/roots/heap_pages.h \
+	libgc/roots/opened.c libgc/roots/opened.h \
 	libgc/roots/exceptions.c libgc/roots/exceptions.h \
 	libgc/roots/plan.c libgc/roots/plan.h \
 	libgc/roots/ranges.c libgc/roots/ranges.h \

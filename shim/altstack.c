@@ -67,10 +67,9 @@ void altstack_start(void) {
     thread_covers_altstacks = handler_entry_moves();
 }
 
-TITHE_EXPORT int munmap(void *start, size_t bytes) {
+void altstack_unmaps(const void *start, size_t bytes) {
     if (thread_self->program_altstack)
         take_from_kernel((uintptr_t)start, bytes);
-    return REAL(munmap)(start, bytes);
 }
 
 static void note(const stack_t *stack) {

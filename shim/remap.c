@@ -5,6 +5,8 @@
  * where natively there would be one. So tracking ends there, which may join the maps; else the
  * range grows at its end, or moves map by map.
  */
+#include "protect.h"
+
 #include "real.h"
 
 #include "os/dirty.h"
@@ -84,12 +86,7 @@ static void *remap_several(uintptr_t from, size_t bytes, size_t new_bytes, int f
     return flags & MREMAP_MAYMOVE ? move(from, bytes, new_bytes, fixed, to) : NULL;
 }
 
-TITHE_EXPORT void *mremap(void *from, size_t bytes, size_t new_bytes, int flags, ...) {
-    va_list arguments;
-    va_start(arguments, flags);
-    bool placed = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
-    void *to = placed ? va_arg(arguments, void *) : NULL;
-    va_end(arguments);
+static void *remap_tracked(void *from, size_t bytes, size_t new_bytes, int flags, void *to) {
     int before = errno;
     uintptr_t start = (uintptr_t)from;
     void *result = REAL(mremap)(from, bytes, new_bytes, flags, to);
@@ -104,5 +101,24 @@ TITHE_EXPORT void *mremap(void *from, size_t bytes, size_t new_bytes, int flags,
     }
     if (result != MAP_FAILED)
         errno = before;
+    return result;
+}
+
+/* Memory of malloc's that moves away leaves no hole in the heap. */
+TITHE_EXPORT void *mremap(void *from, size_t bytes, size_t new_bytes, int flags, ...) {
+    va_list arguments;
+    va_start(arguments, flags);
+    bool placed = flags & (MREMAP_FIXED | MREMAP_DONTUNMAP);
+    void *to = placed ? va_arg(arguments, void *) : NULL;
+    va_end(arguments);
+    protect_closes(from, bytes, CLOSED_REPLACED, PROT_NONE);
+    if (flags & MREMAP_FIXED)
+        protect_closes(to, new_bytes, CLOSED_REPLACED, PROT_NONE);
+    char *result = remap_tracked(from, bytes, new_bytes, flags, to);
+    if (result != MAP_FAILED) {
+        size_t kept = result == from && new_bytes < bytes ? new_bytes : 0;
+        if (kept > 0 || result != from)
+            protect_fill((char *)from + kept, bytes - kept);
+    }
     return result;
 }

@@ -1,6 +1,7 @@
 /* Freeing; see alloc.h. */
 #include "alloc/alloc.h"
 
+#include "heap/closed.h"
 #include "heap/large.h"
 #include "heap/object.h"
 #include "heap/pages.h"
@@ -123,6 +124,9 @@ void free_slow(void *object) {
         return;
     if (quarantine_is_on())
         quarantine_take(span, object);
+    else if (__builtin_expect(span->closed, 0) &&
+             !closed_restore((uintptr_t)object, span->object_bytes))
+        return; /* it cannot be used again */
     else if (span_is_large(span))
         large_give(span, object);
     else

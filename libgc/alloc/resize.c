@@ -7,6 +7,7 @@
 #include "heap/quarantine.h"
 #include "os/log.h"
 #include "os/memory.h"
+#include "os/vm.h"
 #include "thread/thread.h"
 
 #include <string.h>
@@ -30,15 +31,17 @@ static struct object object_at(void *address) {
     if (!object_find((uintptr_t)address, &object) || object_address(object) != (uintptr_t)address ||
         !object_is_allocated(*object_state(object)))
         log_fatal("realloc of %p, which is not the start of an allocated block", address);
-    free_expect_allocated(address, "realloc after free");
+    if (!object.span->closed)
+        free_expect_allocated(address, "realloc after free");
     return object;
 }
 
-/* With the quarantine, nothing is cut off: somebody may have a pointer to it. */
+/* With the quarantine, nothing is cut off: somebody may have a pointer to it. Nor where part of it
+ * is closed, which is seen to when all of it is freed. */
 static bool resize_in_place(struct object object, size_t bytes) {
     if (fits_in_place(object.span->object_bytes, bytes))
         return true;
-    if (bytes < object.span->object_bytes && quarantine_is_on())
+    if (bytes < object.span->object_bytes && (quarantine_is_on() || object.span->closed))
         return false;
     return span_is_large(object.span) && bytes > SIZES_LARGEST_SMALL && bytes <= PTRDIFF_MAX &&
            large_resize(object.span, bytes);
@@ -62,13 +65,27 @@ void *alloc_copy(void *old, size_t old_bytes, size_t bytes, enum object_kind kin
     return copy;
 }
 
+/* Of an object to which the program has no access everywhere: what cannot be read reads as zero. */
+static void *copy_closed(struct object object, size_t bytes) {
+    size_t page = vm_page_bytes(), kept = object.span->object_bytes;
+    uintptr_t from = object_address(object);
+    char *copy = alloc_cleared(bytes, object.span->kind);
+    if (kept > bytes)
+        kept = bytes;
+    for (size_t at = 0; copy && at < kept; at = ((from + at) & ~(page - 1)) + page - from)
+        at += memory_read(copy + at, from + at, kept - at);
+    return copy;
+}
+
 void *alloc_resize(void *address, size_t bytes) {
     if (!heap_contains((uintptr_t)address))
         return resize_foreign(address, bytes);
     struct object object = object_at(address);
     if (resize_in_place(object, bytes))
         return address;
-    void *copy = alloc_copy(address, object.span->object_bytes, bytes, object.span->kind);
+    void *copy = __builtin_expect(object.span->closed, 0)
+                     ? copy_closed(object, bytes)
+                     : alloc_copy(address, object.span->object_bytes, bytes, object.span->kind);
     if (copy)
         free_fast(address);
     return copy;

@@ -9,6 +9,7 @@
 #include "cycle/report.h"
 #include "cycle/verify.h"
 #include "cycle/worker.h"
+#include "heap/closed.h"
 #include "heap/layout.h"
 #include "heap/object.h"
 #include "heap/pages.h"
@@ -28,6 +29,7 @@
 #include "os/memory.h"
 #include "os/options.h"
 #include "os/tasks.h"
+#include "roots/heap_pages.h"
 #include "roots/roots.h"
 #include "roots/unknown.h"
 #include "thread/thread.h"
@@ -69,9 +71,11 @@ void conduct_lock_heap(void) {
     lock_take(&thread_registry_lock);
     span_sets_lock();
     pages_lock();
+    closed_lock();
 }
 
 void conduct_unlock_heap(void) {
+    closed_unlock();
     pages_unlock();
     span_sets_unlock();
     thread_drop_gone();
@@ -151,10 +155,26 @@ static void ignore_pages(uintptr_t start, uintptr_t end, void *context) {
     (void)start, (void)end, (void)context;
 }
 
+static void track_stretch(uintptr_t start, uintptr_t end, void *tracked) {
+    *(bool *)tracked &= dirty_track(start, end);
+}
+
+static void take_stretch(uintptr_t start, uintptr_t end, void *taken) {
+    *(bool *)taken = *(bool *)taken && dirty_take(start, end, ignore_pages, NULL);
+}
+
 static bool arm(void) {
     uintptr_t start = heap.objects.start;
-    return dirty_arm() && dirty_track(start, start + heap.objects.reserved) &&
-           dirty_take(start, start + pages_used_bytes(), ignore_pages, NULL);
+    bool armed = dirty_arm();
+    if (armed)
+        closed_each_own(start, start + heap.objects.reserved, track_stretch, &armed);
+    if (armed)
+        closed_each_own(start, start + pages_used_bytes(), take_stretch, &armed);
+    return armed;
+}
+
+static bool can_run_beside(void) {
+    return !memory_is_read_by_file() && !heap_pages_change_unseen();
 }
 
 /* The round may be over before a thread gets its signal; where all hangs on that thread's stack,
@@ -202,17 +222,20 @@ static void number_cycle(void) {
 
 void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     bool small = pace_is_small();
+    unknown_begin();
+    closed_settle();
+    if (maps_are_open())
+        heap_pages_look(false);
     current = (struct cycle){.trigger = trigger,
                              .trigger_bytes = pace_trigger(),
                              .goal_bytes = pace_goal(),
                              .alone = !pace_wants_workers(),
-                             .concurrent = !small && !memory_is_read_by_file() && arm()};
+                             .concurrent = !small && can_run_beside() && arm()};
     credit_reset();
     assist_reset();
     pace_begin(AO_load(&heap.live), clock_nanoseconds());
     number_cycle();
     evidence_look_around(false);
-    unknown_begin();
     TELL(begun);
     if (unknown_ask()) {
         give_up(unknown_reason());
@@ -351,7 +374,8 @@ static bool plan_written_heap(void) {
  * pages of the heap. */
 static bool mark_stopped(struct marker *marker) {
     bool whole = rescan_take_missed() || !current.concurrent;
-    bool known = unknown_ask() == NULL && (!current.concurrent || plan_written_heap());
+    bool known = heap_pages_look(true) && heap_pages_open();
+    known = known && unknown_ask() == NULL && (!current.concurrent || plan_written_heap());
     scan_world_stopped(true);
     TELL(push_roots, marker);
     if (cycle_watcher.push_roots)
@@ -507,6 +531,7 @@ void conduct_after_fork(void) {
     if (marking)
         forget_mark();
     AO_int_store(&ended, AO_int_load(&begun));
+    closed_after_fork();
     maps_after_fork();
     tasks_after_fork();
     dirty_after_fork();

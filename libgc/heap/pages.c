@@ -266,9 +266,16 @@ bool pages_lengthen(struct span *span, size_t count) {
     return fits;
 }
 
-void pages_hide_class(const struct span *span) {
+void pages_set_hidden(struct span *span, bool hidden) {
+    if (hidden)
+        runs_enter(span->base, span->page_count, span, 0);
+    else
+        page_table_enter(span->base, span->page_count, span);
+}
+
+void pages_hide_class(struct span *span) {
     lock_take(&lock);
-    runs_enter(span->base, span->page_count, (struct span *)span, 0);
+    pages_set_hidden(span, true);
     lock_give(&lock);
 }
 

@@ -33,7 +33,10 @@ bool pages_lengthen(struct span *span, size_t count);
 void pages_shorten(struct span *span, size_t count);
 
 /* Has all frees of objects in the span come by the slow path. */
-void pages_hide_class(const struct span *span);
+void pages_hide_class(struct span *span);
+
+/* The same, or no longer, with the lock. */
+void pages_set_hidden(struct span *span, bool hidden);
 
 /* Returns idle memory to the system: what is over the bound of what is worth keeping. Called with
  * no lock held by whoever just freed. */

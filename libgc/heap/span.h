@@ -40,7 +40,7 @@ struct span {
     volatile unsigned char queued; /* 1 while on the mark queue; set by compare-and-swap */
     bool zeroed;                   /* the pages were zero when the span was made */
     bool stale;                    /* or they held the remains of collected objects */
-    bool closed; /* the program has taken access to some of it away: read with care, never collect;
+    bool closed; /* the program has taken access to some of it away, see closed.h: read with care;
                     written while nothing marks, with the set's lock */
     bool lent;   /* the kernel uses one of its objects, see alloc.h; written once, with the set's
                     lock, and read by whoever frees one */

@@ -1,6 +1,7 @@
 /* The sweep; see sweep.h. */
 #include "heap/sweep.h"
 
+#include "heap/closed.h"
 #include "heap/object.h"
 #include "heap/pages.h"
 
@@ -58,11 +59,28 @@ static void spare_all(struct span *span) {
                           object_live_colour() | (span->states[i] & OBJECT_QUARANTINED));
 }
 
+/* What the program took away of a dead object must be had back first. */
+static unsigned free_dead_closed(struct span *span) {
+    unsigned char white = object_white();
+    unsigned dead = 0;
+    for (unsigned i = 0; i < span->object_count; i++) {
+        if ((span->states[i] & ~OBJECT_QUARANTINED) != white)
+            continue;
+        bool restored = closed_restore(span_object(span, i), span->object_bytes);
+        AO_char_store(&span->states[i], restored ? OBJECT_STALE : object_live_colour());
+        dead += restored;
+    }
+    span->search_from = 0;
+    return dead;
+}
+
 void sweep_span(struct span *span) {
     if (!span_is_unswept(span))
         return;
-    if (sparing || span->closed)
+    if (sparing)
         spare_all(span);
+    else if (__builtin_expect(span->closed, 0))
+        span->free_count += free_dead_closed(span);
     else
         span->free_count += free_dead(span);
     span_move(span, span->free_count > 0 ? SPAN_PARTIAL : SPAN_FULL);

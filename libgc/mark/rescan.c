@@ -1,6 +1,7 @@
 /* Written pages, from the kernel's answer to the objects on them; see rescan.h. */
 #include "mark/rescan.h"
 
+#include "heap/closed.h"
 #include "heap/layout.h"
 #include "heap/pages.h"
 #include "os/dirty.h"
@@ -41,16 +42,26 @@ static void scan_roots(struct marker *marker, uintptr_t start, uintptr_t end, en
         AO_int_store_full(&missed, 1);
 }
 
-bool rescan_plan_heap(bool stopped) {
-    enum job_kind kind = stopped ? JOB_HEAP_STOPPED : JOB_WRITTEN_HEAP;
-    size_t chunk = stopped ? STOPPED_CHUNK : CHUNK;
-    uintptr_t start = heap.objects.start, end = start + pages_used_bytes();
-    bool added = true;
-    for (; start < end && added; start += chunk) {
-        uintptr_t stop = end - start < chunk ? end : start + chunk;
-        added = jobs_add((struct job){start, stop, kind, SCAN_WORDS});
+struct heap_plan {
+    enum job_kind kind;
+    size_t chunk;
+    bool added;
+};
+
+static void plan_stretch(uintptr_t start, uintptr_t end, void *context) {
+    struct heap_plan *plan = context;
+    for (; start < end && plan->added; start += plan->chunk) {
+        uintptr_t stop = end - start < plan->chunk ? end : start + plan->chunk;
+        plan->added = jobs_add((struct job){start, stop, plan->kind, SCAN_WORDS});
     }
-    return added;
+}
+
+bool rescan_plan_heap(bool stopped) {
+    struct heap_plan plan = {stopped ? JOB_HEAP_STOPPED : JOB_WRITTEN_HEAP,
+                             stopped ? STOPPED_CHUNK : CHUNK, true};
+    uintptr_t start = heap.objects.start, end = start + pages_used_bytes();
+    closed_each_own(start, end, plan_stretch, &plan);
+    return plan.added;
 }
 
 static bool is_black(const struct span *span, size_t index) {

@@ -55,7 +55,7 @@ static void scan_unshaped(struct marker *marker, struct object object, uintptr_t
 
 static void scan_whole(struct marker *marker, struct object object, uintptr_t start,
                        uintptr_t end) {
-    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
+    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0) && !object.span->closed)
         shaped_scan(marker, object, start, end);
     else
         scan_unshaped(marker, object, start, end);
@@ -340,7 +340,7 @@ void scan_again(struct marker *marker, struct object object, uintptr_t start, ui
     high = high < last ? high : last;
     if (low >= high)
         return;
-    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0))
+    if (__builtin_expect(object.span->kind >= OBJECT_SHAPED, 0) && !object.span->closed)
         shaped_scan_again(marker, object, low, high);
     else
         scan_unshaped(marker, object, low, high);

@@ -173,6 +173,11 @@ bool dirty_track(uintptr_t start, uintptr_t end) {
            (backend == DIRTY_USERFAULT && register_range(page_of(start), page_after(end)));
 }
 
+void dirty_track_again(uintptr_t start, uintptr_t end) {
+    if (backend == DIRTY_USERFAULT && witness_is_tracked())
+        register_range(page_of(start), page_after(end));
+}
+
 bool dirty_untrack(uintptr_t start, uintptr_t end) {
     struct uffdio_range range = {page_of(start), page_after(end) - page_of(start)};
     return backend == DIRTY_USERFAULT && witness_is_tracked() &&

@@ -35,6 +35,9 @@ bool dirty_arm(void);
  * impossible, as for maps of files. */
 bool dirty_track(uintptr_t start, uintptr_t end);
 
+/* The same for pages that took the place of tracked ones while a mark may go on. Any thread. */
+void dirty_track_again(uintptr_t start, uintptr_t end);
+
 /* Lets the kernel treat these maps like any others: tracked ones are never one with their untracked
  * neighbours. From now on all of it counts as written. Any thread. False: they were not tracked. */
 bool dirty_untrack(uintptr_t start, uintptr_t end);

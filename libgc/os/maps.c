@@ -188,11 +188,11 @@ enum map_query_flag {
     MAP_QUERY_OR_NEXT = 16
 };
 
-/* The first writable map that ends behind an address: 1, 0 where there is none, else negative. */
-static int query_writable(uintptr_t address, struct map *map) {
+/* The first map of a sort that ends behind an address: 1, 0 where there is none, else negative. */
+static int query_next(uintptr_t address, unsigned sort, struct map *map) {
     char name[LONGEST_NAME];
     struct map_query query = {.bytes = sizeof query,
-                              .flags = MAP_QUERY_WRITABLE | MAP_QUERY_OR_NEXT,
+                              .flags = sort | MAP_QUERY_OR_NEXT,
                               .address = address,
                               .name_bytes = sizeof name,
                               .name = (uintptr_t)name};
@@ -204,7 +204,7 @@ static int query_writable(uintptr_t address, struct map *map) {
     *map = (struct map){.start = query.start,
                         .end = query.end,
                         .readable = query.found_flags & MAP_QUERY_READABLE,
-                        .writable = true,
+                        .writable = query.found_flags & MAP_QUERY_WRITABLE,
                         .executable = query.found_flags & MAP_QUERY_EXECUTABLE,
                         .shared = query.found_flags & MAP_QUERY_SHARED};
     name_map(map, name);
@@ -213,10 +213,19 @@ static int query_writable(uintptr_t address, struct map *map) {
 
 bool maps_each_writable(void (*visit)(const struct map *map, void *context), void *context) {
     struct map map = {0};
-    int found = query_writable(0, &map);
+    int found = query_next(0, MAP_QUERY_WRITABLE, &map);
     if (found < 0)
         return maps_each(visit, context);
-    for (; found > 0; found = query_writable(map.end, &map))
+    for (; found > 0; found = query_next(map.end, MAP_QUERY_WRITABLE, &map))
         visit(&map, context);
     return found == 0 && descriptor_is_open(&list);
+}
+
+bool maps_each_between(uintptr_t start, uintptr_t end,
+                       void (*visit)(const struct map *map, void *context), void *context) {
+    struct map map = {.end = start};
+    int found = 1;
+    while (map.end < end && (found = query_next(map.end, 0, &map)) > 0 && map.start < end)
+        visit(&map, context);
+    return found >= 0 && descriptor_is_open(&list);
 }

@@ -45,4 +45,9 @@ bool maps_each(void (*visit)(const struct map *map, void *context), void *contex
 /* The same for those that are writable, and perhaps for others, where it is quicker that way. */
 bool maps_each_writable(void (*visit)(const struct map *map, void *context), void *context);
 
+/* Calls visit for each map that reaches into [start, end), asking for just these. False where the
+ * kernel cannot be asked so. */
+bool maps_each_between(uintptr_t start, uintptr_t end,
+                       void (*visit)(const struct map *map, void *context), void *context);
+
 #endif

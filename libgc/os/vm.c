@@ -119,6 +119,26 @@ bool vm_protect(uintptr_t start, size_t bytes, int protection) {
     return system_call(SYS_mprotect, start, bytes, protection) == 0;
 }
 
+bool vm_protect_without_key(uintptr_t start, size_t bytes, int protection) {
+    return system_call(SYS_pkey_mprotect, start, bytes, protection, 0) == 0;
+}
+
+bool vm_replace(uintptr_t start, size_t bytes, int protection) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED;
+    return system_call(SYS_mmap, start, bytes, protection, flags, -1, 0) == (long)start;
+}
+
+void vm_fill(uintptr_t start, size_t bytes) {
+    int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE;
+    long got = system_call(SYS_mmap, start, bytes, PROT_NONE, flags, -1, 0);
+    if (got > 0 && got != (long)start) /* a kernel before 4.17 takes the address for a wish */
+        unmap(got, got + bytes);
+}
+
+bool vm_advise(uintptr_t start, size_t bytes, int advice) {
+    return system_call(SYS_madvise, start, bytes, advice) == 0;
+}
+
 bool vm_guard(uintptr_t start, size_t bytes) { return vm_protect(start, bytes, PROT_NONE); }
 
 enum { ADVISE_COLLAPSE = 25 }; /* Linux 6.1; it fails when some of the range cannot be had */

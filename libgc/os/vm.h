@@ -56,6 +56,20 @@ bool vm_release(uintptr_t start, size_t bytes);
 /* Gives whole system pages this protection of mprotect(2). False when the system refuses. */
 bool vm_protect(uintptr_t start, size_t bytes, int protection);
 
+/* The same, and takes away a protection key. */
+bool vm_protect_without_key(uintptr_t start, size_t bytes, int protection);
+
+/* Puts fresh pages, which read as zero, in the place of whatever is there. False when the system
+ * refuses; there may be nothing any more then. */
+bool vm_replace(uintptr_t start, size_t bytes, int protection);
+
+/* Puts pages without access where there is nothing. */
+void vm_fill(uintptr_t start, size_t bytes);
+
+/* madvise(2) with this advice; some are newer than Debian 12's headers. */
+enum { VM_GUARD_INSTALL = 102, VM_GUARD_REMOVE = 103 };
+bool vm_advise(uintptr_t start, size_t bytes, int advice);
+
 /* Makes whole system pages inaccessible, as the end of a stack. False when the system refuses. */
 bool vm_guard(uintptr_t start, size_t bytes);
 

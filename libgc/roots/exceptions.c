@@ -1,6 +1,7 @@
 /* The list, sorted; see exceptions.h. */
 #include "roots/exceptions.h"
 
+#include "heap/closed.h"
 #include "heap/layout.h"
 #include "heap/metadata.h"
 #include "roots/ranges.h"
@@ -16,7 +17,8 @@ static size_t room, count, next;
 
 /* The list grows by doubling; what it outgrows is not used again. */
 bool exceptions_make_room(unsigned threads) {
-    size_t needed = OWN_REGIONS + ranges_excluded.count + ranges_disregarded.count;
+    size_t needed =
+        OWN_REGIONS + closed_replaced_count() + ranges_excluded.count + ranges_disregarded.count;
     needed += PER_THREAD * (threads + NEW_THREADS);
     if (room >= needed)
         return true;
@@ -30,9 +32,17 @@ static void add(uintptr_t start, uintptr_t end, bool skipped) {
         list[count++] = (struct exception){start, end, skipped};
 }
 
-static void add_region(uintptr_t start, uintptr_t end, void *context) {
+static void add_own(uintptr_t start, uintptr_t end, void *context) {
     (void)context;
     add(start, end, true);
+}
+
+/* What the program mapped over a part of the heap is memory like any other. */
+static void add_region(uintptr_t start, uintptr_t end, void *context) {
+    if (start == heap.objects.start)
+        closed_each_own(start, end, add_own, context);
+    else
+        add_own(start, end, context);
 }
 
 /* When a stopped thread is elsewhere, on a fibre or in a signal handler's stack, all of its own

@@ -6,7 +6,7 @@
 #include "os/dirty.h"
 #include "os/memory.h"
 #include "os/resident.h"
-#include "roots/closed.h"
+#include "roots/opened.h"
 #include "roots/unknown.h"
 
 #include <sys/mman.h>
@@ -46,7 +46,7 @@ bool plan_make_room(void) {
         together.parts = metadata_take(MOST_TOGETHER * sizeof *together.parts);
     if (unread == NULL)
         unread = metadata_take(MOST_UNREAD * sizeof *unread);
-    return tracked && together.parts && unread && closed_make_room();
+    return tracked && together.parts && unread && opened_make_room();
 }
 
 void plan_begin(enum roots_scope new_scope) {
@@ -73,7 +73,7 @@ static bool is_put_off(struct part *part, uintptr_t page) {
         return false;
     if (!part->tried) {
         part->tried = true;
-        part->readable = !part->secret && closed_is_read(page);
+        part->readable = !part->secret && opened_is_needless(page);
         if (!part->readable)
             put_off(part);
     }
@@ -206,7 +206,7 @@ void plan_part(struct part part) {
 /* Some maps are for writing only, and cannot be made readable; processors read them all the same.
  */
 static void read_unread(struct part part) {
-    if (!closed_open(part.start, part.end, part.protection)) {
+    if (!opened_add(part.start, part.end, part.protection)) {
         part.safe = part.protection & PROT_WRITE;
         if (!part.safe)
             roots_cannot_know("memory is closed to reads and the kernel does not open it");

@@ -1,8 +1,8 @@
 /* Walking the process's maps: which of them are roots, and how each is read; see roots.h. */
 #include "os/maps.h"
 #include "roots/added.h"
-#include "roots/closed.h"
 #include "roots/exceptions.h"
+#include "roots/opened.h"
 #include "roots/plan.h"
 #include "roots/ranges.h"
 #include "roots/roots.h"
@@ -158,4 +158,4 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     return unknown_reason() == NULL;
 }
 
-void roots_close(void) { closed_again(); }
+void roots_close(void) { opened_end(); }

@@ -4,23 +4,23 @@
  * read it for us (memory_reads_closed), or not this map, it is opened for the rest of the stop. The
  * conductor's alone, with the world stopped.
  */
-#ifndef TITHE_ROOTS_CLOSED_H
-#define TITHE_ROOTS_CLOSED_H
+#ifndef TITHE_ROOTS_OPENED_H
+#define TITHE_ROOTS_OPENED_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
 /* Room to remember what is opened. Before a stop. False when out of memory. */
-bool closed_make_room(void);
+bool opened_make_room(void);
 
-/* True if memory_read reads the byte; else closed_open is to be tried. */
-bool closed_is_read(uintptr_t address);
+/* True if memory_read reads the byte; else opened_add is to be tried. */
+bool opened_is_needless(uintptr_t address);
 
-/* Opens whole pages that have this protection, until closed_again. False when the kernel refuses,
+/* Opens whole pages that have this protection, until opened_end. False when the kernel refuses,
  * or there are too many. */
-bool closed_open(uintptr_t start, uintptr_t end, int protection);
+bool opened_add(uintptr_t start, uintptr_t end, int protection);
 
 /* Before the world starts: everything is as the program left it. */
-void closed_again(void);
+void opened_end(void);
 
 #endif

@@ -1,5 +1,5 @@
-/* Opening and closing again; see closed.h. */
-#include "roots/closed.h"
+/* Opening and closing again; see opened.h. */
+#include "roots/opened.h"
 
 #include "heap/metadata.h"
 #include "os/log.h"
@@ -20,18 +20,18 @@ struct opened {
 static struct opened *opened;
 static size_t count;
 
-bool closed_make_room(void) {
+bool opened_make_room(void) {
     if (opened == NULL)
         opened = metadata_take(MOST_OPENED * sizeof *opened);
     return opened != NULL;
 }
 
-bool closed_is_read(uintptr_t address) {
+bool opened_is_needless(uintptr_t address) {
     char byte;
     return memory_reads_closed() && memory_read(&byte, address, 1) == 1;
 }
 
-bool closed_open(uintptr_t start, uintptr_t end, int protection) {
+bool opened_add(uintptr_t start, uintptr_t end, int protection) {
     size_t page = vm_page_bytes();
     start &= ~(page - 1);
     end = (end + page - 1) & ~(page - 1);
@@ -42,7 +42,7 @@ bool closed_open(uintptr_t start, uintptr_t end, int protection) {
 }
 
 /* What was opened may have become one map with its neighbours, so closing may need a map more. */
-void closed_again(void) {
+void opened_end(void) {
     while (count > 0) {
         const struct opened *last = &opened[--count];
         if (!vm_protect(last->start, last->end - last->start, last->protection))
