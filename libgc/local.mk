@@ -15,6 +15,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/handler.c libgc/os/handler.h \
 	libgc/os/handler_entries.S \
 	libgc/os/handler_entry.c libgc/os/handler_entry.h \
+	libgc/os/handled.c libgc/os/handled.h libgc/os/seventh.h \
 	libgc/os/limits.c libgc/os/limits.h \
 	libgc/os/log.c libgc/os/log.h \
 	libgc/os/maps.c libgc/os/maps.h \

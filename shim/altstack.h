@@ -7,7 +7,7 @@
 /* Once, from the constructor. */
 void altstack_start(void);
 
-/* In the child of a fork, with the lock of kernel_held.h: other threads' signal stacks are no more.
+/* In the child of a fork, with requests_lock: other threads' signal stacks are no more.
  */
 void altstack_after_fork(void);
 

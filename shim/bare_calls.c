@@ -1,6 +1,6 @@
 /* System calls that the program makes by syscall(2), where libc has a function that is wrapped:
  * they are the same to us. What it calls by an instruction of its own escapes. */
-#include "real.h"
+#include "bare_calls.h"
 
 #include "os/signal.h"
 #include "os/syscall.h"
@@ -9,25 +9,7 @@
 #include <signal.h>
 #include <string.h>
 
-#if defined(__x86_64__)
-
-/* Called from syscall.S, and so named there alone. */
-#define CALLED_BY_ASSEMBLER __attribute__((visibility("hidden"), used))
-
-CALLED_BY_ASSEMBLER long bare_failed(long result);
-CALLED_BY_ASSEMBLER long bare_sigaltstack(long number, const stack_t *stack, stack_t *old);
-CALLED_BY_ASSEMBLER long bare_sigaction(long number, long signal, const struct signal_action *set,
-                                        struct signal_action *old, size_t mask_bytes);
-
-long bare_failed(long result) {
-    errno = (int)-result;
-    return -1;
-}
-
-long bare_sigaltstack(long number, const stack_t *stack, stack_t *old) {
-    (void)number;
-    return sigaltstack(stack, old);
-}
+long bare_sigaltstack(const stack_t *stack, stack_t *old) { return sigaltstack(stack, old); }
 
 /* libc's two signals, and what is not valid, are the kernel's business. */
 static bool is_libcs_business(long signal, size_t mask_bytes) {
@@ -35,12 +17,13 @@ static bool is_libcs_business(long signal, size_t mask_bytes) {
            mask_bytes == sizeof(signal_set);
 }
 
-long bare_sigaction(long number, long signal, const struct signal_action *set,
-                    struct signal_action *old, size_t mask_bytes) {
+long bare_sigaction(long signal, const struct signal_action *set, struct signal_action *old,
+                    size_t mask_bytes) {
     struct sigaction action = {0}, before;
     if (!is_libcs_business(signal, mask_bytes)) {
-        long result = system_call(number, signal, set, old, mask_bytes);
-        return result < 0 ? bare_failed(result) : result;
+        long result = system_call(SYS_rt_sigaction, signal, set, old, mask_bytes);
+        errno = result < 0 ? (int)-result : errno;
+        return result < 0 ? -1 : result;
     }
     if (set) {
         action.sa_sigaction = set->handler;
@@ -56,5 +39,3 @@ long bare_sigaction(long number, long signal, const struct signal_action *set,
     }
     return result;
 }
-
-#endif

@@ -28,7 +28,7 @@ static void trial_before_exec(void) {
 }
 
 static bool hold_signals(void) {
-    return thread_in_own_process() &&
+    return !thread_has_ended_stops() && thread_in_own_process() &&
            lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS);
 }
 

@@ -12,14 +12,14 @@
  */
 #include "fork.h"
 
-#include "altstack.h"
-#include "kernel_held.h"
+#include "beyond.h"
 #include "leak/check.h"
 #include "leak/dead_stacks.h"
 #include "leak/listener.h"
 #include "leak/record.h"
 #include "leak/trial.h"
 #include "real.h"
+#include "requests.h"
 #include "threads.h"
 
 #include "cycle/cycle.h"
@@ -63,8 +63,8 @@ static void prepare(void) {
     bool locks_streams = threads_were_made();
     if (locks_streams)
         _IO_list_lock();
-    kernel_held_lock();
     cycle_before_fork();
+    requests_before_fork();
     streams_locked = locks_streams;
     mask_before = before;
 }
@@ -72,17 +72,17 @@ static void prepare(void) {
 static void go_on(void) {
     signal_set before = mask_before;
     bool unlocks_streams = streams_locked;
+    requests_after_fork();
     cycle_after_fork(false);
-    kernel_held_unlock();
     if (unlocks_streams)
         _IO_list_unlock();
     restore_signals(before);
 }
 
 static void begin_child(void) {
+    beyond_after_fork();
+    requests_after_fork();
     cycle_after_fork(true);
-    altstack_after_fork();
-    kernel_held_unlock();
     if (record_is_on()) {
         record_after_fork();
         dead_stacks_after_fork();

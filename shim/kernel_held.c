@@ -1,17 +1,19 @@
-/* Pointers that only the kernel holds: the data of epoll entries, the values of timers, message
- * queue notifications and queued signals, signal stacks; see kernel_held.h.
+/* Pointers that only the kernel holds: the data of epoll entries, the values of timers and message
+ * queue notifications, signal stacks; see kernel_held.h.
  *
- * The record is a hash table in the heap, found from a variable of ours, and so is scanned like any
- * of the program's. Closing a descriptor without deleting its entry leaves the word until the
- * number is used again: that keeps a few objects too long and never one too short. Pointers written
- * into pipes and sockets are out of reach.
+ * The record is a hash table in memory that is a root (requests.h). Closing a descriptor without
+ * deleting its entry leaves the word until the number is used again, and longer: the file behind it
+ * may live on under another number, and so may its entry. That keeps a few objects too long and
+ * never one too short. Pointers written into pipes and sockets are out of reach.
  */
 #include "kernel_held.h"
 
+#include "queued.h"
 #include "real.h"
+#include "requests.h"
 
-#include "alloc/alloc.h"
-#include "os/park.h"
+#include "cycle/cycle.h"
+#include "heap/layout.h"
 #include "os/syscall.h"
 
 #include <errno.h>
@@ -31,7 +33,6 @@ struct entry {
     bool used;
 };
 
-static struct lock lock = LOCK_INITIALIZER;
 static struct entry *entries;
 static size_t room, used;
 
@@ -63,7 +64,7 @@ static bool grow(void) {
     size_t old_room = room, new_room = room ? room : 64;
     if (count_held() * 4 > room)
         new_room = room * 2;
-    struct entry *wider = alloc_cleared(new_room * sizeof *wider, OBJECT_SCANNED);
+    struct entry *wider = requests_take(new_room * sizeof *wider);
     if (wider == NULL)
         return false;
     entries = wider;
@@ -75,18 +76,17 @@ static bool grow(void) {
         *find(old[i].holder, old[i].first, old[i].second) = old[i];
         used++;
     }
-    if (old) {
-        memset(old, 0, old_room * sizeof *old); /* the next owner must not inherit these pointers */
-        free_uncached(old); /* with the lock, which a free of a lent object asks for */
-    }
+    requests_give(old, old_room * sizeof *old);
     return true;
 }
 
-static uint64_t set_locked(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
+static uint64_t set(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
     if (room == 0 && word == 0)
         return 0;
-    if (used * 2 >= room && !grow())
+    if (used * 2 >= room && !grow()) {
+        requests_lose();
         return 0;
+    }
     struct entry *entry = find(holder, first, second);
     uint64_t before = entry->word;
     if (!entry->used && word == 0)
@@ -98,31 +98,30 @@ static uint64_t set_locked(enum holder holder, uint64_t first, uint64_t second, 
 
 static bool is_address(uint64_t word) { return heap_contains(word & (((uint64_t)1 << 48) - 1)); }
 
+uint64_t kernel_held_set_locked(enum holder holder, uint64_t first, uint64_t second,
+                                uint64_t word) {
+    return set(holder, first, second, is_address(word) ? word : 0);
+}
+
 uint64_t kernel_held_set(enum holder holder, uint64_t first, uint64_t second, uint64_t word) {
-    lock_take(&lock);
-    uint64_t before = set_locked(holder, first, second, is_address(word) ? word : 0);
-    lock_give(&lock);
+    if (cycle_is_ended())
+        return 0;
+    struct requests_lock lock = requests_lock();
+    uint64_t before = kernel_held_set_locked(holder, first, second, word);
+    requests_unlock(lock);
     return before;
 }
 
 bool kernel_held_note(enum holder holder, uint64_t start, uint64_t bytes, uint64_t second) {
     bool found = false;
-    lock_take(&lock);
+    struct requests_lock lock = requests_lock();
     for (size_t i = 0; i < room && !found; i++) {
         found = entries[i].holder == holder && entries[i].word - start < bytes;
         if (found)
-            set_locked(holder, entries[i].first, second, start);
+            set(holder, entries[i].first, second, start);
     }
-    lock_give(&lock);
+    requests_unlock(lock);
     return found;
-}
-
-void kernel_held_drop(enum holder holder, uint64_t first) {
-    lock_take(&lock);
-    for (size_t i = 0; i < room; i++)
-        if (entries[i].holder == holder && entries[i].first == first)
-            entries[i].word = 0;
-    lock_give(&lock);
 }
 
 void kernel_held_keep_only(enum holder holder, uint64_t first) {
@@ -132,66 +131,98 @@ void kernel_held_keep_only(enum holder holder, uint64_t first) {
 }
 
 void kernel_held_drop_closed(void) {
-    lock_take(&lock);
+    struct requests_lock lock = requests_lock();
     for (size_t i = 0; i < room; i++)
         if (entries[i].holder == HELD_BY_EPOLL && entries[i].word &&
             system_call(SYS_fcntl, entries[i].first, F_GETFD) == -EBADF)
             entries[i].word = 0;
-    lock_give(&lock);
+    requests_unlock(lock);
 }
 
-void kernel_held_lock(void) { lock_take(&lock); }
-void kernel_held_unlock(void) { lock_give(&lock); }
+/* Words that stood where another one stands now, and may still be held: of files that have other
+ * numbers by now, and of calls that crossed each other. */
+static struct requests strays;
+static unsigned changing; /* calls under way */
+
+static uint64_t begin_change(int epoll, int operation, int fd, uint64_t word) {
+    struct requests_lock lock = requests_lock();
+    uint64_t before = kernel_held_set_locked(HELD_BY_EPOLL, epoll, fd, word);
+    if (before && before != word && (operation == EPOLL_CTL_ADD || changing > 0))
+        requests_keep(&strays, 0, before);
+    changing++;
+    requests_unlock(lock);
+    return before;
+}
+
+static void end_change(int epoll, int fd, const uint64_t *word) {
+    struct requests_lock lock = requests_lock();
+    changing--;
+    if (word)
+        kernel_held_set_locked(HELD_BY_EPOLL, epoll, fd, *word);
+    requests_unlock(lock);
+}
 
 /* Recorded before the kernel has it, so that it is never only there; when the kernel refuses, it
  * goes on holding what it held. */
 TITHE_EXPORT int epoll_ctl(int epoll, int operation, int fd, struct epoll_event *event) {
-    bool sets = operation != EPOLL_CTL_DEL && event;
-    uint64_t before = sets ? kernel_held_set(HELD_BY_EPOLL, epoll, fd, event->data.u64) : 0;
+    static const uint64_t none;
+    bool sets = operation != EPOLL_CTL_DEL && event && !cycle_is_ended();
+    uint64_t before = sets ? begin_change(epoll, operation, fd, event->data.u64) : 0;
     int result = REAL(epoll_ctl)(epoll, operation, fd, event);
-    if (result == 0 && operation == EPOLL_CTL_DEL)
-        kernel_held_set(HELD_BY_EPOLL, epoll, fd, 0);
-    else if (result != 0 && sets)
-        kernel_held_set(HELD_BY_EPOLL, epoll, fd, before);
+    if (sets)
+        end_change(epoll, fd, result == 0 ? NULL : &before);
+    else if (result == 0 && operation == EPOLL_CTL_DEL)
+        kernel_held_set(HELD_BY_EPOLL, epoll, fd, none);
     return result;
+}
+
+/* A signal that the timer has sent may still wait to be taken. */
+static void hold_timer(uint64_t timer, const struct sigevent *event) {
+    uint64_t value = event ? (uintptr_t)event->sigev_value.sival_ptr : 0;
+    queued_keep(QUEUED_ANY, kernel_held_set(HELD_BY_TIMER, timer, 0, value));
 }
 
 TITHE_EXPORT int timer_create(clockid_t clock, struct sigevent *event, timer_t *timer) {
     int result = REAL(timer_create)(clock, event, timer);
     if (result == 0 && event)
-        kernel_held_set(HELD_BY_TIMER, (uintptr_t)*timer, 0,
-                        (uintptr_t)event->sigev_value.sival_ptr);
+        hold_timer((uintptr_t)*timer, event);
     return result;
 }
 
 TITHE_EXPORT int timer_delete(timer_t timer) {
     int result = REAL(timer_delete)(timer);
     if (result == 0)
-        kernel_held_set(HELD_BY_TIMER, (uintptr_t)timer, 0, 0);
+        hold_timer((uintptr_t)timer, NULL);
     return result;
 }
 
+void kernel_held_timer_made(int timer, const struct sigevent *event) {
+    if (event)
+        hold_timer((uintptr_t)timer, event);
+}
+
+void kernel_held_timer_deleted(int timer) { hold_timer((uintptr_t)timer, NULL); }
+
+/* Until the kernel has accepted it, the new word is held beside the old one; after that the old one
+ * may still come with a signal that waits. */
+enum { IN_FORCE, COMING };
+
+void kernel_held_notification(int queue, uint64_t word) {
+    kernel_held_set(HELD_BY_QUEUE, queue, COMING, word);
+}
+
+void kernel_held_notified(int queue, uint64_t word, bool accepted) {
+    if (accepted)
+        queued_keep(QUEUED_ANY, kernel_held_set(HELD_BY_QUEUE, queue, IN_FORCE, word));
+    kernel_held_set(HELD_BY_QUEUE, queue, COMING, 0);
+}
+
 TITHE_EXPORT int mq_notify(mqd_t queue, const struct sigevent *event) {
-    kernel_held_set(HELD_BY_QUEUE, queue, 0, event ? (uintptr_t)event->sigev_value.sival_ptr : 0);
-    return REAL(mq_notify)(queue, event);
-}
-
-/* A queued signal is taken by its handler soon; the latest values are kept, the oldest forgotten.
- */
-enum { QUEUED_KEPT = 1024 };
-static volatile uintptr_t queued[QUEUED_KEPT];
-static volatile AO_t queued_next;
-
-static void keep_queued(union sigval value) {
-    queued[AO_fetch_and_add1(&queued_next) % QUEUED_KEPT] = (uintptr_t)value.sival_ptr;
-}
-
-TITHE_EXPORT int sigqueue(pid_t process, int number, const union sigval value) {
-    keep_queued(value);
-    return REAL(sigqueue)(process, number, value);
-}
-
-TITHE_EXPORT int pthread_sigqueue(pthread_t thread, int number, const union sigval value) {
-    keep_queued(value);
-    return REAL(pthread_sigqueue)(thread, number, value);
+    uint64_t word = event ? (uintptr_t)event->sigev_value.sival_ptr : 0;
+    kernel_held_notification(queue, word);
+    int result = REAL(mq_notify)(queue, event);
+    int failure = errno;
+    kernel_held_notified(queue, word, result == 0);
+    errno = failure;
+    return result;
 }

@@ -5,10 +5,11 @@ libtithe_la_CFLAGS = $(AM_CFLAGS) -fvisibility=hidden -ftls-model=initial-exec \
 libtithe_la_LDFLAGS = -module -avoid-version -shared -no-undefined -Wl,-z,now -Wl,-z,nodelete
 libtithe_la_LIBADD = libgc/libtithe_api.la libgc/libtithe_dlopen.la libgc/libtithe_core.la
 libtithe_la_SOURCES = \
-	shim/aio.c \
+	shim/aio.c shim/linux_aio.h \
 	shim/altstack.c shim/altstack.h \
 	shim/api.c \
-	shim/bare_calls.c \
+	shim/bare_calls.c shim/bare_calls.h \
+	shim/beyond.c shim/beyond.h \
 	shim/blocking.c \
 	shim/connect.c \
 	shim/dismiss.c shim/dismiss.h \
@@ -16,6 +17,7 @@ libtithe_la_SOURCES = \
 	shim/fork.c shim/fork.h \
 	shim/identity.c \
 	shim/introspection.c \
+	shim/ioctl.c shim/ioctl.h \
 	shim/kernel_held.c shim/kernel_held.h \
 	shim/leak/chains.c shim/leak/chains.h \
 	shim/leak/check.c shim/leak/check.h \
@@ -48,14 +50,18 @@ libtithe_la_SOURCES = \
 	shim/malloc.c \
 	shim/namespaces.c \
 	shim/protect.c \
+	shim/queued.c shim/queued.h \
 	shim/real.c shim/real.h \
 	shim/remap.c \
-	shim/sandbox.c \
+	shim/requests.c shim/requests.h \
+	shim/ring_registrations.c shim/ring_requests.c shim/ring_walk.c \
+	shim/rings.c shim/rings.h \
+	shim/sandbox.c shim/sandbox.h \
 	shim/signals.c shim/signals.h \
 	shim/sleep.c \
 	shim/start.c shim/start.h \
+	shim/syscall.c \
 	shim/transfer.c \
-	shim/syscall.S \
 	shim/threads.c shim/threads.h \
 	shim/unbroken.c shim/unbroken.h
 

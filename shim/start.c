@@ -7,7 +7,9 @@
 #include "tithe.h"
 
 #include "altstack.h"
+#include "beyond.h"
 #include "fork.h"
+#include "ioctl.h"
 #include "leak/check.h"
 #include "leak/exit.h"
 #include "leak/listener.h"
@@ -74,6 +76,8 @@ __attribute__((constructor)) static void start(void) {
     threads_start();
     signals_start();
     altstack_start();
+    beyond_start();
+    ioctl_start();
     fork_start();
     cycle_enable();
     if (record_is_on() && options.trial) {

@@ -92,7 +92,7 @@ static void tell_stack(bool from_libc) {
     pthread_attr_t attributes;
     void *low;
     size_t bytes;
-    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+    if (thread_has_ended_stops() || pthread_getattr_np(pthread_self(), &attributes) != 0)
         return;
     if (pthread_attr_getstack(&attributes, &low, &bytes) == 0)
         thread_set_stack((uintptr_t)low, (uintptr_t)low + bytes);

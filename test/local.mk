@@ -135,6 +135,7 @@ if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
 	test/cord_test test/quarantine_test test/faults_test test/limits_test test/evidence_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
+	test/rings_test.preload test/kernel_held_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
 preload_suites += test/double_free_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
@@ -209,6 +210,14 @@ test_workers_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_closed_memory_test_preload_SOURCES = test/closed_memory_test.c test/witness.c
 test_closed_memory_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_closed_memory_test_preload_LDADD = $(CHECK_LIBS) -lpthread
+
+test_rings_test_preload_SOURCES = test/rings_test.c test/ring.h test/witness.c
+test_rings_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_rings_test_preload_LDADD = $(CHECK_LIBS) -lpthread
+
+test_kernel_held_test_preload_SOURCES = test/kernel_held_test.c test/ring.h test/witness.c
+test_kernel_held_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_kernel_held_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
 # To be dlopened by test/roots.preload and test/shim_hazards_test.preload.
 check_LTLIBRARIES += test/roots_library.la test/shim_hazards_library.la

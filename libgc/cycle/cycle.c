@@ -65,6 +65,8 @@ void cycle_enable(void) {
         log_line("TITHE_OPTIONS: quarantine needs collections; ignored");
 }
 
+bool cycle_is_ended(void) { return thread_has_ended_stops(); }
+
 static bool is_possible(void) {
     return enabled && thread_current() != &thread_left && thread_in_own_process();
 }
@@ -168,6 +170,33 @@ static void prepare(struct thread *thread) {
         pace_note_process(limits_resident(), thread_count_of_program());
     if (pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});
+}
+
+/* What the calling thread has asked for. */
+static __thread struct {
+    void (*function)(void *context);
+    void *context;
+    bool done;
+} maps_wanted __attribute__((tls_model("initial-exec")));
+
+static void look_at_maps(struct thread *thread) {
+    (void)thread;
+    lock_take(&cycle_lock);
+    if (phase_now() == PHASE_OFF)
+        maps_open();
+    maps_wanted.done = maps_are_open();
+    if (maps_wanted.done)
+        maps_wanted.function(maps_wanted.context);
+    lock_give(&cycle_lock);
+}
+
+bool cycle_with_maps(void (*function)(void *context), void *context) {
+    if (!is_possible())
+        return false;
+    thread_ensure_altstack();
+    maps_wanted.function = function;
+    maps_wanted.context = context;
+    return assist_run_frozen(thread_self, look_at_maps) && maps_wanted.done;
 }
 
 static void prepare_whole(struct thread *thread) {
@@ -370,6 +399,10 @@ void cycle_disable(void) {
         await(thread_self, conduct_begun(), never);
     lock_take(&cycle_lock);
     enabled = false;
+    maps_after_fork();
+    tasks_after_fork();
+    dirty_after_fork();
+    thread_end_stops();
     lock_give(&cycle_lock);
 }
 

@@ -32,8 +32,16 @@ struct cycle_totals {
  * the options say so. */
 void cycle_enable(void);
 
-/* No cycle is possible any more in this process; one that goes on is ended first. */
+/* No cycle is possible any more in this process; one that goes on is ended first, and no file is
+ * left open. */
 void cycle_disable(void);
+
+/* Whether that is so. */
+bool cycle_is_ended(void);
+
+/* Calls the function with the list of maps open (os/maps.h), on another stack than the calling
+ * thread's, which may be small. False when that is impossible. */
+bool cycle_with_maps(void (*function)(void *context), void *context);
 
 /* Called before a cache is refilled or a large object taken, with the bytes that may be handed out:
  * begins a cycle if the pacer says so, and pays for the bytes while marking runs. */

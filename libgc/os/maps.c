@@ -74,6 +74,14 @@ static const char *parse_hex(const char *text, uintptr_t *value) {
     return text;
 }
 
+static const char *parse_decimal(const char *text, uint64_t *value) {
+    while (*text == ' ')
+        text++;
+    for (*value = 0; *text >= '0' && *text <= '9'; text++)
+        *value = *value * 10 + (uint64_t)(*text - '0');
+    return text;
+}
+
 static bool starts_with(const char *text, const char *prefix) {
     return strncmp(text, prefix, strlen(prefix)) == 0;
 }
@@ -102,6 +110,12 @@ static enum map_kind kind_of(const char *path) {
     return is_deleted(path) ? MAP_KIND_MEMORY : MAP_KIND_FILE;
 }
 
+static enum map_requests requests_of(const char *path) {
+    if (starts_with(path, "anon_inode:[io_uring]"))
+        return MAP_RING;
+    return starts_with(path, "/[aio]") ? MAP_AIO : MAP_NO_REQUESTS;
+}
+
 static bool is_cached(const struct map *map, const char *path) {
     return map->kind == MAP_KIND_MEMORY && (map->shared || path[0] == '/');
 }
@@ -109,24 +123,25 @@ static bool is_cached(const struct map *map, const char *path) {
 /* The kind and what else the name tells. */
 static void name_map(struct map *map, const char *path) {
     map->kind = kind_of(path);
+    map->requests = requests_of(path);
     map->cached = is_cached(map, path);
     map->secret = starts_with(path, "/secretmem");
 }
 
 /* A line is "start-end rwxp offset device inode   path". */
 static void parse_line(const char *line, struct map *map) {
+    uintptr_t offset;
     const char *at = parse_hex(line, &map->start);
     at = parse_hex(at + 1, &map->end) + 1;
     map->readable = at[0] == 'r';
     map->writable = at[1] == 'w';
     map->executable = at[2] == 'x';
     map->shared = at[3] == 's';
-    for (int fields = 0; fields < 4 && *at; fields++) {
-        while (*at && *at != ' ')
-            at++;
-        while (*at == ' ')
-            at++;
-    }
+    at = parse_hex(at + sizeof "rwxp", &offset);
+    at = parse_decimal(strchr(at + 1, ' '), &map->inode);
+    while (*at == ' ')
+        at++;
+    map->offset = offset;
     name_map(map, at);
 }
 
@@ -203,6 +218,8 @@ static int query_next(uintptr_t address, unsigned sort, struct map *map) {
         name[0] = 0;
     *map = (struct map){.start = query.start,
                         .end = query.end,
+                        .offset = query.offset,
+                        .inode = query.inode,
                         .readable = query.found_flags & MAP_QUERY_READABLE,
                         .writable = query.found_flags & MAP_QUERY_WRITABLE,
                         .executable = query.found_flags & MAP_QUERY_EXECUTABLE,

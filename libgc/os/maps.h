@@ -17,9 +17,14 @@ enum map_kind {
     MAP_KIND_OTHER       /* devices and the kernel's own pages: never read */
 };
 
+/* Memory that the kernel shares with the program, and in which requests to it wait. */
+enum map_requests { MAP_NO_REQUESTS, MAP_RING /* io_uring */, MAP_AIO };
+
 struct map {
     uintptr_t start, end;
     enum map_kind kind;
+    enum map_requests requests;
+    uint64_t offset, inode;
     bool readable, writable, executable, shared;
     /* Memory that is kept beside the page table: shared, or of a file without a name. */
     bool cached;

@@ -6,6 +6,7 @@
  */
 #include "os/resident.h"
 
+#include "os/handled.h"
 #include "os/pagemap.h"
 #include "os/syscall.h"
 #include "os/vm.h"
@@ -115,25 +116,51 @@ static void resident_by_flags(uintptr_t start, uintptr_t end, bool private_only,
 /* Asking for every page of a vast map takes too long; there, only the page table counts. */
 #define MOST_CACHED ((uintptr_t)4 << 30)
 
+static bool has_any(const bool *flags, size_t count) { return memchr(flags, true, count) != NULL; }
+
+/* Where pages are handed out by the program, only those that the page table has may be touched, and
+ * what else the page cache has if it is not that which is handed out. */
+static bool visit_handled(enum handled kind, uintptr_t start, size_t pages, struct visit to) {
+    bool table[PAGEMAP_BATCH], cached[PAGEMAP_BATCH];
+    if (method == RESIDENT_BY_MINCORE || !pagemap_flags(start, pages, false, table) ||
+        !mincore_flags(start, pages, cached))
+        return false;
+    visit_flagged(table, pages, start, to);
+    for (size_t i = 0; i < pages; i++)
+        cached[i] &= !table[i];
+    if (kind == HANDLED_MINOR)
+        return !has_any(cached, pages);
+    visit_flagged(cached, pages, start, to);
+    return true;
+}
+
 /* mincore tells what the page cache holds, but not what of it is in swap; then all is taken. */
-void resident_each_cached(uintptr_t start, uintptr_t end,
+bool resident_each_cached(uintptr_t start, uintptr_t end,
                           void (*visit)(uintptr_t start, uintptr_t end, void *context),
                           void *context) {
     struct visit to = {visit, context};
     size_t page = vm_page_bytes();
+    bool known = true;
+    start &= ~(page - 1);
+    end = (end + page - 1) & ~(page - 1);
+    enum handled kind = handled_kind(start, end);
     if (end - start > MOST_CACHED) {
         resident_each(start, end, false, visit, context);
-        return;
+        return kind == HANDLED_NOT;
     }
     swapped_out = has_swapped_pages();
-    start &= ~(page - 1);
-    for (end = (end + page - 1) & ~(page - 1); start < end; start += PAGEMAP_BATCH * page) {
+    for (; start < end; start += PAGEMAP_BATCH * page) {
         bool flags[PAGEMAP_BATCH];
         size_t pages = (end - start) / page < PAGEMAP_BATCH ? (end - start) / page : PAGEMAP_BATCH;
+        if (kind != HANDLED_NOT) {
+            known &= visit_handled(kind, start, pages, to);
+            continue;
+        }
         if (!mincore_flags(start, pages, flags))
             memset(flags, true, sizeof flags);
         visit_flagged(flags, pages, start, to);
     }
+    return known;
 }
 
 /* Where PAGEMAP_SCAN works and yet does not answer, as when the program has closed the file

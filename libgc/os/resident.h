@@ -30,8 +30,9 @@ void resident_each(uintptr_t start, uintptr_t end, bool private_only,
                    void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
 
 /* The same for a map with memory beside the page table: pages that this process has not touched
- * since they were mapped count, too. */
-void resident_each_cached(uintptr_t start, uintptr_t end,
+ * since they were mapped count, too. False where some of those may be there and cannot be read,
+ * because a thread of the program's is to hand them out (handled.h). */
+bool resident_each_cached(uintptr_t start, uintptr_t end,
                           void (*visit)(uintptr_t start, uintptr_t end, void *context),
                           void *context);
 

@@ -3,6 +3,7 @@
 
 #include "os/descriptor.h"
 #include "os/memory.h"
+#include "os/signal.h"
 #include "os/syscall.h"
 
 #include <dirent.h>
@@ -89,13 +90,26 @@ static bool task_file(int tid, const char *name, char *text, size_t room) {
     return length > 0;
 }
 
+/* PF_IO_WORKER and PF_USER_WORKER of linux/sched.h: workers of io_uring, and of vhost. */
+#define KERNEL_WORKER_FLAGS (0x10ul | 0x4000ul)
+
+enum { FIELDS_TO_FLAGS = 6 }; /* in proc(5), from the state on */
+
+static bool is_kernel_worker(const char *state) {
+    for (int field = 0; field < FIELDS_TO_FLAGS && state; field++)
+        state = strchr(state + 1, ' ');
+    return state && strtoul(state, NULL, 10) & KERNEL_WORKER_FLAGS;
+}
+
 char tasks_state(int tid) {
     char text[512];
     if (!task_file(tid, "stat", text, sizeof text))
         return 0;
     /* The command name may contain anything, so the state is what follows the last ')'. */
     const char *end = strrchr(text, ')');
-    return end && end[1] == ' ' ? end[2] : 0;
+    if (end == NULL || end[1] != ' ')
+        return 0;
+    return is_kernel_worker(end + 2) ? 'K' : end[2];
 }
 
 /* A thread that has ended, but is still known, as the main thread is while others run, has no
@@ -106,19 +120,33 @@ static bool has_no_memory(int tid) {
     return system_call(SYS_process_vm_readv, tid, &to, 1, &from, 1, 0) == -ESRCH;
 }
 
-bool tasks_is_gone(int tid) {
-    if (system_call(SYS_tgkill, tasks_process(), tid, 0) == -ESRCH)
-        return true;
-    char state = tasks_state(tid);
+static bool is_dead(int tid, char state) {
     return state == 'Z' || state == 'X' ||
            (state == 0 && !memory_is_refused() && has_no_memory(tid));
 }
 
+static bool is_unknown(int tid) {
+    return system_call(SYS_tgkill, tasks_process(), tid, 0) == -ESRCH;
+}
+
+bool tasks_is_gone(int tid) { return is_unknown(tid) || is_dead(tid, tasks_state(tid)); }
+
+bool tasks_status(int tid, char *text, size_t room) { return task_file(tid, "status", text, room); }
+
 bool tasks_block(int tid, int signal) {
     static const char field[] = "\nSigBlk:";
     char text[4096];
-    if (!task_file(tid, "status", text, sizeof text))
+    if (!tasks_status(tid, text, sizeof text))
         return false;
     const char *value = strstr(text, field);
     return value && (strtoull(value + sizeof field - 1, NULL, 16) >> (signal - 1) & 1);
+}
+
+/* Older kernels mean other things by the flags, but not in threads that block libc's own signals.
+ */
+bool tasks_needs_no_stop(int tid) {
+    if (is_unknown(tid))
+        return true;
+    char state = tasks_state(tid);
+    return state == 'K' ? tasks_block(tid, SIGNAL_BORROWED) : is_dead(tid, state);
 }

@@ -6,6 +6,7 @@
 #define TITHE_OS_TASKS_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Keeps the list within reach of a program that changes its root directory; by a thread of the
  * program's (os/descriptor.h). The other one is for the child of a fork. */
@@ -20,12 +21,20 @@ int tasks_count(void);
 bool tasks_each(bool (*visit)(int tid, void *context), void *context);
 
 /* The state letter of proc(5): 'R', 'S', 'D', 'Z', 'X' ...; 0 when /proc cannot tell, as when the
- * program may open no more files. */
+ * program may open no more files; 'K' for what is likely to be one of the kernel's own, see below.
+ */
 char tasks_state(int tid);
 
 /* True when the kernel says that the thread will never again run in this program; it may still be
  * counted and listed. False is no proof of the contrary. */
 bool tasks_is_gone(int tid);
+
+/* True for one that is gone, and for a thread of the kernel's own in this process, which works on
+ * the program's requests, runs none of its code and takes no signal. */
+bool tasks_needs_no_stop(int tid);
+
+/* Reads what /proc tells of a thread's state in lines. False when it cannot. */
+bool tasks_status(int tid, char *text, size_t room);
 
 /* True when the thread is known to have this signal blocked. */
 bool tasks_block(int tid, int signal);

@@ -4,6 +4,7 @@
 #include "heap/metadata.h"
 #include "mark/jobs.h"
 #include "os/dirty.h"
+#include "os/handled.h"
 #include "os/memory.h"
 #include "os/resident.h"
 #include "roots/opened.h"
@@ -178,7 +179,8 @@ static void plan_written(struct part part) {
 static void plan_cached(struct part part) {
     part.safe = part.secret;
     part.private_only = false;
-    resident_each_cached(part.start, part.end, add_pages, &part);
+    if (!resident_each_cached(part.start, part.end, add_pages, &part))
+        roots_cannot_know("pages wait to be handed out by a thread of the program's");
 }
 
 /* While the program runs, only memory_read reads what is closed. */
@@ -190,6 +192,8 @@ void plan_part(struct part part) {
     part.start &= ~(uintptr_t)7;
     if (part.start >= part.end || is_for_the_stop(&part))
         return;
+    if (scope == ROOTS_TRACKED && handled_kind(part.start, part.end) != HANDLED_NOT)
+        return; /* pages that are there now may have gone when they are read */
     if (part.cached) {
         plan_cached(part);
         return;

@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct map;
 struct marker;
 
 enum roots_scope {
@@ -43,6 +44,18 @@ bool roots_plan(struct marker *marker, enum roots_scope scope);
 /* The last plan of a stop has been read: what it opened is closed again. Before the world starts.
  */
 void roots_close(void);
+
+/* What the kernel alone holds is known to a higher room, if to anybody; each may be NULL. Called
+ * around and in each plan's walk, with a marker if the world is stopped. Set before there are
+ * cycles. */
+struct roots_beyond {
+    void (*begin)(void);
+    void (*visit)(const struct map *map, struct marker *marker); /* one shared with the kernel, in
+                                                                    which requests wait */
+    void (*end)(struct marker *marker); /* says what cannot be known (unknown.h) */
+};
+
+extern struct roots_beyond roots_beyond;
 
 /* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */
 bool roots_plan_written(void);

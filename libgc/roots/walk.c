@@ -18,6 +18,8 @@ static uintptr_t data_end; /* where the last data segment of a file ended: what 
                               without contents in the file */
 static size_t found_bytes;
 
+struct roots_beyond roots_beyond;
+
 void roots_make_like_libgc(void) { follows_libgc = true; }
 bool roots_follow_libgc(void) { return follows_libgc; }
 size_t roots_bytes(void) { return found_bytes; }
@@ -101,8 +103,9 @@ static void plan_up_to(struct part part, uintptr_t end) {
     plan_part(part);
 }
 
-static void visit_map(const struct map *map, void *context) {
-    (void)context;
+static void visit_map(const struct map *map, void *marker) {
+    if (map->requests && roots_beyond.visit)
+        roots_beyond.visit(map, scope == ROOTS_TRACKED ? NULL : marker);
     if (!is_root(map))
         return;
     struct part part = {.start = map->start,
@@ -138,6 +141,16 @@ static void scan_registers(struct marker *marker) {
             stack_scan_registers(marker, thread);
 }
 
+static bool walk(struct marker *marker) {
+    if (roots_beyond.begin)
+        roots_beyond.begin();
+    bool listed =
+        follows_libgc ? maps_each_writable(visit_map, marker) : maps_each(visit_map, marker);
+    if (roots_beyond.end)
+        roots_beyond.end(scope == ROOTS_TRACKED ? NULL : marker);
+    return listed;
+}
+
 bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     scope = new_scope;
     data_end = 0;
@@ -146,7 +159,7 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     exceptions_find(scope != ROOTS_TRACKED);
     if (scope != ROOTS_TRACKED)
         scan_registers(marker);
-    bool known = follows_libgc ? maps_each_writable(visit_map, NULL) : maps_each(visit_map, NULL);
+    bool known = walk(marker);
     added_plan_rest();
     bool planned = plan_end();
     if (scope != ROOTS_WRITTEN)

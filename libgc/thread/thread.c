@@ -25,8 +25,17 @@ static struct thread *first, *unused;
 static unsigned count, collectors; /* the latter among the former */
 static int process; /* the one that the collector belongs to; 0 before thread_own_process */
 
-void thread_own_process(void) { process = tasks_process(); }
-bool thread_in_own_process(void) { return tasks_process() == process; }
+static volatile bool stops_ended; /* once and for all */
+
+void thread_end_stops(void) { stops_ended = true; }
+bool thread_has_ended_stops(void) { return stops_ended; }
+
+void thread_own_process(void) {
+    if (!stops_ended)
+        process = tasks_process();
+}
+
+bool thread_in_own_process(void) { return stops_ended || tasks_process() == process; }
 
 struct thread *thread_first(void) {
     return first;
@@ -137,11 +146,11 @@ void thread_drop_collector(struct thread *thread) {
 
 /* A thread that was adopted during an earlier stop keeps its record. */
 static struct thread *thread_register(void) {
-    int tid = tasks_self();
+    int tid = stops_ended ? 0 : tasks_self();
     if (!heap_start())
         return NULL;
     lock_take(&thread_registry_lock);
-    struct thread *thread = record_of(tid);
+    struct thread *thread = tid ? record_of(tid) : NULL;
     if (thread)
         record_clear(thread);
     else
@@ -170,7 +179,7 @@ struct thread *thread_current(void) {
 /* The kernel must not run a handler on the stack once the next thread may have it, or the program
  * has freed it, as ruby does when the thread ends. */
 static void altstack_disable(const struct thread *thread) {
-    if (thread->altstack_low == 0 && !thread->program_altstack)
+    if ((thread->altstack_low == 0 && !thread->program_altstack) || stops_ended)
         return;
     signal_stack_give_none();
 }
@@ -289,6 +298,6 @@ void thread_drop_gone(void) {
 void thread_after_fork(void) {
     for (struct thread *thread = first; thread; thread = thread->next)
         AO_int_store(&thread->state, thread == thread_self ? THREAD_RUNNING : THREAD_GONE);
-    if (thread_self->has_cache)
+    if (thread_self->has_cache && !stops_ended)
         thread_self->tid = tasks_self();
 }

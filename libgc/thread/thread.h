@@ -141,10 +141,15 @@ void thread_drop_collector(struct thread *thread);
  * threads marked gone. */
 void thread_drop_gone(void);
 
+/* From now on no thread of this process is ever stopped again, and no system call is made that only
+ * this would need: the program may have forbidden itself all that it does not need. */
+void thread_end_stops(void);
+bool thread_has_ended_stops(void);
+
 /* Remembers which process the collector belongs to, and tells whether we are in it: the child of a
  * vfork or a raw fork runs with our memory or a copy of it, but without our threads. */
 void thread_own_process(void);
-bool thread_in_own_process(void);
+bool thread_in_own_process(void); /* believed when stops have ended */
 
 /* In the child of a fork: marks all threads gone but the calling one, which has a new id. */
 void thread_after_fork(void);

@@ -207,9 +207,10 @@ static bool nobody_is_deaf(void) {
  * for it has no end in sight. */
 static bool check_late(struct thread *thread) {
     unsigned word = AO_int_load(&thread->state);
-    if (word % THREAD_STATES == THREAD_STOPPING && tasks_is_gone(thread->tid))
+    bool gone = tasks_needs_no_stop(thread->tid);
+    if (word % THREAD_STATES == THREAD_STOPPING && gone)
         exchange_state(thread, word, THREAD_GONE);
-    return tasks_state(thread->tid) != 'D' && !is_deaf_for_good(thread);
+    return gone || (tasks_state(thread->tid) != 'D' && !is_deaf_for_good(thread));
 }
 
 static bool wait_for(struct thread *thread, long long limit) {
@@ -231,7 +232,8 @@ static bool wait_for_all(void) {
     return true;
 }
 
-/* What one look at the kernel's list has found: threads that nobody knew, and the dead. */
+/* What one look at the kernel's list has found: threads that nobody knew, and the dead, among which
+ * are the kernel's own. */
 struct adoption {
     unsigned adopted, dead;
     unsigned long dead_sum; /* of their ids */
@@ -242,7 +244,7 @@ static bool adopt_unknown(int tid, void *context) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
         if (thread->tid == tid)
             return true;
-    if (tasks_is_gone(tid)) {
+    if (tasks_needs_no_stop(tid)) {
         adoption->dead++;
         adoption->dead_sum += tid;
         return true;
