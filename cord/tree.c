@@ -8,6 +8,9 @@
 
 void (*CORD_oom_fn)(void);
 
+void CORD_set_oom_fn(CORD_oom_fn_t function) { CORD_oom_fn = function; }
+CORD_oom_fn_t CORD_get_oom_fn(void) { return CORD_oom_fn; }
+
 const struct cord_slice cord_one_nul = {
     {.kind = CORD_KIND_SLICE, .level_parts = 1, .length = 1},
     "",

@@ -110,7 +110,10 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/leak.c \
 	libgc/api/malloc.c \
 	libgc/api/objects.c \
+	libgc/api/pushing.c \
+	libgc/api/readers.c \
 	libgc/api/roots.c \
+	libgc/api/sections.c \
 	libgc/api/statistics.c \
 	libgc/api/threads.c \
 	libgc/api/tunables.c \

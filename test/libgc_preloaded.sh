@@ -6,7 +6,7 @@ set -u
 export TITHE_OPTIONS=min_heap=512K
 failed=0
 count=0
-for name in allocation ends kinds typed finalization threads results stacks debugging collection statistics messages environment storm; do
+for name in allocation ends kinds typed finalization threads results stacks debugging collection statistics messages later environment storm; do
     suite=$TITHE_BUILD/test/libgc/.libs/${name}_test
     [ -x "$suite" ] || continue
     count=$((count + 1))

@@ -155,6 +155,9 @@ CORD_API int CORD_riter(CORD x, CORD_iter_fn f1, void *client_data);
 /* Called where memory is wanting, and must not return. A null pointer, as at first, stands for a
  * message and abort. Set it before other threads use cords. */
 CORD_API void (*CORD_oom_fn)(void);
+typedef void (*CORD_oom_fn_t)(void);
+CORD_API void CORD_set_oom_fn(CORD_oom_fn_t);
+CORD_API CORD_oom_fn_t CORD_get_oom_fn(void);
 
 #ifdef __cplusplus
 }

@@ -84,6 +84,10 @@ GC_API void *GC_memalign(size_t /* align */, size_t /* bytes */)
 GC_API int GC_posix_memalign(void ** /* memptr */, size_t /* align */, size_t /* bytes */)
     GC_ATTR_NONNULL(1);
 
+/* At the start of a page; the second of whole pages. (8.3) */
+GC_API void *GC_valloc(size_t) GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1);
+GC_API void *GC_pvalloc(size_t) GC_ATTR_MALLOC;
+
 /* Gives the start of an object another size, moving it if it must. The new object is of the same
  * kind as the old one, and what is new in a scanned object is zero. Of NULL it is GC_malloc; to 0
  * bytes it is GC_free and NULL. On NULL for want of memory the old object stays. */
@@ -93,6 +97,11 @@ GC_API void *GC_realloc(void *, size_t) GC_ATTR_ALLOC_SIZE(2);
  * the start of a live object is a fatal error. The object must have no finalizer and no weak
  * reference left that would still be used. */
 GC_API void GC_free(void *);
+
+/* The same, having cleared so many bytes, or all there are; and GC_realloc that frees the object
+ * where it cannot give it the size. (8.3) */
+GC_API void GC_freezero(void *, size_t);
+GC_API void *GC_reallocf(void *, size_t) GC_ATTR_ALLOC_SIZE(2);
 
 /* The start of the object that the address lies in, or NULL. Also for objects with a header of
  * gc_debugging.h, whose start is before the pointer that was handed out. */
@@ -137,6 +146,9 @@ GC_API GC_ATTR_DEPRECATED void GC_change_stubborn(const void *);
 #define GC_STRDUP(s) GC_debug_strdup(s, GC_EXTRAS)
 #define GC_STRNDUP(s, sz) GC_debug_strndup(s, sz, GC_EXTRAS)
 #define GC_FREE(p) GC_debug_free(p)
+#define GC_FREEZERO(p, sz) GC_debug_freezero(p, sz)
+#define GC_REALLOCF(old, sz) GC_debug_reallocf(old, sz, GC_EXTRAS)
+#define GC_TOGGLEREF_ADD(p, is_strong) GC_debug_toggleref_add(p, is_strong)
 #define GC_END_STUBBORN_CHANGE(p) GC_debug_end_stubborn_change(p)
 #define GC_PTR_STORE_AND_DIRTY(p, q) GC_debug_ptr_store_and_dirty(p, q)
 #define GC_REGISTER_DISPLACEMENT(n) GC_debug_register_displacement(n)
@@ -151,6 +163,9 @@ GC_API GC_ATTR_DEPRECATED void GC_change_stubborn(const void *);
 #define GC_STRDUP(s) GC_strdup(s)
 #define GC_STRNDUP(s, sz) GC_strndup(s, sz)
 #define GC_FREE(p) GC_free(p)
+#define GC_FREEZERO(p, sz) GC_freezero(p, sz)
+#define GC_REALLOCF(old, sz) GC_reallocf(old, sz)
+#define GC_TOGGLEREF_ADD(p, is_strong) GC_toggleref_add(p, is_strong)
 #define GC_END_STUBBORN_CHANGE(p) GC_end_stubborn_change(p)
 #define GC_PTR_STORE_AND_DIRTY(p, q) GC_ptr_store_and_dirty(p, q)
 #define GC_REGISTER_DISPLACEMENT(n) GC_register_displacement(n)
@@ -185,6 +200,9 @@ GC_API int GC_try_to_collect(GC_stop_func) GC_ATTR_NONNULL(1);
 GC_API void GC_disable(void);
 GC_API void GC_enable(void);
 GC_API int GC_is_disabled(void);
+
+/* Ends a collection that goes on, and then is GC_disable. (8.3) */
+GC_API void GC_finish_and_disable(void);
 
 /* Incremental collection: bdwgc's way to short pauses. Tithe's are short in any case; this selects
  * what GC_is_incremental_mode answers. */

@@ -35,6 +35,8 @@ GC_API wchar_t *GC_debug_wcsdup(const wchar_t *, GC_EXTRA_PARAMS) GC_ATTR_MALLOC
 #endif
 GC_API void *GC_debug_realloc(void *, size_t, GC_EXTRA_PARAMS) GC_ATTR_ALLOC_SIZE(2);
 GC_API void GC_debug_free(void *);
+GC_API void GC_debug_freezero(void *, size_t);                                         /* (8.3) */
+GC_API void *GC_debug_reallocf(void *, size_t, GC_EXTRA_PARAMS) GC_ATTR_ALLOC_SIZE(2); /* (8.3) */
 GC_API void GC_debug_end_stubborn_change(const void *) GC_ATTR_NONNULL(1);
 GC_API void GC_debug_ptr_store_and_dirty(void *, const void *);
 GC_API void GC_debug_register_displacement(size_t);
@@ -66,6 +68,16 @@ GC_API void *GC_is_valid_displacement(void *);
 GC_API void(GC_CALLBACK *GC_same_obj_print_proc)(void *, void *);
 GC_API void(GC_CALLBACK *GC_is_visible_print_proc)(void *);
 GC_API void(GC_CALLBACK *GC_is_valid_displacement_print_proc)(void *);
+
+/* The same by functions. (8.3) */
+typedef void(GC_CALLBACK *GC_same_obj_print_proc_t)(void *, void *);
+typedef void(GC_CALLBACK *GC_valid_ptr_print_proc_t)(void *);
+GC_API void GC_set_same_obj_print_proc(GC_same_obj_print_proc_t);
+GC_API GC_same_obj_print_proc_t GC_get_same_obj_print_proc(void);
+GC_API void GC_set_is_visible_print_proc(GC_valid_ptr_print_proc_t);
+GC_API GC_valid_ptr_print_proc_t GC_get_is_visible_print_proc(void);
+GC_API void GC_set_is_valid_displacement_print_proc(GC_valid_ptr_print_proc_t);
+GC_API GC_valid_ptr_print_proc_t GC_get_is_valid_displacement_print_proc(void);
 
 /* Pointer arithmetic and stores, checked as above under GC_DEBUG and plain C without it. x is an
  * lvalue of pointer type where it changes; n counts elements. The forms ending in 3 name the type

@@ -95,6 +95,11 @@ GC_API int GC_should_invoke_finalizers(void);
 /* Runs the ready finalizers in this thread and returns how many. */
 GC_API int GC_invoke_finalizers(void);
 
+/* At most so many are called in one go; 0, the default, for all there are. GC_finalize_all sets it
+ * back. (8.3) */
+GC_API void GC_set_interrupt_finalizers(unsigned);
+GC_API unsigned GC_get_interrupt_finalizers(void);
+
 /* Called with each object found ready for its finalizer, in the collection, with the lock held. */
 typedef void(GC_CALLBACK *GC_await_finalize_proc)(void *);
 GC_API void GC_set_await_finalize_proc(GC_await_finalize_proc);
@@ -152,6 +157,7 @@ GC_API GC_toggleref_func GC_get_toggleref_func(void);
 /* Registers an object by its start, strong or not until the callback is first asked. Returns
  * GC_SUCCESS or GC_NO_MEMORY; registered twice, the callback is asked twice. */
 GC_API int GC_toggleref_add(void *, int /* is_strong */) GC_ATTR_NONNULL(1);
+GC_API int GC_debug_toggleref_add(void *, int /* is_strong */) GC_ATTR_NONNULL(1); /* (8.3) */
 
 /* A pointer in a form that keeps nothing alive. */
 typedef GC_word GC_hidden_pointer;

@@ -84,6 +84,34 @@ GC_API GC_ATTR_DEPRECATED GC_word GC_gc_no;
 GC_API void GC_start_performance_measurement(void);
 GC_API unsigned long GC_get_full_gc_total_time(void);
 
+/* The nanoseconds of the above beyond its milliseconds; milliseconds in which the program was
+ * stopped, and nanoseconds a collection on average, of all collections. (8.3) */
+GC_API unsigned long GC_get_full_gc_total_ns_frac(void);
+GC_API unsigned long GC_get_stopped_mark_total_time(void);
+GC_API unsigned long GC_get_avg_stopped_mark_time_ns(void);
+
+/* Called with memory that the heap has got from the system, and its size; with NULL where there is
+ * none. The lock is held, but not in the latter case. (8.3) */
+typedef void(GC_CALLBACK *GC_on_os_get_mem_proc)(void *, size_t);
+GC_API void GC_set_on_os_get_mem(GC_on_os_get_mem_proc);
+GC_API GC_on_os_get_mem_proc GC_get_on_os_get_mem(void);
+
+/* Calls the function for each part of the heap with its start, its end, what it is, and the
+ * program's data; and at last for the whole. The lock is held by the caller. (8.3) */
+typedef enum {
+    GC_HEAP_SECTION_TYPE_FREE,
+    GC_HEAP_SECTION_TYPE_PADDING,
+    GC_HEAP_SECTION_TYPE_USED,
+    GC_HEAP_SECTION_TYPE_UNMAPPED,
+    GC_HEAP_SECTION_TYPE_FORWARDING,
+    GC_HEAP_SECTION_TYPE_WHOLE_SECT
+} GC_heap_section_type;
+typedef void(GC_CALLBACK *GC_heap_section_proc)(void *, void *, GC_heap_section_type, void *);
+GC_API void GC_foreach_heap_section_inner(GC_heap_section_proc, void *) GC_ATTR_NONNULL(1);
+
+/* Does nothing with the address, which is kept until then. (8.3) */
+GC_API void GC_noop1_ptr(volatile void *);
+
 /* The release of the interface the library provides: major, minor and micro number, a byte each
  * from bit 16 down; compare GC_VERSION_MAJOR.... */
 GC_API unsigned GC_get_version(void);

@@ -47,6 +47,9 @@ extern "C" {
  * linked by GC_NEXT and apart from that zero if the kind is; at least one, or NULL. */
 GC_API void GC_generic_malloc_many(size_t, int /* kind */, void ** /* result */);
 
+/* Whether objects have no byte for addresses one past the end of what was asked for. (8.3) */
+GC_API int GC_get_dont_add_byte_at_end(void);
+
 /* One object of a kind, from the collector's lists of the thread; the second from those of all. */
 GC_API void *GC_malloc_kind(size_t, int /* kind */) GC_ATTR_MALLOC GC_ATTR_ALLOC_SIZE(1);
 #ifdef GC_THREADS

@@ -150,6 +150,34 @@ typedef void(GC_CALLBACK *GC_push_other_roots_proc)(void);
 GC_API void GC_set_push_other_roots(GC_push_other_roots_proc);
 GC_API GC_push_other_roots_proc GC_get_push_other_roots(void);
 
+/* In such a function: pushes what the object leads to, read as the descriptor says. (8.3) */
+GC_API void GC_push_obj_descr(void *, GC_word /* descr */);
+
+/* Called when all that is known is marked, with the mark stack's top and limit, as often as it
+ * marks something more: it may push what is alive only because other objects are, as the values of
+ * ephemerons whose keys are marked (GC_is_marked), and returns the new top. With the world stopped.
+ * NULL, the default, for none. The two after it push a range, and what an object leads to. (8.3) */
+typedef struct GC_ms_entry *(GC_CALLBACK *GC_on_mark_stack_empty_proc)(
+    struct GC_ms_entry * /* top */, struct GC_ms_entry * /* limit */);
+GC_API void GC_set_on_mark_stack_empty(GC_on_mark_stack_empty_proc);
+GC_API GC_on_mark_stack_empty_proc GC_get_on_mark_stack_empty(void);
+GC_API struct GC_ms_entry *GC_ms_push_all(void *, void *, struct GC_ms_entry * /* top */,
+                                          struct GC_ms_entry * /* limit */);
+GC_API struct GC_ms_entry *GC_ms_push_obj_descr(void *, GC_word /* descr */,
+                                                struct GC_ms_entry * /* top */,
+                                                struct GC_ms_entry * /* limit */);
+
+/* For programs whose words are not plain addresses: a word also keeps what lies at the address that
+ * it becomes when it is masked and then shifted to the left. Before the first allocation. (8.3) */
+GC_API void GC_set_pointer_mask(GC_word);
+GC_API GC_word GC_get_pointer_mask(void);
+GC_API void GC_set_pointer_shift(unsigned);
+GC_API unsigned GC_get_pointer_shift(void);
+
+/* As GC_init_gcj_malloc, with where in the table the descriptor is. (8.3) */
+GC_API void GC_init_gcj_malloc_mp(unsigned /* mp_index */, GC_mark_proc, size_t /* offset */);
+#define GC_GCJ_MARK_DESCR_OFFSET sizeof(void *)
+
 /* Calls the function with start, size and the program's data for each object marked by the last
  * collection. The lock is held by the caller; the function must not allocate. */
 typedef void(GC_CALLBACK *GC_reachable_object_proc)(void *, size_t, void *);

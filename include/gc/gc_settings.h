@@ -110,6 +110,21 @@ GC_API int GC_get_max_prior_attempts(void);
 GC_API void GC_set_manual_vdb_allowed(int);
 GC_API int GC_get_manual_vdb_allowed(void);
 
+/* Whether faults of the program's may be used to notice writes; remembered, and never done. How
+ * written pages can be known at all, and how they are: sums of GC_VDB_.... (8.3) */
+GC_API void GC_set_mprotect_vdb_allowed(int);
+GC_API int GC_get_mprotect_vdb_allowed(void);
+#define GC_VDB_NONE 0
+#define GC_VDB_MPROTECT 1
+#define GC_VDB_MANUAL 2
+#define GC_VDB_DEFAULT 4
+#define GC_VDB_GWW 8
+#define GC_VDB_PROC 0x20
+#define GC_VDB_SOFT 0x40
+#define GC_VDB_UFFDWP 0x80
+GC_API unsigned GC_get_supported_vdbs(void);
+GC_API unsigned GC_get_actual_vdb(void);
+
 /* What is found alive. */
 
 /* Whether an address within an object, stored in the heap, keeps the object. Default 1. When 0,

@@ -20,6 +20,12 @@ typedef void *(GC_CALLBACK *GC_fn_type)(void *);
  * cleared, freed or allocated: the function itself must not allocate either. */
 GC_API void *GC_call_with_alloc_lock(GC_fn_type, void * /* data */) GC_ATTR_NONNULL(1);
 
+/* The same for a function that only reads what the lock guards: several may be in one at once. With
+ * release, what it wrote all the same is seen by the next who has the lock alone. (8.3) */
+GC_API void *GC_call_with_reader_lock(GC_fn_type, void * /* data */, int /* release */)
+    GC_ATTR_NONNULL(1);
+#define GC_CALL_WITH_READER_LOCK(fn, cd) (void)GC_call_with_reader_lock(fn, cd, 0)
+
 /* The lock itself. Not recursive. */
 #ifdef GC_THREADS
 GC_API void GC_alloc_lock(void);

@@ -46,6 +46,20 @@ GC_API void *GC_malloc_explicitly_typed_ignore_off_page(size_t, GC_descr)
 GC_API void *GC_calloc_explicitly_typed(size_t /* elements */, size_t /* bytes */, GC_descr)
     GC_ATTR_MALLOC GC_ATTR_CALLOC_SIZE(1, 2);
 
+/* The same in two steps, the first of which is done once for all arrays of that many such elements.
+ * It returns 0 where there can be none, and then the second NULL. (8.3) */
+#define GC_CALLOC_TYPED_DESCR_WORDS 8
+#define GC_CALLOC_TYPED_DESCR_PTRS 1
+struct GC_calloc_typed_descr_s {
+    GC_word opaque[GC_CALLOC_TYPED_DESCR_WORDS - GC_CALLOC_TYPED_DESCR_PTRS];
+    void *opaque_p[GC_CALLOC_TYPED_DESCR_PTRS];
+};
+GC_API int GC_calloc_prepare_explicitly_typed(struct GC_calloc_typed_descr_s *,
+                                              size_t /* sizeof *it */, size_t /* elements */,
+                                              size_t /* bytes */, GC_descr);
+GC_API void *GC_calloc_do_explicitly_typed(const struct GC_calloc_typed_descr_s *,
+                                           size_t /* sizeof *it */) GC_ATTR_MALLOC;
+
 /* Under GC_DEBUG call sites are remembered and descriptors are not. */
 #ifdef GC_DEBUG
 #define GC_MALLOC_EXPLICITLY_TYPED(bytes, d) ((void)(d), GC_MALLOC(bytes))

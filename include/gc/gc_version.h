@@ -5,6 +5,6 @@
 
 #define GC_VERSION_MAJOR 8
 #define GC_VERSION_MINOR 2
-#define GC_VERSION_MICRO 2
+#define GC_VERSION_MICRO 12
 
 #endif

@@ -112,6 +112,20 @@ bool ended_is_suspended(uintptr_t handle);
 /* In the stop, with weak_lock. */
 void ended_push_results(struct marker *marker);
 
+/* The marker of the conductor, while it may be pushed to; else NULL. */
+struct marker *api_pushing(void);
+
+/* In the stop, when all is marked: what the function of GC_set_on_mark_stack_empty knows of. */
+void pushing_ask(struct marker *marker);
+
+/* After an allocation: tells the function of GC_set_on_os_get_mem of memory that came; or did not.
+ */
+void sections_tell(void);
+void sections_tell_failure(size_t bytes);
+
+/* In the child of a fork. */
+void readers_after_fork(void);
+
 /* In the stop: asks the function of GC_set_sp_corrector about each stopped thread. */
 void threads_correct_stack_pointers(void);
 

@@ -4,6 +4,7 @@
 #include "cycle/cycle.h"
 #include "cycle/pace.h"
 #include "heap/pages.h"
+#include "os/dirty.h"
 #include "weak/table.h"
 
 int GC_dont_gc;
@@ -11,7 +12,8 @@ int GC_find_leak;
 int GC_use_entire_heap;
 size_t api_greatest_heap;
 
-static int disabled_automatic, force_unmap, incremental, incremental_forbidden, manual_dirty;
+static int disabled_automatic, force_unmap, incremental, incremental_forbidden, manual_dirty,
+    fault_dirty = 1;
 static GC_stop_func default_stop;
 
 static int never_stop(void) { return 0; }
@@ -93,7 +95,38 @@ int GC_incremental_protection_needs(void) {
 void GC_set_manual_vdb_allowed(int allowed) { manual_dirty = allowed; }
 int GC_get_manual_vdb_allowed(void) { return manual_dirty; }
 
+/* Faults of the program's are never handled, whatever was allowed. */
+void GC_set_mprotect_vdb_allowed(int allowed) { fault_dirty = allowed; }
+int GC_get_mprotect_vdb_allowed(void) { return fault_dirty; }
+
+/* How written pages are known while marking goes on beside the program; the default is to take all
+ * for written, in a stop. */
+unsigned GC_get_actual_vdb(void) {
+    api_start();
+    switch (dirty_open()) {
+    case DIRTY_USERFAULT:
+        return GC_VDB_UFFDWP;
+    case DIRTY_SOFT:
+        return GC_VDB_SOFT;
+    default:
+        return GC_VDB_DEFAULT;
+    }
+}
+
+/* Of these the best that the system has is used. */
+unsigned GC_get_supported_vdbs(void) { return GC_VDB_UFFDWP | GC_VDB_SOFT | GC_VDB_DEFAULT; }
+
 void GC_disable(void) { __atomic_add_fetch(&GC_dont_gc, 1, __ATOMIC_SEQ_CST); }
+
+static void disable_in_rest(void *unused) {
+    (void)unused;
+    GC_disable();
+}
+
+void GC_finish_and_disable(void) {
+    api_start();
+    cycle_while_idle(disable_in_rest, NULL);
+}
 
 /* Once too often is an error that libgc's programs get away with. */
 void GC_enable(void) {

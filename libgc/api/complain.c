@@ -77,6 +77,7 @@ static void *out_of_memory(size_t bytes) {
 GC_oom_func GC_oom_fn = out_of_memory;
 
 void *api_out_of_memory(size_t bytes) {
+    sections_tell_failure(bytes);
     api_warn(API_WARNING "Out of memory: %lu MiB of heap in use; returning NULL\n",
              GC_get_heap_size() >> 20);
     return GC_oom_fn(bytes);

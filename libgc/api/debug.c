@@ -165,6 +165,14 @@ void GC_debug_free(void *object) {
     }
 }
 
+/* A damaged object is told of as by GC_debug_free. */
+void GC_debug_freezero(void *object, size_t bytes) {
+    struct header *header = object ? header_of(object) : NULL;
+    if (header && debug_state(header) == DEBUG_ALLOCATED)
+        memset(object, 0, bytes < header->bytes ? bytes : header->bytes);
+    GC_debug_free(object);
+}
+
 void *GC_debug_realloc(void *old, size_t bytes, const char *file, int line) {
     if (old == NULL)
         return GC_debug_malloc(bytes, file, line);
@@ -181,6 +189,13 @@ void *GC_debug_realloc(void *old, size_t bytes, const char *file, int line) {
     memcpy(copy, old, header->bytes < bytes ? header->bytes : bytes);
     GC_debug_free(old);
     return copy;
+}
+
+void *GC_debug_reallocf(void *old, size_t bytes, const char *file, int line) {
+    void *resized = GC_debug_realloc(old, bytes, file, line);
+    if (resized == NULL && bytes > 0)
+        GC_debug_free(old);
+    return resized;
 }
 
 void *GC_debug_realloc_replacement(void *old, size_t bytes) {

@@ -60,7 +60,9 @@ static void push_roots(struct marker *marker) {
 
 static void marked(struct marker *marker) {
     disclaim_mark_contents(marker);
+    pushing_ask(marker);
     finalize_settle(marker);
+    pushing_ask(marker);
     disclaim_ask(marker);
     leak_find();
     debug_find_damage();

@@ -12,6 +12,11 @@ GC_finalizer_notifier_proc GC_finalizer_notifier;
 
 static GC_word notified_cycle; /* racy, so that a notification may come twice */
 
+static unsigned interrupt_after; /* finalizers at most in one go; 0: all */
+
+void GC_set_interrupt_finalizers(unsigned most) { interrupt_after = most; }
+unsigned GC_get_interrupt_finalizers(void) { return interrupt_after; }
+
 /* The frame that calls finalizers; NULL: none does. A finalizer may have left it by longjmp. */
 static __thread char *finalizing __attribute__((tls_model("initial-exec")));
 
@@ -24,7 +29,7 @@ static bool is_in_finalizer(void) {
 static int run_finalizers(void) {
     char *outer = is_in_finalizer() ? finalizing : NULL;
     finalizing = __builtin_frame_address(0);
-    int count = finalize_run();
+    int count = finalize_run(interrupt_after ? interrupt_after : SIZE_MAX);
     finalizing = outer;
     return count;
 }
@@ -53,6 +58,7 @@ void api_finalize(void) {
 }
 
 void GC_finalize_all(void) {
+    interrupt_after = 0;
     while (finalize_registered_count() > 0) {
         finalize_all();
         run_finalizers();
@@ -154,6 +160,9 @@ int GC_toggleref_add(void *object, int strong) {
         return GC_SUCCESS;
     return finalize_add_toggled(object, strong) ? GC_SUCCESS : GC_NO_MEMORY;
 }
+
+/* The address that the client has is the one that its function is asked about. */
+int GC_debug_toggleref_add(void *object, int strong) { return GC_toggleref_add(object, strong); }
 
 void GC_set_await_finalize_proc(GC_await_finalize_proc function) { finalize_awaited = function; }
 GC_await_finalize_proc GC_get_await_finalize_proc(void) { return finalize_awaited; }

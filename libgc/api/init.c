@@ -27,6 +27,7 @@ static void fork_prepare(void) { cycle_before_fork(); }
 static void fork_parent(void) { cycle_after_fork(false); }
 static void fork_child(void) {
     ended_forget_all();
+    readers_after_fork();
     cycle_after_fork(true);
 }
 
@@ -73,6 +74,11 @@ static void start_alone(void) {
     cycle_enable();
 }
 
+static void start_preloaded(void) {
+    shaped_keep_plain();
+    pthread_atfork(NULL, NULL, readers_after_fork);
+}
+
 static void allow_code(void) {
     pages_lock();
     if (!vm_region_make_executable(&heap.objects))
@@ -86,7 +92,7 @@ static void start(void) {
     if (api_stands_alone)
         start_alone();
     else
-        shaped_keep_plain();
+        start_preloaded();
     environment_read();
     api_threads_start();
     cycle_conduct_in_program();
@@ -137,6 +143,7 @@ static void tell_resize(void) {
 void *api_allocated(void *object, size_t bytes) {
     if (GC_on_heap_resize)
         tell_resize();
+    sections_tell();
     api_finalize();
     return __builtin_expect(object != NULL, 1) ? object : api_out_of_memory(bytes);
 }

@@ -6,6 +6,7 @@
 #include "heap/large.h"
 #include "heap/quarantine.h"
 #include "heap/shape.h"
+#include "os/vm.h"
 
 #include <errno.h>
 #include <string.h>
@@ -86,6 +87,15 @@ int GC_posix_memalign(void **object, size_t alignment, size_t bytes) {
     return 0;
 }
 
+void *GC_valloc(size_t bytes) { return GC_memalign(vm_page_bytes(), bytes); }
+
+void *GC_pvalloc(size_t bytes) {
+    size_t page = vm_page_bytes();
+    if (bytes > SIZE_MAX - page)
+        return api_out_of_memory(bytes);
+    return GC_memalign(page, (bytes + page - 1) & ~(page - 1));
+}
+
 static char *copy_text(const char *text, size_t length) {
     char *copy = GC_malloc_atomic(length + 1);
     if (copy == NULL) {
@@ -121,6 +131,16 @@ void GC_free(void *object) {
     if (size_class == 0)
         clear_shaped(object);
     free_fast(object);
+}
+
+/* Compilers leave out the clearing of what is freed at once. */
+void GC_freezero(void *object, size_t bytes) {
+    if (object == NULL)
+        return;
+    size_t usable = alloc_usable_bytes(object);
+    memset(object, 0, bytes < usable ? bytes : usable);
+    __asm__ volatile("" : : "r"(object) : "memory");
+    GC_free(object);
 }
 
 /* The new tail of an object that may hold pointers is zero. */
@@ -169,4 +189,11 @@ void *GC_realloc(void *old, size_t bytes) {
     if (resized && api_find(resized, &object))
         clear_tail(object, resized == old && bytes <= had ? bytes : had < bytes ? had : bytes);
     return api_allocated(resized, bytes);
+}
+
+void *GC_reallocf(void *old, size_t bytes) {
+    void *resized = GC_realloc(old, bytes);
+    if (resized == NULL && bytes > 0)
+        GC_free(old);
+    return resized;
 }

@@ -41,6 +41,11 @@ size_t GC_get_size_map_at(int bytes) {
     return sizes_bytes(sizes_class(bytes + api_end_byte));
 }
 
+int GC_get_dont_add_byte_at_end(void) {
+    api_start();
+    return api_end_byte == 0;
+}
+
 static void print_different(void *one, void *other) {
     fprintf(stderr, "tithe: %p and %p are not in the same object\n", one, other);
     api_abort("pointers into different objects");
@@ -59,6 +64,14 @@ static void print_invisible(void *address) {
 void (*GC_same_obj_print_proc)(void *, void *) = print_different;
 void (*GC_is_valid_displacement_print_proc)(void *) = print_displacement;
 void (*GC_is_visible_print_proc)(void *) = print_invisible;
+
+#define PRINT_PROC(type, name)                                                                     \
+    void GC_set_##name(type function) { GC_##name = function; }                                    \
+    type GC_get_##name(void) { return GC_##name; }
+
+PRINT_PROC(GC_same_obj_print_proc_t, same_obj_print_proc)
+PRINT_PROC(GC_valid_ptr_print_proc_t, is_valid_displacement_print_proc)
+PRINT_PROC(GC_valid_ptr_print_proc_t, is_visible_print_proc)
 
 /* Outside of the heap there are no objects to be the same. */
 static bool is_same(const void *one, const void *other) {
@@ -177,6 +190,7 @@ void *GC_clear_stack(void *value) {
 
 void GC_noop1(GC_word value);
 void GC_noop1(GC_word value) { __asm__ volatile("" : : "r"(value)); }
+void GC_noop1_ptr(volatile void *pointer) { __asm__ volatile("" : : "r"(pointer)); }
 
 /* Writes are noticed by the kernel, so nothing has to be told of them. */
 void GC_change_stubborn(const void *object) { (void)object; }

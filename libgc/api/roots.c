@@ -150,6 +150,9 @@ void api_push_roots(struct marker *marker) {
 }
 
 void api_end_pushing(void) { pushing = NULL; }
+struct marker *api_pushing(void) {
+    return pushing;
+}
 
 /* Memory that the program names may have gone, or be another thread's stack. */
 void GC_push_all(void *start, void *end) {

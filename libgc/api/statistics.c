@@ -180,6 +180,22 @@ void GC_start_performance_measurement(void) {
 }
 
 /* What collecting took from the program's threads: stops, and what allocating threads paid. */
+static long long time_measured(void) { return measuring ? time_spent() - measured_from : 0; }
+
 unsigned long GC_get_full_gc_total_time(void) {
-    return measuring ? (time_spent() - measured_from) / NANOSECONDS_PER_MILLISECOND : 0;
+    return time_measured() / NANOSECONDS_PER_MILLISECOND;
+}
+
+unsigned long GC_get_full_gc_total_ns_frac(void) {
+    return time_measured() % NANOSECONDS_PER_MILLISECOND;
+}
+
+/* In stops, measured from the first collection on. */
+unsigned long GC_get_stopped_mark_total_time(void) {
+    return cycle_totals().stop_total / NANOSECONDS_PER_MILLISECOND;
+}
+
+unsigned long GC_get_avg_stopped_mark_time_ns(void) {
+    struct cycle_totals totals = cycle_totals();
+    return totals.cycles ? totals.stop_total / (long long)totals.cycles : 0;
 }

@@ -9,6 +9,7 @@
 #include "weak/table.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     WORD = sizeof(GC_word),
@@ -95,8 +96,36 @@ void *GC_calloc_explicitly_typed(size_t count, size_t element_bytes, GC_descr de
     return malloc_shape(bytes, (struct shape){descriptor, element_bytes, typed_array_kind});
 }
 
-void GC_init_gcj_malloc(int index, void *procedure) {
-    GC_word descriptor = -(GC_word)(GCJ_DESCRIPTOR_OFFSET + GCJ_BIAS) | DESCRIPTOR_PER_OBJECT;
+/* What an array takes and how it is scanned, found once. */
+enum { LAYOUT_BYTES, LAYOUT_ELEMENT, LAYOUT_DESCRIPTOR };
+
+int GC_calloc_prepare_explicitly_typed(struct GC_calloc_typed_descr_s *layout, size_t layout_bytes,
+                                       size_t count, size_t element_bytes, GC_descr descriptor) {
+    size_t bytes;
+    if (layout_bytes < sizeof *layout || __builtin_mul_overflow(count, element_bytes, &bytes)) {
+        memset(layout, 0, layout_bytes);
+        return 0;
+    }
+    name_kinds();
+    memset(layout, 0, sizeof *layout);
+    layout->opaque[LAYOUT_BYTES] = bytes;
+    layout->opaque[LAYOUT_ELEMENT] = element_bytes;
+    layout->opaque[LAYOUT_DESCRIPTOR] = descriptor;
+    layout->opaque_p[0] = layout; /* prepared */
+    return 1;
+}
+
+void *GC_calloc_do_explicitly_typed(const struct GC_calloc_typed_descr_s *layout,
+                                    size_t layout_bytes) {
+    if (layout_bytes < sizeof *layout || layout->opaque_p[0] == NULL)
+        return NULL;
+    return malloc_shape(layout->opaque[LAYOUT_BYTES],
+                        (struct shape){layout->opaque[LAYOUT_DESCRIPTOR],
+                                       layout->opaque[LAYOUT_ELEMENT], typed_array_kind});
+}
+
+static void init_gcj(int index, void *procedure, size_t offset) {
+    GC_word descriptor = -(GC_word)(offset + GCJ_BIAS) | DESCRIPTOR_PER_OBJECT;
     if (secure_getenv("GC_IGNORE_GCJ_INFO"))
         descriptor = DESCRIPTOR_WHOLE;
     api_start();
@@ -107,6 +136,14 @@ void GC_init_gcj_malloc(int index, void *procedure) {
         GC_gcj_debug_kind = new_kind(DESCRIPTOR_WHOLE);
     }
     lock_give(&weak_lock);
+}
+
+void GC_init_gcj_malloc(int index, void *procedure) {
+    init_gcj(index, procedure, GCJ_DESCRIPTOR_OFFSET);
+}
+
+void GC_init_gcj_malloc_mp(unsigned index, GC_mark_proc procedure, size_t offset) {
+    init_gcj(index, (void *)procedure, offset);
 }
 
 void *GC_gcj_malloc(size_t bytes, void *table) {

@@ -93,6 +93,10 @@ bool scan_foreign(struct marker *marker, uintptr_t start, uintptr_t end, enum sc
 /* Considers every word of readable memory, for plain objects only. */
 void scan_plain(struct marker *marker, uintptr_t start, uintptr_t end);
 
+/* From now on a word also counts as the address that this makes of it: masked, then shifted to the
+ * left. Before the first mark. */
+void scan_words_as(uintptr_t mask, unsigned shift);
+
 /* Considers one word. */
 void scan_word(struct marker *marker, uintptr_t word);
 

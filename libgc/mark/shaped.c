@@ -199,6 +199,18 @@ static void run_described(struct marker *marker, struct extent extent, uintptr_t
         procedure((uintptr_t *)extent.start, marker, marker, procedure_argument(descriptor));
 }
 
+void shaped_scan_as(struct marker *marker, uintptr_t start, uintptr_t descriptor) {
+    struct object object;
+    uintptr_t end = start + (descriptor & ~(uintptr_t)DESCRIPTOR_TAG_MASK);
+    if (object_find(start, &object))
+        end = object_address(object) + object.span->object_bytes;
+    else if ((descriptor & DESCRIPTOR_TAG_MASK) != DESCRIPTOR_LENGTH)
+        end = start + WORD_BITS * WORD;
+    struct extent extent = {start, end, 0, UINTPTR_MAX};
+    if (!scan_described(marker, extent, descriptor))
+        run_described(marker, extent, descriptor);
+}
+
 static void run_procedure(struct marker *marker, struct object object) {
     struct shape shape = object_shape(object);
     struct extent extent = extent_of(object, 0, UINTPTR_MAX);

@@ -34,6 +34,10 @@ void shaped_scan(struct marker *marker, struct object object, uintptr_t start, u
  * whole when it does. */
 void shaped_scan_again(struct marker *marker, struct object object, uintptr_t start, uintptr_t end);
 
+/* The world is stopped: scans what is at start, a number of words or an object, as a descriptor of
+ * the program's says. */
+void shaped_scan_as(struct marker *marker, uintptr_t start, uintptr_t descriptor);
+
 /* Makes all held objects grey: a mark begins. With all sets locked. */
 void shaped_mark_held(struct marker *marker);
 

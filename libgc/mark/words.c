@@ -63,9 +63,35 @@ static void consider_distance(struct marker *marker, struct object object, uintp
         add_found(marker, found);
 }
 
+/* What the program makes of words that are no plain addresses. */
+static struct {
+    bool given;
+    uintptr_t mask;
+    unsigned shift;
+} transformation;
+
+void scan_words_as(uintptr_t mask, unsigned shift) {
+    transformation.given = mask != UINTPTR_MAX || shift != 0;
+    transformation.mask = mask;
+    transformation.shift = shift;
+}
+
+static void consider_transformed(struct marker *marker, uintptr_t word) {
+    uintptr_t address = (word & transformation.mask) << transformation.shift;
+    if (heap_contains(address))
+        address_add(marker, address);
+}
+
 void scan_word(struct marker *marker, uintptr_t word) {
     consider_address(marker, word, EVIDENCE_AT_WORD);
     consider_number(marker, word);
+    if (__builtin_expect(transformation.given, 0))
+        consider_transformed(marker, word);
+}
+
+static void scan_transformed(struct marker *marker, uintptr_t start, uintptr_t end) {
+    for (start = (start + 7) & ~(uintptr_t)7; start + 8 <= end; start += 8)
+        consider_transformed(marker, *(const volatile uintptr_t *)start);
 }
 
 static inline uintptr_t word_at(uintptr_t at) {
@@ -229,6 +255,8 @@ static void scan_ends(struct marker *marker, uintptr_t start, uintptr_t end) {
 
 void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
     marker->scanned += end - start;
+    if (__builtin_expect(transformation.given, 0))
+        scan_transformed(marker, start, end);
     if (only_aligned && mode != SCAN_CODE)
         scan_aligned(marker, start, end);
     else
@@ -240,6 +268,8 @@ void scan_range(struct marker *marker, uintptr_t start, uintptr_t end, enum scan
 void words_scan_inside(struct marker *marker, struct object object, uintptr_t start,
                        uintptr_t end) {
     marker->scanned += end - start;
+    if (transformation.given)
+        scan_transformed(marker, start, end);
     if (only_aligned)
         scan_aligned(marker, start, end);
     else

@@ -91,9 +91,9 @@ bool finalize_register(void *object, struct finalizer finalizer, struct finalize
     return done;
 }
 
-size_t finalize_run(void) {
+size_t finalize_run(size_t most) {
     size_t count = 0;
-    for (struct ready ready; ready_take(&ready); count++)
+    for (struct ready ready; count < most && ready_take(&ready); count++)
         ready.finalizer.function(ready.object, ready.finalizer.data);
     return count;
 }

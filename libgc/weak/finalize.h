@@ -40,7 +40,7 @@ size_t finalize_ready_count(void);
 
 /* Calls the finalizers of all objects that are ready, those that become so meanwhile included.
  * Returns how many. The caller holds no lock. */
-size_t finalize_run(void);
+size_t finalize_run(size_t most);
 
 /* Makes all registered objects ready, reachable or not. */
 void finalize_all(void);

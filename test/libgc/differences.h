@@ -27,6 +27,7 @@ enum difference {
     CACHED_IS_NOT_ALLOCATED, /* what lies in a thread's cache counts as free, but under the preload
                               */
     STACKS_CAN_BE_CORRECTED, /* by 8.2.8's GC_set_sp_corrector */
+    LATER_INTERFACE,         /* what came after 8.2.2 */
     MANY_LEAKS_ARE_TOLD,     /* Debian's library tells 40 */
     RESULTS_OF_ALL_THREADS, /* are kept until they are joined, not only those that GC_pthread_create
                                made and that return */

@@ -39,6 +39,7 @@ libgc_suites = \
 	test/libgc/debugging_test \
 	test/libgc/statistics_test \
 	test/libgc/messages_test \
+	test/libgc/later_test \
 	test/libgc/environment_test \
 	test/libgc/storm_test \
 	test/libgc/variables_test \
@@ -76,6 +77,8 @@ test_libgc_statistics_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_statistics_test_LDADD = $(libgc_suite_libs)
 test_libgc_messages_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_messages_test_LDADD = $(libgc_suite_libs)
+test_libgc_later_test_CFLAGS = $(libgc_suite_cflags)
+test_libgc_later_test_LDADD = $(libgc_suite_libs)
 test_libgc_environment_test_CFLAGS = $(libgc_suite_cflags)
 test_libgc_environment_test_LDADD = $(libgc_suite_libs)
 test_libgc_storm_test_CFLAGS = $(libgc_suite_cflags)
