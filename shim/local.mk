@@ -49,7 +49,7 @@ libtithe_la_SOURCES = \
 	shim/limits.c \
 	shim/malloc.c \
 	shim/namespaces.c \
-	shim/protect.c \
+	shim/protect.c shim/protect.h \
 	shim/queued.c shim/queued.h \
 	shim/real.c shim/real.h \
 	shim/remap.c \

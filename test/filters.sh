@@ -7,13 +7,14 @@ filtered=$TITHE_BUILD/test/filtered
 failed=0
 [ -x "$filtered" ] || exit 77
 
-# under PATTERN PROGRAM FILTERED-ARGUMENTS...: the program ends well, and its statistics tell of the pattern.
+# under WORKERS DIRTY PROGRAM FILTERED-ARGUMENTS...: the program ends well, and a cycle had so many workers
+# and that way to know written pages.
 under() {
-    local pattern=$1 program=$2 said got
-    shift 2
+    local workers=$1 dirty=$2 program=$3 said got
+    shift 3
     said=$("$filtered" "$@" "$tithe" run -s -o gc_every=256K:verify=1 bash -c "$program" 2>&1)
     got=$?
-    if [ "$got" != 0 ] || ! grep -qE "cycle [0-9]+ \(paced\): .* $pattern\$" <<<"$said"; then
+    if [ "$got" != 0 ] || ! grep -qE "cycle [0-9]+ \(paced\): .* of $workers( .*)? dirty $dirty\$" <<<"$said"; then
         echo "FAIL $*: status $got, said: $(tail -n 3 <<<"$said")"
         failed=1
     else
@@ -25,16 +26,16 @@ threads="exec $TITHE_BUILD/test/stress.preload 2 3"
 alone='for i in {1..100000}; do x=$i; done'
 some='[1-9][0-9]*'
 
-under "of $some dirty none" "$threads" docker
-under "of $some dirty none" "$alone" docker
-under "of $some dirty none" "$threads" --exec docker
-under 'of 0 dirty none' "$alone" --exec docker # nothing proves that a process may be made
-under "of $some dirty .*" "$threads" process_vm_readv
-under "of $some dirty (soft|none)" "$threads" userfaultfd
-under 'of 0 dirty .*' "$threads" sched_setaffinity
-under 'of 0 dirty .*' "$alone" setpriority
-under "of $some dirty .*" "$alone" socket
-under 'of 0 dirty .*' "$alone" --exec clone,clone3,fork,vfork
+under "$some" "none" "$threads" docker
+under "$some" "none" "$alone" docker
+under "$some" "none" "$threads" --exec docker
+under "0" "none" "$alone" --exec docker # nothing proves that a process may be made
+under "$some" ".*" "$threads" process_vm_readv
+under "$some" "(soft|none)" "$threads" userfaultfd
+under "0" ".*" "$threads" sched_setaffinity
+under "0" ".*" "$alone" setpriority
+under "$some" ".*" "$alone" socket
+under "0" ".*" "$alone" --exec clone,clone3,fork,vfork
 
 said=$("$filtered" docker "$tithe" leaks "$TITHE_BUILD/test/leaks/corpus/corpus" many 2>&1)
 got=$?

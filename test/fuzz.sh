@@ -83,7 +83,7 @@ fuzz() {
         sanitized suppressions "$source/shim/report/suppressions.c" && run suppressions suppressions
         ;;
     check_file)
-        for part in chain dangling folded json pprof text; do
+        for part in chain dangling folded json pprof text trial; do
             reports+=("$source/shim/report/$part.c")
         done
         sanitized check_file "$source/test/fuzz/no_names.c" "${reports[@]}" -lz -lm && run check_file check_file

@@ -181,7 +181,7 @@ test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
 
 test_double_free_test_preload_SOURCES = test/double_free_test.c
-test_double_free_test_preload_CFLAGS = $(suite_cflags) -fno-builtin -Wno-use-after-free
+test_double_free_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
 test_double_free_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
 preload_suites += test/sparse_test.preload

@@ -172,21 +172,24 @@ static void prepare(struct thread *thread) {
         worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
-/* What the calling thread has asked for. */
-static __thread struct {
+struct look {
     void (*function)(void *context);
     void *context;
     bool done;
-} maps_wanted __attribute__((tls_model("initial-exec")));
+};
+
+/* What the calling thread has asked for, on its own stack, which is frozen meanwhile. */
+static __thread struct look *look_wanted __attribute__((tls_model("initial-exec")));
 
 static void look_at_maps(struct thread *thread) {
+    struct look *look = look_wanted;
     (void)thread;
     lock_take(&cycle_lock);
     if (phase_now() == PHASE_OFF)
         maps_open();
-    maps_wanted.done = maps_are_open();
-    if (maps_wanted.done)
-        maps_wanted.function(maps_wanted.context);
+    look->done = maps_are_open();
+    if (look->done)
+        look->function(look->context);
     lock_give(&cycle_lock);
 }
 
@@ -194,9 +197,11 @@ bool cycle_with_maps(void (*function)(void *context), void *context) {
     if (!is_possible())
         return false;
     thread_ensure_altstack();
-    maps_wanted.function = function;
-    maps_wanted.context = context;
-    return assist_run_frozen(thread_self, look_at_maps) && maps_wanted.done;
+    struct look look = {function, context, false};
+    look_wanted = &look;
+    bool looked = assist_run_frozen(thread_self, look_at_maps) && look.done;
+    look_wanted = NULL;
+    return looked;
 }
 
 static void prepare_whole(struct thread *thread) {

@@ -24,8 +24,8 @@ const signal_set handler_entry_all NAMED_IN_ASSEMBLY = ~(signal_set)0;
 extern char handler_entries[] __attribute__((visibility("hidden")));
 extern char handler_entry_common[] __attribute__((visibility("hidden")));
 extern char handler_entry_masked[] __attribute__((visibility("hidden")));
-extern char handler_restorer[] __attribute__((visibility("hidden")));
-extern char handler_moved_restorer[] __attribute__((visibility("hidden")));
+extern void handler_restorer(void) __attribute__((visibility("hidden")));
+extern void handler_moved_restorer(void) __attribute__((visibility("hidden")));
 
 /* What the kernel writes, from the stack pointer of a handler on. */
 struct frame {
