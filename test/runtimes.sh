@@ -56,10 +56,11 @@ try guile 1000 guile "$here/blocks.scm"
 try node 1000 node --expose-gc "$here/blocks.cjs"
 [ ! -e "$BLOCKS_EMACS" ] || try emacs 1000 emacs --batch -Q -l "$here/blocks.el"
 
-# What they keep is told, and keeps nothing when it does not count.
+# What they keep is told, and keeps nothing when it does not count. To a few an old word leads as well.
 said=$("$TITHE_BUILD/tithe" run -s /usr/bin/python3 "$here/blocks.py" 2>&1)
-grep -qE ' digits 1[0-9]{3}:1[0-9]{3}:[0-9]+ ' <<<"$said" || {
-    echo "FAIL the statistics do not tell of 1000 blocks kept by digits: $(tail -n 4 <<<"$said")"
+most=$(grep -oE ' digits 1[0-9]{3}:[0-9]+' <<<"$said" | cut -d : -f 2 | sort -n | tail -n 1)
+[ "${most:-0}" -ge $((1000 - few)) ] || {
+    echo "FAIL the statistics do not tell of about 1000 blocks kept by digits: $(tail -n 4 <<<"$said")"
     failed=1
 }
 said=$("$TITHE_BUILD/tithe" run --quiet -o digits=off /usr/bin/python3 "$here/blocks.py" 2>&1)

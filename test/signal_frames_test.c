@@ -280,7 +280,7 @@ static void take_trace(int number, siginfo_t *information, void *context) {
     traced = backtrace(trace, 64);
 }
 
-__attribute__((noinline, noclone)) static int raise_here(void) {
+__attribute__((noinline)) static int raise_here(void) {
     return raise(SIGUSR1) + call_count;
 }
 
