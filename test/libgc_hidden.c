@@ -36,6 +36,13 @@ __attribute__((noinline)) static void make_all(void) {
 
 static int damaged(const char *block) { return block[0] != FILLING || block[BYTES - 1] != FILLING; }
 
+/* Enough for several cycles, which need the lock that is held. */
+static void *lose_blocks(void *unused) {
+    for (int i = 0; i < 200000; i++)
+        memset(malloc(400), 0x77, 400);
+    return unused;
+}
+
 int main(void) {
     int lost = 0;
     if (&tithe_collect == NULL) {
@@ -50,6 +57,8 @@ int main(void) {
         GC_gcollect();
     for (int i = 0; i < 5000; i++)
         memset(malloc(BYTES), 0x77, BYTES);
+    GC_call_with_alloc_lock(lose_blocks, NULL);
+    lose_blocks(NULL);
     for (int i = 0; i < BLOCKS; i++)
         lost += damaged(atomic[i][0]) + damaged(typed[i][1]) + damaged(excluded[i]);
     if (lost)

@@ -280,9 +280,7 @@ static void take_trace(int number, siginfo_t *information, void *context) {
     traced = backtrace(trace, 64);
 }
 
-__attribute__((noinline)) static int raise_here(void) {
-    return raise(SIGUSR1) + call_count;
-}
+__attribute__((noinline)) static int raise_here(void) { return raise(SIGUSR1) + call_count; }
 
 START_TEST(a_backtrace_goes_through_the_frame) {
     for (int own = 0; own < 2; own++) {

@@ -5,6 +5,7 @@
 #include "cycle/pace.h"
 #include "heap/pages.h"
 #include "os/dirty.h"
+#include "thread/thread.h"
 #include "weak/table.h"
 
 int GC_dont_gc;
@@ -166,12 +167,25 @@ int GC_expand_hp(size_t bytes) {
 
 #undef GC_alloc_lock
 #undef GC_alloc_unlock
-void GC_alloc_lock(void) { lock_take(&weak_lock); }
-void GC_alloc_unlock(void) { lock_give(&weak_lock); }
+/* The program may call malloc, which is ours under the preload, with the lock. */
+static void count_program_lock(int change) {
+    if (thread_current() != &thread_left)
+        thread_self->program_locks += change;
+}
+
+void GC_alloc_lock(void) {
+    lock_take(&weak_lock);
+    count_program_lock(1);
+}
+
+void GC_alloc_unlock(void) {
+    count_program_lock(-1);
+    lock_give(&weak_lock);
+}
 
 void *GC_call_with_alloc_lock(GC_fn_type function, void *argument) {
-    lock_take(&weak_lock);
+    GC_alloc_lock();
     void *result = function(argument);
-    lock_give(&weak_lock);
+    GC_alloc_unlock();
     return result;
 }

@@ -67,8 +67,11 @@ void cycle_enable(void) {
 
 bool cycle_is_ended(void) { return thread_has_ended_stops(); }
 
+/* A thread whose program holds a lock of ours allocates without paying, and does nothing for a
+ * cycle, which needs that lock. */
 static bool is_possible(void) {
-    return enabled && thread_current() != &thread_left && thread_in_own_process();
+    return enabled && thread_current() != &thread_left && thread_self->program_locks == 0 &&
+           thread_in_own_process();
 }
 
 /* On a worker's stack, or in the thread self, frozen. What was due may have been done by another
@@ -267,7 +270,7 @@ static void relax_piece(struct thread *thread) {
 }
 
 void cycle_poll(size_t bytes) {
-    if (!enabled)
+    if (!enabled || __builtin_expect(thread_self->program_locks, 0))
         return;
     if (__builtin_expect(pace_wants_look(bytes), 0) && thread_in_own_process())
         pace_look();

@@ -96,6 +96,7 @@ static void record_clear(struct thread *thread) {
     AO_int_store(&thread->stack_due, 0);
     thread->freed_bytes = 0;
     thread->assist_bytes = 0;
+    thread->program_locks = 0;
     thread->assist_nanoseconds = 0;
 }
 

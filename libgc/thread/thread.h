@@ -69,6 +69,7 @@ struct thread {
     long owed;                    /* work that a parked thread still owes; the credit's lock */
     struct thread *next_parked;   /* the credit's lock */
     long long assist_nanoseconds; /* spent on assists and not yet reported; the thread */
+    unsigned program_locks;       /* locks of ours that the program took itself; the thread */
     unsigned awaited;             /* the cycle whose end the thread waits for; the thread */
 
     /* Set by the stop handler when it broke a call that must go on; read and cleared by the wrapper
