@@ -39,7 +39,7 @@ static void add_found(struct marker *marker, uintptr_t found) {
 /* A plain address, or one under a tag. */
 static inline void consider_address(struct marker *marker, uintptr_t word,
                                     enum evidence_place place) {
-    uintptr_t found;
+    uintptr_t found = 0;
     if (place == EVIDENCE_AT_BYTE) {
         if (evidence_filter.packed && heap_contains(word))
             add_found(marker, evidence_of_sort(word, EVIDENCE_PACKED));
@@ -58,7 +58,7 @@ static void consider_number(struct marker *marker, uintptr_t word) {
 }
 
 static void consider_distance(struct marker *marker, struct object object, uintptr_t word) {
-    uintptr_t found;
+    uintptr_t found = 0;
     if (evidence_distance(object, word, &found))
         add_found(marker, found);
 }
