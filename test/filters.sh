@@ -2,6 +2,7 @@
 # Under seccomp filters: nothing is killed that was not killed before, collections take place, and
 # what a filter permits is used.
 set -u
+export HOME=/ SHELL=/bin/bash # bash asks for what is not set, by a socket
 tithe=$TITHE_BUILD/tithe
 filtered=$TITHE_BUILD/test/filtered
 failed=0

@@ -23,6 +23,10 @@ static bool heap_is_locked; /* by whoever has the cycle's lock, which guards thi
 static struct vm_region region;
 static volatile AO_t count; /* written with the lock; read without it as a glance */
 
+/* How often pages were opened or made ours. Written with the lock; who reads it before a look at
+ * the maps, without the lock, needs an old value at most, and compares with the lock. */
+static volatile AO_t changes;
+
 /* What was opened again: its spans are marked closed until nothing marks. With the lock. */
 enum { MOST_OPENED = 1024 };
 static struct entry opened[MOST_OPENED];
@@ -150,12 +154,13 @@ static bool look_at_spans(size_t start, size_t end, bool heap_locked) {
     return fresh;
 }
 
-enum closed_told closed_tell(struct closed range, bool heap_locked) {
+/* Seen is NULL, or the count of changes since which there must have been none. */
+static enum closed_told tell(struct closed range, bool heap_locked, const size_t *seen) {
     size_t start = range.start - heap.objects.start, end = range.end - heap.objects.start;
     struct entry entry = {start, end, range.kind, range.protection};
     if (!heap_locked)
         lock_take(&lock);
-    bool told = has_room(2);
+    bool outdated = seen && *seen != AO_load(&changes), told = !outdated && has_room(2);
     if (told) {
         subtract(start, end);
         replace(first_behind(start), 0, &entry, 1);
@@ -163,9 +168,21 @@ enum closed_told closed_tell(struct closed range, bool heap_locked) {
     if (!heap_locked)
         lock_give(&lock);
     if (!told)
-        return CLOSED_TOO_MANY;
+        return outdated ? CLOSED_OUTDATED : CLOSED_TOO_MANY;
     return look_at_spans(start, end, heap_locked) ? CLOSED_FRESHLY : CLOSED_BEFORE;
 }
+
+enum closed_told closed_tell(struct closed range, bool heap_locked) {
+    return tell(range, heap_locked, NULL);
+}
+
+enum closed_told closed_tell_found(struct closed range, bool heap_locked, size_t seen) {
+    return tell(range, heap_locked, &seen);
+}
+
+size_t closed_changes(void) { return AO_load_acquire(&changes); }
+
+static void count_change(void) { AO_store(&changes, AO_load(&changes) + 1); }
 
 /* Markers go on reading its spans with care until none marks; so closing it again is no matter for
  * them. What is not remembered stays so, which is slower and no harm. */
@@ -184,6 +201,7 @@ void closed_tell_open(uintptr_t start, uintptr_t end) {
     start -= heap.objects.start;
     end -= heap.objects.start;
     lock_take(&lock);
+    count_change();
     if (overlaps(start, end) && has_room(1)) {
         subtract(start, end);
         remember_open(start, end);
@@ -244,6 +262,7 @@ bool closed_restore(uintptr_t start, size_t bytes) {
         size_t low = entry.start > from ? entry.start : from,
                high = entry.end < to ? entry.end : to;
         done = has_room(1) && make_ours(heap.objects.start + low, high - low, entry.kind);
+        count_change();
         if (done)
             subtract(low, high);
         from = high;
@@ -280,11 +299,13 @@ static struct entry next_entry(size_t offset) {
     return entry;
 }
 
-void closed_each(void (*visit)(const struct closed *range, void *context), void *context) {
-    for (struct entry entry = {0}; (entry = next_entry(entry.end)).end > 0;) {
-        struct closed range = {heap.objects.start + entry.start, heap.objects.start + entry.end,
-                               entry.kind, entry.protection};
+void closed_each_between(uintptr_t start, uintptr_t end,
+                         void (*visit)(const struct closed *range, void *context), void *context) {
+    size_t base = heap.objects.start, at = start - base;
+    for (struct entry entry; (entry = next_entry(at)).end > 0 && base + entry.start < end;) {
+        struct closed range = {base + entry.start, base + entry.end, entry.kind, entry.protection};
         visit(&range, context);
+        at = entry.end;
     }
 }
 

@@ -41,9 +41,15 @@ bool closed_exist(void);
 enum closed_told {
     CLOSED_TOO_MANY, /* nothing is known of these pages */
     CLOSED_BEFORE,   /* markers read the spans with care already */
-    CLOSED_FRESHLY   /* a marker that is at work may not, yet */
+    CLOSED_FRESHLY,  /* a marker that is at work may not, yet */
+    CLOSED_OUTDATED
 };
 enum closed_told closed_tell(struct closed range, bool heap_locked);
+
+/* The same for what was found by looking at maps: nothing is told, and the answer is
+ * CLOSED_OUTDATED, if pages were opened or made ours since closed_changes() was this. */
+enum closed_told closed_tell_found(struct closed range, bool heap_locked, size_t changes);
+size_t closed_changes(void);
 
 /* The program has opened these pages again. Any thread. */
 void closed_tell_open(uintptr_t start, uintptr_t end);
@@ -59,8 +65,9 @@ bool closed_knows(uintptr_t start, uintptr_t end);
 /* While nothing marks: spans in which everything was made usable are no longer closed. */
 void closed_settle(void);
 
-/* In the order of addresses. */
-void closed_each(void (*visit)(const struct closed *range, void *context), void *context);
+/* Those that reach into [start, end), in the order of addresses. */
+void closed_each_between(uintptr_t start, uintptr_t end,
+                         void (*visit)(const struct closed *range, void *context), void *context);
 
 /* The same for what was opened again since nothing marked: a marker may have found it closed. With
  * all locks of the heap. False if not all of that was remembered. */

@@ -12,25 +12,34 @@
 
 #include <sys/mman.h>
 
+enum { MOST_LOOKS = 3 };
+
 static bool changes_unseen;
+static bool is_unsettled;    /* the last look did not tell all that it found */
 static bool is_quick = true; /* the kernel lists the heap's maps alone */
 
-bool heap_pages_change_unseen(void) { return changes_unseen; }
+bool heap_pages_change_unseen(void) { return changes_unseen || is_unsettled; }
 
-/* Up to where the heap was looked at. */
+/* Up to where the heap was looked at. While the program runs it may open pages again that were
+ * found closed, or a free may make them ours: then what was found is not told. */
 struct look {
     uintptr_t at, end;
-    bool stopped;
+    bool stopped, outdated;
+    size_t changes;
 };
 
-static void note(const struct look *look, uintptr_t start, uintptr_t end, enum closed_kind kind,
+static void note(struct look *look, uintptr_t start, uintptr_t end, enum closed_kind kind,
                  int protection) {
     if (start >= end || closed_knows(start, end))
         return;
-    changes_unseen = true;
-    if (closed_tell((struct closed){start, end, kind, protection}, look->stopped) ==
-        CLOSED_TOO_MANY)
+    struct closed found = {start, end, kind, protection};
+    enum closed_told told = closed_tell_found(found, look->stopped, look->changes);
+    if (told == CLOSED_TOO_MANY)
         roots_cannot_know("the program closed too many parts of the heap");
+    else if (told == CLOSED_OUTDATED)
+        look->outdated = true;
+    else
+        changes_unseen = true;
 }
 
 static void visit_map(const struct map *map, void *context) {
@@ -49,18 +58,29 @@ static void visit_map(const struct map *map, void *context) {
     look->at = end;
 }
 
-/* The whole list takes as long as all else in a short stop, and in a short cycle of libgc's. There
- * it is looked at only for programs that are known to need it. */
-bool heap_pages_look(bool stopped) {
+static bool look_once(bool stopped) {
     uintptr_t start = heap.objects.start;
-    struct look look = {start, start + AO_load(&heap.objects.committed), stopped};
-    if (!is_quick && (stopped ? !changes_unseen : roots_follow_libgc()))
-        return true;
+    struct look look = {.at = start,
+                        .end = start + AO_load(&heap.objects.committed),
+                        .stopped = stopped,
+                        .changes = closed_changes()};
     if (is_quick && !maps_each_between(look.at, look.end, visit_map, &look))
         is_quick = false;
     if (!is_quick && !maps_each(visit_map, &look))
         roots_cannot_know("the list of maps cannot be read");
     note(&look, look.at, look.end, CLOSED_REPLACED, 0);
+    return !look.outdated;
+}
+
+/* The whole list takes as long as all else in a short stop, and in a short cycle of libgc's. There
+ * it is looked at only for programs that are known to need it. Where the program opens pages all
+ * the time, no marker runs beside it in this cycle. */
+bool heap_pages_look(bool stopped) {
+    if (!is_quick && (stopped ? !changes_unseen : roots_follow_libgc()))
+        return true;
+    is_unsettled = true;
+    for (int looks = 0; is_unsettled && looks < MOST_LOOKS; looks++)
+        is_unsettled = !look_once(stopped);
     return unknown_reason() == NULL;
 }
 
@@ -69,20 +89,43 @@ static void read_again(uintptr_t start, uintptr_t end) {
         roots_cannot_know("out of memory for the list of roots");
 }
 
-static void open_range(const struct closed *range, void *context) {
-    (void)context;
-    if (range->kind != CLOSED_PROTECTED || (range->protection & PROT_READ))
+static void open_part(const struct closed *range, void *context) {
+    const struct map *map = context;
+    if (range->kind != CLOSED_PROTECTED)
         return;
-    if (opened_add(range->start, range->end, range->protection))
-        read_again(range->start, range->end);
+    uintptr_t start = range->start > map->start ? range->start : map->start;
+    uintptr_t end = range->end < map->end ? range->end : map->end;
+    if (opened_add(start, end,
+                   (map->writable ? PROT_WRITE : 0) | (map->executable ? PROT_EXEC : 0)))
+        read_again(start, end);
     else
         roots_cannot_know("a part of the heap is closed to reads and the kernel does not open it");
+}
+
+/* The maps tell what access a page has now. What was told may be outdated by a bare call, and the
+ * page must have after the stop what it had before. */
+static void open_map(const struct map *map, void *context) {
+    uintptr_t start = heap.objects.start;
+    (void)context;
+    if (!map->readable && map->end > start && map->start < start + AO_load(&heap.objects.committed))
+        closed_each_between(map->start > start ? map->start : start, map->end, open_part,
+                            (void *)map);
+}
+
+static void open_maps(void) {
+    uintptr_t start = heap.objects.start;
+    if (is_quick &&
+        maps_each_between(start, start + AO_load(&heap.objects.committed), open_map, NULL))
+        return;
+    if (!maps_each(open_map, NULL))
+        roots_cannot_know("the list of maps cannot be read");
 }
 
 bool heap_pages_open(void) {
     if (memory_reads_closed())
         return true;
-    closed_each(open_range, NULL);
+    if (closed_exist())
+        open_maps();
     if (!closed_each_opened(read_again))
         roots_cannot_know("too many parts of the heap were closed to reads during the mark");
     return unknown_reason() == NULL;

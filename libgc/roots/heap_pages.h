@@ -14,7 +14,7 @@
  * for roots_cannot_know. */
 bool heap_pages_look(bool stopped);
 
-/* True once a bare call was found. */
+/* True once a bare call was found, or if the last look found what changed meanwhile. */
 bool heap_pages_change_unseen(void);
 
 /* In the stop: opens pages that the program closed, unless memory_read reads them, and adds jobs
