@@ -1,4 +1,4 @@
-/* syscall: a few calls that libc has no name for give the kernel pointers, or lock the program in.
+/* syscall: a few calls give the kernel pointers, change maps, or lock the program in.
  *
  * All others go on to libc untouched, by a jump, so that what a call leaves on the stack, or that
  * it returns twice, is as ever. What is watched goes on to libc, too, but for what has a wrapper
@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -150,8 +151,34 @@ static long ask_device(const struct call *call) {
     return make(call);
 }
 
+/* What is done to maps may concern malloc's memory, or what is tracked. */
+static long change_maps(const struct call *call) {
+    void *address = (void *)call->a;
+    switch (call->number) {
+    case SYS_mmap:
+        return (long)mmap(address, call->b, call->c, call->d, call->e, call->f);
+    case SYS_munmap:
+        return munmap(address, call->b);
+    case SYS_mremap:
+        return (long)mremap(address, call->b, call->c, call->d, (void *)call->e);
+    case SYS_mprotect:
+        return mprotect(address, call->b, call->c);
+    case SYS_pkey_mprotect:
+        return pkey_mprotect(address, call->b, call->c, call->d);
+    default:
+        return madvise(address, call->b, call->c);
+    }
+}
+
 static long make_watched(const struct call *call) {
     switch (call->number) {
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mremap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_madvise:
+        return change_maps(call);
     case SYS_io_uring_setup:
         return set_up_ring(call);
     case SYS_io_uring_enter:
@@ -190,6 +217,12 @@ static long make_watched(const struct call *call) {
 
 static bool is_watched(long number) {
     switch (number) {
+    case SYS_mmap:
+    case SYS_munmap:
+    case SYS_mremap:
+    case SYS_mprotect:
+    case SYS_pkey_mprotect:
+    case SYS_madvise:
     case SYS_io_uring_setup:
     case SYS_io_uring_enter:
     case SYS_io_uring_register:

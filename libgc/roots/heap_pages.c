@@ -89,33 +89,36 @@ static void read_again(uintptr_t start, uintptr_t end) {
         roots_cannot_know("out of memory for the list of roots");
 }
 
+/* A page that is told as closed may be open by now. It was passed over all the same. */
+static void read_closed(const struct closed *range, void *context) {
+    (void)context;
+    if (range->kind == CLOSED_PROTECTED && !(range->protection & PROT_READ))
+        read_again(range->start, range->end);
+}
+
 static void open_part(const struct closed *range, void *context) {
     const struct map *map = context;
-    if (range->kind != CLOSED_PROTECTED)
-        return;
+    int protection = (map->writable ? PROT_WRITE : 0) | (map->executable ? PROT_EXEC : 0);
     uintptr_t start = range->start > map->start ? range->start : map->start;
     uintptr_t end = range->end < map->end ? range->end : map->end;
-    if (opened_add(start, end,
-                   (map->writable ? PROT_WRITE : 0) | (map->executable ? PROT_EXEC : 0)))
-        read_again(start, end);
-    else
+    if (range->kind == CLOSED_PROTECTED && !opened_add(start, end, protection))
         roots_cannot_know("a part of the heap is closed to reads and the kernel does not open it");
 }
 
 /* The maps tell what access a page has now. What was told may be outdated by a bare call, and the
  * page must have after the stop what it had before. */
 static void open_map(const struct map *map, void *context) {
-    uintptr_t start = heap.objects.start;
+    uintptr_t start = heap.objects.start, end = start + AO_load(&heap.objects.committed);
     (void)context;
-    if (!map->readable && map->end > start && map->start < start + AO_load(&heap.objects.committed))
+    if (!map->readable && map->end > start && map->start < end)
         closed_each_between(map->start > start ? map->start : start, map->end, open_part,
                             (void *)map);
 }
 
-static void open_maps(void) {
-    uintptr_t start = heap.objects.start;
-    if (is_quick &&
-        maps_each_between(start, start + AO_load(&heap.objects.committed), open_map, NULL))
+static void open_all(void) {
+    uintptr_t start = heap.objects.start, end = start + AO_load(&heap.objects.committed);
+    closed_each_between(start, end, read_closed, NULL);
+    if (is_quick && maps_each_between(start, end, open_map, NULL))
         return;
     if (!maps_each(open_map, NULL))
         roots_cannot_know("the list of maps cannot be read");
@@ -125,7 +128,7 @@ bool heap_pages_open(void) {
     if (memory_reads_closed())
         return true;
     if (closed_exist())
-        open_maps();
+        open_all();
     if (!closed_each_opened(read_again))
         roots_cannot_know("too many parts of the heap were closed to reads during the mark");
     return unknown_reason() == NULL;
