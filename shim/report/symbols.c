@@ -1,6 +1,9 @@
 /* One libdwfl module a file, and a table of places found; see symbols.h. */
 #include "report/symbols.h"
 
+#include "report/function_name.h"
+#include "report/units.h"
+
 #include <elfutils/libdwfl.h>
 
 #include <dwarf.h>
@@ -15,6 +18,7 @@
 struct image {
     char *path, *build_id;
     Dwfl_Module *module; /* NULL: no names */
+    struct units *units; /* NULL: no debug information */
     uint64_t bias;       /* what libdwfl adds to the file's addresses */
     struct image *next;
 };
@@ -96,6 +100,7 @@ static const struct image *image_of(const struct check_module *module) {
     if (image->module && dwfl_module_getelf(image->module, &bias) == NULL)
         image->module = NULL;
     image->bias = bias;
+    image->units = image->module ? units_of(image->module) : NULL;
     next_base += (uint64_t)1 << IMAGE_DISTANCE_SHIFT;
     image->next = images;
     images = image;
@@ -117,14 +122,6 @@ static void add_frame(struct symbol_place *place, struct symbol_frame frame) {
     frames[place->count++] = frame;
 }
 
-static const char *name_of_function(Dwarf_Die *scope) {
-    Dwarf_Attribute attribute;
-    if (dwarf_attr_integrate(scope, DW_AT_linkage_name, &attribute) ||
-        dwarf_attr_integrate(scope, DW_AT_MIPS_linkage_name, &attribute))
-        return dwarf_formstring(&attribute);
-    return dwarf_diename(scope);
-}
-
 /* Where an inlined function was called from. */
 static void place_of_call(Dwarf_Die *unit, Dwarf_Die *scope, struct symbol_frame *frame) {
     Dwarf_Attribute attribute;
@@ -138,19 +135,21 @@ static void place_of_call(Dwarf_Die *unit, Dwarf_Die *scope, struct symbol_frame
     frame->line = line;
 }
 
-static bool may_hold_functions(int tag) {
-    return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
-           tag == DW_TAG_union_type || tag == DW_TAG_module;
-}
-
 static bool is_inside_function(int tag) {
     return tag == DW_TAG_inlined_subroutine || tag == DW_TAG_lexical_block ||
            tag == DW_TAG_try_block || tag == DW_TAG_catch_block;
 }
 
+static bool may_hold_functions(int tag, bool local) {
+    return tag == DW_TAG_namespace || tag == DW_TAG_class_type || tag == DW_TAG_structure_type ||
+           tag == DW_TAG_union_type || tag == DW_TAG_module ||
+           (local && (tag == DW_TAG_subprogram || is_inside_function(tag)));
+}
+
 /* dwarf_getscopes finds nothing in some of Rust's units and leaves out inlined functions in others,
- * so the tree is searched here. The function proper at an address, in a unit or what is in it. */
-static bool find_function(const Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *function) {
+ * so the tree is searched here. The function proper at an address, in a unit or what is in it;
+ * local ones are among what their outer functions hold. */
+static bool find_function(const Dwarf_Die *scope, Dwarf_Addr pc, bool local, Dwarf_Die *function) {
     Dwarf_Die outer = *scope, child;
     if (dwarf_child(&outer, &child) != 0)
         return false;
@@ -159,7 +158,7 @@ static bool find_function(const Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *func
         bool found = tag == DW_TAG_subprogram && dwarf_haspc(&child, pc) > 0;
         if (found)
             *function = child;
-        if (found || (may_hold_functions(tag) && find_function(&child, pc, function)))
+        if (found || (may_hold_functions(tag, local) && find_function(&child, pc, local, function)))
             return true;
     } while (dwarf_siblingof(&child, &child) == 0);
     return false;
@@ -181,7 +180,7 @@ static bool enter(const Dwarf_Die *scope, Dwarf_Addr pc, Dwarf_Die *inner) {
 static int find_chain(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die chain[MOST_INLINED]) {
     Dwarf_Die scope, inner;
     int count = 0;
-    if (!find_function(unit, pc, &scope))
+    if (!find_function(unit, pc, false, &scope) && !find_function(unit, pc, true, &scope))
         return 0;
     chain[count++] = scope;
     for (; count < MOST_INLINED && enter(&scope, pc, &inner); scope = inner)
@@ -190,31 +189,42 @@ static int find_chain(Dwarf_Die *unit, Dwarf_Addr pc, Dwarf_Die chain[MOST_INLIN
     return count;
 }
 
+static void name_function(Dwarf_Die *function, struct symbol_frame *frame) {
+    const char *symbol = function_symbol(function);
+    char *by_place = function_name_by_place(function);
+    frame->symbol = symbol ? symbol : by_place ? by_place : dwarf_diename(function);
+    frame->function = by_place ? by_place : readable_name(frame->symbol);
+}
+
 /* The chain of inlined functions at an address, innermost first, and then the function proper. */
-static void add_inlined(struct symbol_place *place, const struct image *image, uint64_t address,
-                        struct symbol_frame frame) {
-    Dwarf_Addr bias;
-    Dwarf_Die *unit = dwfl_module_addrdie(image->module, address, &bias), chain[MOST_INLINED];
-    int count = unit ? find_chain(unit, address - bias, chain) : 0;
+static void add_inlined(struct symbol_place *place, struct unit *unit, struct symbol_frame frame) {
+    Dwarf_Die chain[MOST_INLINED];
+    int count = find_chain(&unit->functions, unit->address, chain);
     while (count-- > 0) {
         struct symbol_frame one = frame;
         one.inlined = count > 0;
-        one.symbol = name_of_function(&chain[count]);
-        one.function = readable_name(one.symbol);
+        name_function(&chain[count], &one);
         add_frame(place, one);
         if (count > 0)
-            place_of_call(unit, &chain[count], &frame);
+            place_of_call(&unit->functions, &chain[count], &frame);
     }
+}
+
+static void find_line(struct unit *unit, struct symbol_frame *frame) {
+    Dwarf_Line *line = dwarf_getsrc_die(&unit->lines, unit->address);
+    if (line == NULL)
+        return;
+    frame->file = dwarf_linesrc(line, NULL, NULL);
+    dwarf_lineno(line, &frame->line);
 }
 
 static void find_names(struct symbol_place *place, const struct image *image,
                        struct symbol_frame frame) {
     uint64_t address = image->bias + frame.offset;
-    if (image->module) {
-        Dwfl_Line *line = dwfl_module_getsrc(image->module, address);
-        if (line)
-            frame.file = dwfl_lineinfo(line, NULL, &frame.line, NULL, NULL, NULL);
-        add_inlined(place, image, address, frame);
+    struct unit unit;
+    if (image->units && units_find(image->units, address, &unit)) {
+        find_line(&unit, &frame);
+        add_inlined(place, &unit, frame);
     }
     const char *name = image->module ? dwfl_module_addrname(image->module, address) : NULL;
     if (place->count == 0) {

@@ -1,0 +1,67 @@
+#!/bin/bash
+# The same leak has the same frames, with file and line, whichever compiler built it and however its
+# debug information is kept; local functions are named by where they stand.
+set -u
+sources=$(cd "$(dirname "$0")/leaks/symbols" && pwd)
+directory=$(mktemp -d)
+trap 'rm -rf "$directory"' EXIT
+cd "$directory" || exit 1
+failed=0
+
+# The frames of a program's leaks, one a line: "function  file:line".
+frames() {
+    "$TITHE_BUILD/tithe" leaks --exitcode=0 "$1" 2>&1 | sed -nE 's/^ {5}([^[].*  [^ ]+:[0-9]+)( \(inlined\))?$/\1/p'
+}
+
+# expect NAME PROGRAM FRAME...: these frames stand there, each right after the one before.
+expect() {
+    local name=$1 program=$2 said wanted
+    shift 2
+    said=$(frames "./$program")
+    wanted=$(printf '%s\n' "$@")
+    if [[ $'\n'$said$'\n' == *$'\n'$wanted$'\n'* ]]; then
+        echo "ok $name"
+    else
+        echo "FAIL $name: wanted $(printf '%s, ' "$@") got:"
+        "$TITHE_BUILD/tithe" leaks --exitcode=0 "./$program" 2>&1 | head -n 40
+        failed=1
+    fi
+}
+
+chain() {
+    expect "$1" chain 'inner  chain.c:6' 'middle  chain.c:12' 'outer  chain.c:20' 'main  chain.c:25'
+}
+
+command -v gcc g++ clang clang++ dwz objcopy >/dev/null || exit 77
+for compiler in gcc clang; do
+    for level in -O0 '-O2' '-O2 -flto' '-O2 -gsplit-dwarf' '-O2 -gdwarf-4' '-O2 -gz=zlib' '-O2 -ffunction-sections'; do
+        # shellcheck disable=SC2086 # the level is several arguments
+        "$compiler" -g $level "$sources/chain.c" -o chain && chain "$compiler $level"
+    done
+    rm -f ./*.dwo
+    "$compiler" -g -O2 "$sources/chain.c" -o chain
+    objcopy --only-keep-debug chain chain.debug && objcopy --strip-debug --add-gnu-debuglink=chain.debug chain
+    chain "$compiler, a debug file beside it"
+    rm chain.debug
+    cat >assembled.c <<'C'
+void *assembled(void);
+int main(void) { return assembled() == 0; }
+C
+    "$compiler" -g assembled.c "$sources/assembled.S" -o assembled
+    expect "$compiler, assembler" assembled 'assembled  assembled.S:10' 'main  assembled.c:2'
+done
+gcc -g -O2 "$sources/chain.c" -o chain && cp chain other && dwz -m common chain other && chain "gcc, dwz"
+
+for level in "g++ -O0" "g++ -O2" "clang++ -O0"; do
+    $level -g "$sources/lambdas.cc" -o lambdas
+    expect "$level, method" lambdas 'zoo::keeper::feed::{lambda lambdas.cc:13}::operator()  lambdas.cc:13'
+    expect "$level, variable" lambdas '{lambda lambdas.cc:18}::operator()  lambdas.cc:18'
+    expect "$level, main" lambdas 'main::{lambda lambdas.cc:31}::operator()  lambdas.cc:31'
+    expect "$level, local class" lambdas 'main::local::run  lambdas.cc:28'
+done
+for level in "g++ -O0" "g++ -O2" "clang++ -O0" "clang++ -O2"; do
+    $level -g "$sources/lambdas.cc" -o lambdas
+    said=$(frames ./lambdas | grep -cE '^lose\(?.*  lambdas.cc:5$')
+    [ "$said" = 5 ] && echo "ok $level, lines" || { echo "FAIL $level: $said of 5 lost in line 5"; failed=1; }
+done
+exit $failed
