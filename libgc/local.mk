@@ -25,8 +25,10 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/park.c libgc/os/park.h \
 	libgc/os/permitted.c libgc/os/permitted.h \
 	libgc/os/processors.c libgc/os/processors.h \
+	libgc/os/ranks.c libgc/os/ranks.h \
 	libgc/os/registers.c libgc/os/registers.h \
 	libgc/os/resident.c libgc/os/resident.h \
+	libgc/os/section.c libgc/os/section.h \
 	libgc/os/signal.c libgc/os/signal.h \
 	libgc/os/signal_stack.c libgc/os/signal_stack.h \
 	libgc/os/syscall.h \
@@ -112,6 +114,7 @@ libgc_libtithe_api_la_SOURCES = \
 	libgc/api/objects.c \
 	libgc/api/pushing.c \
 	libgc/api/readers.c \
+	libgc/api/libraries.c \
 	libgc/api/roots.c \
 	libgc/api/sections.c \
 	libgc/api/statistics.c \

@@ -1,14 +1,16 @@
 /* exec: no stop signal may be under way to a thread that becomes another program, because signals
  * that wait survive the exec and handlers do not: the new program would be killed by it.
  *
- * So whoever replaces the program holds the registry's lock while it does: nobody sends then, and
- * what was sent before has arrived. Children of vfork, which share our memory and must not keep its
- * locks, are sent nothing.
+ * So whoever replaces the program says so, and nobody sends from then on, which cancels a stop; the
+ * lock of the registry is taken for that, so that what was sent before has arrived. It is not held
+ * until the program is replaced: the section of a lock puts signals off, with all of them blocked,
+ * and the next program would have them blocked. Children of vfork are sent nothing.
  */
 #include "leak/trial.h"
 #include "real.h"
 
 #include "thread/thread.h"
+#include "thread/world.h"
 
 #include <alloca.h>
 #include <errno.h>
@@ -17,10 +19,6 @@
 #include <stddef.h>
 #include <unistd.h>
 
-/* A handler of the program's may have interrupted the very holder of the lock; then exec goes on
- * without it. */
-enum { PATIENCE_MILLISECONDS = 200 };
-
 /* What the trial of this program has found would be forgotten. */
 static void trial_before_exec(void) {
     if (trial_is_on())
@@ -28,8 +26,7 @@ static void trial_before_exec(void) {
 }
 
 static bool hold_signals(void) {
-    return !thread_has_ended_stops() && thread_in_own_process() &&
-           lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS);
+    return !thread_has_ended_stops() && thread_in_own_process() && world_hold_signals();
 }
 
 /* What was sent arrives at the end of a system call; asking for our id was one. */
@@ -39,7 +36,7 @@ static bool hold_signals(void) {
     thread_in_own_process();                                                                       \
     int result = (call), failure = errno;                                                          \
     if (held)                                                                                      \
-        lock_give(&thread_registry_lock);                                                          \
+        world_release_signals();                                                                   \
     errno = failure;                                                                               \
     return result
 

@@ -1,9 +1,12 @@
 /* fork: the child gets a heap in which nothing is half done; see fork.h.
  *
- * Our locks are held from our prepare handler until libc has made the child. No handler of the
- * program's runs in this thread meanwhile, because it may allocate. Libc takes the lock of its list
- * of streams within that time, and whoever holds that lock may wait for a stream whose owner
- * allocates; so it is taken here, before ours. Libc takes it once more, since its owner may.
+ * Our locks are held from our prepare handler until libc has made the child. All of that is a
+ * section, so no handler of the program's, which may allocate, runs in this thread meanwhile. Libc
+ * takes locks of its own within that time, and those come before ours. One is that of its list of
+ * streams, and whoever holds it may wait for a stream whose owner allocates; so it is taken here,
+ * before ours. Libc takes it once more, since its owner may. Another is that of the fork handlers,
+ * with which libc allocates where it gets one more; so whoever registers one has a lock of ours
+ * before it.
  *
  * Our handlers must be registered before anybody's: then the lock-taking one runs last and the
  * lock-giving ones run first, and the handlers of the program and its libraries may allocate.
@@ -23,13 +26,13 @@
 #include "threads.h"
 
 #include "cycle/cycle.h"
-#include "os/signal.h"
-#include "os/syscall.h"
-#include "thread/world.h"
+#include "os/park.h"
 
 #include <atomic_ops.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 static volatile AO_TS_t registered = AO_TS_INITIALIZER;
 
@@ -38,45 +41,33 @@ void _IO_list_lock(void);
 void _IO_list_unlock(void);
 void _IO_list_resetlock(void);
 
-static bool streams_locked;    /* by the forking thread; with our locks */
-static signal_set mask_before; /* its mask; the same */
+static struct lock registering = LOCK_OF(RANK_FORK);
+static bool streams_locked; /* by the forking thread; with our locks */
 
-/* What a fault of the thread's own raises cannot wait, and a stop must not be kept waiting: its
- * conductor may hold the lock that we wait for. */
-static signal_set put_off_signals(void) {
-    static const int kept[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGSYS};
-    signal_set put_off = ~(signal_set)0, before;
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
-        put_off &= ~((signal_set)1 << (kept[i] - 1));
-    if (world_signal())
-        put_off &= ~((signal_set)1 << (world_signal() - 1));
-    system_call(SYS_rt_sigprocmask, SIG_BLOCK, &put_off, &before, sizeof before);
-    return before;
-}
-
-static void restore_signals(signal_set before) {
-    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, NULL, sizeof before);
-}
-
-static void prepare(void) {
-    signal_set before = put_off_signals();
-    bool locks_streams = threads_were_made();
-    if (locks_streams)
+static void take_locks(bool streams) {
+    section_enter();
+    lock_take(&registering);
+    if (streams)
         _IO_list_lock();
     cycle_before_fork();
     requests_before_fork();
-    streams_locked = locks_streams;
-    mask_before = before;
+    streams_locked = streams;
 }
 
-static void go_on(void) {
-    signal_set before = mask_before;
-    bool unlocks_streams = streams_locked;
+static void give_locks(void) {
     requests_after_fork();
     cycle_after_fork(false);
+}
+
+static void prepare(void) { take_locks(threads_were_made()); }
+
+static void go_on(void) {
+    bool unlocks_streams = streams_locked;
+    give_locks();
     if (unlocks_streams)
         _IO_list_unlock();
-    restore_signals(before);
+    lock_give(&registering);
+    section_leave();
 }
 
 static void begin_child(void) {
@@ -95,7 +86,31 @@ static void begin_child(void) {
     }
     if (streams_locked)
         _IO_list_resetlock(); /* as libc does where it knows of several threads */
-    restore_signals(mask_before);
+    lock_give(&registering);
+    section_leave();
+}
+
+/* Async-signal-safe, and without anybody's handlers: libc leaves its own locks as they are. */
+TITHE_EXPORT pid_t _Fork(void) {
+    take_locks(false);
+    pid_t child = REAL(_Fork)();
+    int failure = errno;
+    if (child == 0)
+        begin_child();
+    else
+        go_on();
+    errno = failure;
+    return child;
+}
+
+/* The child has a heap in which nothing is half done, and nothing of it is collected any more. */
+long fork_by(long (*call)(const void *context), const void *context) {
+    take_locks(false);
+    long result = call(context);
+    int failure = errno;
+    go_on();
+    errno = failure;
+    return result;
 }
 
 /* glibc's own, which pthread_atfork calls with the handle of the library that called it, so that
@@ -111,7 +126,10 @@ void fork_start(void) {
 TITHE_EXPORT int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void),
                                    void *library) {
     fork_start();
-    return REAL(__register_atfork)(prepare, parent, child, library);
+    lock_take(&registering);
+    int result = REAL(__register_atfork)(prepare, parent, child, library);
+    lock_give(&registering);
+    return result;
 }
 
 /* Old binaries find this one in libc. */

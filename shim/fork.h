@@ -5,4 +5,7 @@
 /* Once, from the constructor. */
 void fork_start(void);
 
+/* Makes a system call that forks, by another name than fork. */
+long fork_by(long (*call)(const void *context), const void *context);
+
 #endif

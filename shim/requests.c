@@ -31,7 +31,7 @@ struct request {
     uint64_t few[FEW];
 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_KERNEL_HELD);
 
 struct piece {
     struct piece *next;

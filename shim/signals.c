@@ -13,6 +13,7 @@
 
 #include "os/handler.h"
 #include "os/handler_entry.h"
+#include "os/section.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "thread/world.h"
@@ -42,7 +43,7 @@ static void foreign_signal(int number, void *info, void *context) {
     struct sigaction action = program_action;
     struct signal_action set = {.handler = action.sa_sigaction, .flags = (unsigned)action.sa_flags};
     memcpy(&set.mask, &action.sa_mask, sizeof set.mask);
-    if (action.sa_handler == SIG_IGN)
+    if (action.sa_handler == SIG_IGN || handler_entry_put_off(number, context))
         return;
     if (action.sa_handler == SIG_DFL) {
         if (!was_blocked)
@@ -56,7 +57,10 @@ static void foreign_signal(int number, void *info, void *context) {
     action.sa_sigaction(number, info, context);
 }
 
-void signals_start(void) { world_foreign_signal_hook = foreign_signal; }
+void signals_start(void) {
+    world_foreign_signal_hook = foreign_signal;
+    section_start();
+}
 
 /* A set with few of the real-time signals means each of them; one with most means all there are. */
 static bool is_meant(int number, const sigset_t *set) {

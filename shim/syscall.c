@@ -5,6 +5,7 @@
  * that returns the same.
  */
 #include "bare_calls.h"
+#include "fork.h"
 #include "ioctl.h"
 #include "kernel_held.h"
 #include "linux_aio.h"
@@ -17,6 +18,7 @@
 #include "os/seventh.h"
 
 #include <errno.h>
+#include <linux/sched.h>
 #include <signal.h>
 #include <stdint.h>
 #include <sys/epoll.h>
@@ -170,6 +172,8 @@ static long change_maps(const struct call *call) {
     }
 }
 
+static long make_fork(const void *context) { return make(context); }
+
 static long make_watched(const struct call *call) {
     switch (call->number) {
     case SYS_mmap:
@@ -248,6 +252,22 @@ static bool is_watched(long number) {
     }
 }
 
+/* Not what shares our memory, and not what begins elsewhere, on another stack or with other
+ * thread-local memory: these find their way by what the caller has left on the stack. */
+static bool forks(long number, long a, long b) {
+    const unsigned long elsewhere = CLONE_VM | CLONE_SETTLS;
+#ifdef SYS_fork
+    if (number == SYS_fork)
+        return true;
+#endif
+    if (number == SYS_clone)
+        return !(a & elsewhere) && b == 0;
+    if (number != SYS_clone3)
+        return false;
+    const struct clone_args *arguments = (const struct clone_args *)a;
+    return !(arguments->flags & elsewhere) && arguments->stack == 0;
+}
+
 static __attribute__((noinline)) long seen(long number, long a, long b, long c, long d, long e,
                                            long f) {
     struct call call = {number, a, b, c, d, e, f};
@@ -255,6 +275,8 @@ static __attribute__((noinline)) long seen(long number, long a, long b, long c, 
         return bare_sigaction(a, (const struct signal_action *)b, (struct signal_action *)c, d);
     if (number == SYS_sigaltstack)
         return bare_sigaltstack((const stack_t *)a, (stack_t *)b);
+    if (forks(number, a, b))
+        return fork_by(make_fork, &call);
     return cycle_is_ended() ? make(&call) : make_watched(&call);
 }
 
@@ -263,7 +285,7 @@ long syscall_entered(long number, long a, long b, long c, long d,
                      long e SEVENTH_PARAMETER) __asm__("syscall");
 TITHE_EXPORT long syscall_entered(long number, long a, long b, long c, long d,
                                   long e SEVENTH_PARAMETER) {
-    if (__builtin_expect(is_watched(number), 0))
+    if (__builtin_expect(is_watched(number) || forks(number, a, b), 0))
         return seen(number, a, b, c, d, e, SEVENTH_READ);
     return REAL(syscall)(number, a, b, c, d, e SEVENTH_PASSED);
 }

@@ -26,7 +26,7 @@ enum { WIPED_BYTES = 16384 };
 
 static pthread_key_t leave_key;
 static bool has_key;
-static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
+static __thread char leave_rounds __attribute__((tls_model("initial-exec")));
 
 /* The dead stack stays mapped and is read like any memory: glibc keeps it for the next thread. What
  * this thread's frames left in it must not count. Beyond this depth glibc drops the pages itself.

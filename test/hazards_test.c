@@ -108,12 +108,15 @@ static int find_ours(struct dl_phdr_info *info, size_t bytes, void *found) {
     return 1;
 }
 
-/* What is loaded later needs some of the little room there is for it. */
+/* What is loaded later needs some of the little room there is for it. The build that checks ranks
+ * keeps there what is held. */
 START_TEST(little_of_the_static_thread_local_memory_is_ours) {
     size_t bytes = 0;
     ck_assert_int_eq(dl_iterate_phdr(find_ours, &bytes), 1);
     ck_assert_uint_gt(bytes, 0);
+#ifndef TITHE_RANKS
     ck_assert_uint_le(bytes, 64);
+#endif
 }
 END_TEST
 

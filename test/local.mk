@@ -138,9 +138,12 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/rings_test.preload test/kernel_held_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
-preload_suites += test/double_free_test.preload
+preload_suites += test/double_free_test.preload test/section_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
 preload_suites += test/lookalikes.preload
+if HAVE_RANKS
+room_suites += test/ranks_test
+endif
 check_PROGRAMS += $(room_suites) $(preload_suites)
 TESTS += $(room_suites) $(preload_suites)
 
@@ -180,6 +183,12 @@ test_lookalikes_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread
 test_shim_test_preload_SOURCES = test/shim_test.c
 test_shim_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
+
+test_ranks_test_CFLAGS = $(suite_cflags)
+test_ranks_test_LDADD = $(suite_libs)
+test_section_test_preload_SOURCES = test/section_test.c
+test_section_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
+test_section_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
 test_double_free_test_preload_SOURCES = test/double_free_test.c
 test_double_free_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
@@ -250,5 +259,11 @@ test_goroutine_library_la_LDFLAGS = -module -avoid-version -shared -rpath /nowhe
 endif
 
 include test/libgc/local.mk
+
+if HAVE_CHECK
+check-suites:
+	$(MAKE) check TESTS="$(room_suites) $(preload_suites) $(signal_suites) $(libgc_suites) test/storms.sh test/stress.preload"
+.PHONY: check-suites
+endif
 
 CLEANFILES += test/leaks_page.png

@@ -91,7 +91,7 @@ START_TEST(reservation_leaves_room_under_a_limit) {
 }
 END_TEST
 
-static struct lock counter_lock = LOCK_INITIALIZER;
+static struct lock counter_lock = LOCK_OF(RANK_START);
 static unsigned counter;
 
 static void *count_up(void *argument) {

@@ -15,6 +15,7 @@
 #include "heap/sizes.h"
 #include "thread/thread.h"
 
+#include <link.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -135,9 +136,15 @@ void api_end_pushing(void);
 void disclaim_mark_contents(struct marker *marker);
 void disclaim_ask(struct marker *marker);
 
-/* Before a cycle's first plan of roots: which libraries the program does not want to be looked at.
- */
-void api_find_libraries(void);
+/* libgc's allocation lock, around a function of the program's. */
+void api_lend_lock(void);
+void api_take_lock_back(void);
+
+/* Which libraries the program does not want to be looked at: asked before a cycle, on the thread's
+ * own stack and with no lock; and left out, before the cycle's first plan of roots. */
+void libraries_ask(void);
+void libraries_leave_out(void);
+bool api_is_data_segment(const ElfW(Phdr) * segment);
 
 /* Bytes that no cycle has seen, and the like. */
 void statistics_cycle_begun(void);

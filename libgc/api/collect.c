@@ -22,9 +22,9 @@ static int never_stop(void) { return 0; }
 static bool is_stopped(void) {
     if (default_stop == NULL)
         return false;
-    lock_take(&weak_lock);
+    api_lend_lock();
     bool stopped = default_stop() != 0;
-    lock_give(&weak_lock);
+    api_take_lock_back();
     return stopped;
 }
 
@@ -35,6 +35,7 @@ static int collect_unless(GC_stop_func stop) {
     api_start();
     if (GC_dont_gc > 0)
         return 0;
+    libraries_ask();
     bool done = cycle_collect_unless(stop);
     api_finalize();
     return done;
@@ -69,8 +70,10 @@ int GC_collect_a_little(void) {
 
 void GC_start_incremental_collection(void) {
     api_start();
-    if (GC_dont_gc <= 0 && incremental)
+    if (GC_dont_gc <= 0 && incremental) {
+        libraries_ask();
         cycle_start();
+    }
 }
 
 /* The collector always is concurrent; what was asked for is remembered to be told. */
@@ -173,15 +176,20 @@ static void count_program_lock(int change) {
         thread_self->program_locks += change;
 }
 
-void GC_alloc_lock(void) {
+void api_lend_lock(void) {
     lock_take(&weak_lock);
+    lock_lend(&weak_lock);
     count_program_lock(1);
 }
 
-void GC_alloc_unlock(void) {
+void api_take_lock_back(void) {
     count_program_lock(-1);
+    lock_take_back(&weak_lock);
     lock_give(&weak_lock);
 }
+
+void GC_alloc_lock(void) { api_lend_lock(); }
+void GC_alloc_unlock(void) { api_take_lock_back(); }
 
 void *GC_call_with_alloc_lock(GC_fn_type function, void *argument) {
     GC_alloc_lock();

@@ -65,7 +65,7 @@ void debug_find_damage(void) {
 }
 
 void debug_print_damage(void) {
-    static struct lock printing = LOCK_INITIALIZER;
+    static struct lock printing = LOCK_OF(RANK_PRINTING);
     if (AO_int_load_acquire(&count) == 0 || !lock_try(&printing))
         return;
     unsigned all = AO_int_load_acquire(&count);

@@ -23,7 +23,7 @@ static void begun(void) {
     GC_gc_no++;
     statistics_cycle_begun();
     tunables_apply();
-    api_find_libraries();
+    libraries_leave_out();
     lock();
     if (on_start)
         on_start();
@@ -93,7 +93,10 @@ static void ended(bool done) {
 /* What was allocated since the last cycle may be too little, unless there is no more to be had. */
 static bool is_allowed(enum cycle_trigger trigger) {
     bool due = trigger != CYCLE_PACED || GC_get_bytes_since_gc() >= GC_get_min_bytes_allocd();
-    return due && collect_is_allowed();
+    if (!due || !collect_is_allowed())
+        return false;
+    libraries_ask();
+    return true;
 }
 
 void events_install(void) {

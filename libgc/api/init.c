@@ -21,7 +21,7 @@ enum { LEAST_HEAP = 128 << 10, PERCENT = 75, HANDLED_BY_PROGRAM = -1 };
 
 volatile bool api_started;
 static int handle_fork = 1;
-static struct lock start_lock = LOCK_INITIALIZER;
+static struct lock start_lock = LOCK_OF(RANK_START);
 
 static void fork_prepare(void) { cycle_before_fork(); }
 static void fork_parent(void) { cycle_after_fork(false); }

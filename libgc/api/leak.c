@@ -62,7 +62,7 @@ void leak_find(void) {
 }
 
 void leak_print(void) {
-    static struct lock printing = LOCK_INITIALIZER;
+    static struct lock printing = LOCK_OF(RANK_PRINTING);
     if (count == 0 || !lock_try(&printing))
         return;
     unsigned found = count;

@@ -7,20 +7,24 @@
 #include "thread/thread.h"
 #include "weak/table.h"
 
-static struct lock count_lock = LOCK_INITIALIZER; /* before weak_lock */
-static unsigned readers;                          /* with count_lock */
+static struct lock count_lock = LOCK_OF(RANK_READERS); /* before weak_lock */
+static unsigned readers;                               /* with count_lock */
 
 static void enter(void) {
     lock_take(&count_lock);
-    if (readers++ == 0)
+    if (readers++ == 0) {
         lock_take(&weak_lock);
+        lock_lend(&weak_lock);
+    }
     lock_give(&count_lock);
 }
 
 static void leave(void) {
     lock_take(&count_lock);
-    if (--readers == 0)
+    if (--readers == 0) {
+        lock_take_back(&weak_lock);
         lock_give(&weak_lock);
+    }
     lock_give(&count_lock);
 }
 
@@ -38,6 +42,6 @@ void *GC_call_with_reader_lock(GC_fn_type function, void *argument, int release)
 
 /* The fork had weak_lock, so nobody read; another thread may have been about to. */
 void readers_after_fork(void) {
-    count_lock = (struct lock)LOCK_INITIALIZER;
+    lock_reset(&count_lock);
     readers = 0;
 }

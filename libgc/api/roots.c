@@ -9,7 +9,6 @@
 
 #include <link.h>
 
-int GC_no_dls;
 int GC_all_interior_pointers = 1;
 unsigned char api_end_byte;
 void *GC_least_plausible_heap_addr = (void *)~(GC_word)0;
@@ -18,8 +17,6 @@ void *GC_greatest_plausible_heap_addr;
 /* From when roots are pushed to the end of the stop: the marker of the conductor, which is the only
  * thread that runs and calls all functions of the program's that may mark. */
 static struct marker *pushing;
-
-static GC_has_static_roots_func has_static_roots;
 
 void GC_add_roots(void *start, void *end) {
     api_start();
@@ -36,10 +33,6 @@ void GC_add_roots(void *start, void *end) {
  * may be all that leads to one. */
 static bool exclude(uintptr_t start, uintptr_t end) {
     return !api_stands_alone || roots_exclude(start, end);
-}
-
-static bool is_data_segment(const ElfW(Phdr) * segment) {
-    return segment->p_type == PT_LOAD && (segment->p_flags & PF_W);
 }
 
 /* What was added; data segments are found again by each cycle, with libgc as here. */
@@ -67,32 +60,6 @@ void GC_clear_exclusion_table(void) {
     lock_give(&weak_lock);
 }
 
-/* Segments of libraries that the program does not want to have scanned. */
-static int visit_library(struct dl_phdr_info *library, size_t bytes, void *context) {
-    (void)bytes, (void)context;
-    for (int i = 0; i < library->dlpi_phnum; i++) {
-        const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
-        char *start = (char *)library->dlpi_addr + segment->p_vaddr;
-        if (!is_data_segment(segment))
-            continue;
-        bool is_library = library->dlpi_name[0] != 0;
-        if ((GC_no_dls && is_library) ||
-            (has_static_roots && !has_static_roots(library->dlpi_name, start, segment->p_memsz)))
-            roots_disregard((uintptr_t)start & ~(uintptr_t)7, (uintptr_t)start + segment->p_memsz);
-    }
-    return 0;
-}
-
-void api_find_libraries(void) {
-    roots_disregard_none();
-    if (api_stands_alone && (GC_no_dls || has_static_roots))
-        dl_iterate_phdr(visit_library, NULL);
-}
-
-void GC_register_has_static_roots_callback(GC_has_static_roots_func function) {
-    has_static_roots = function;
-}
-
 struct segment_search {
     uintptr_t address;
     bool found;
@@ -104,7 +71,7 @@ static int find_in_library(struct dl_phdr_info *library, size_t bytes, void *con
     for (int i = 0; i < library->dlpi_phnum; i++) {
         const ElfW(Phdr) *segment = &library->dlpi_phdr[i];
         uintptr_t start = library->dlpi_addr + segment->p_vaddr;
-        if (is_data_segment(segment) && search->address - start < segment->p_memsz)
+        if (api_is_data_segment(segment) && search->address - start < segment->p_memsz)
             search->found = true;
     }
     return search->found;
@@ -117,8 +84,6 @@ int GC_is_tmp_root(void *address) {
     return search.found;
 }
 
-void GC_set_no_dls(int value) { GC_no_dls = value; }
-int GC_get_no_dls(void) { return GC_no_dls; }
 void GC_set_all_interior_pointers(int value) { GC_all_interior_pointers = value; }
 int GC_get_all_interior_pointers(void) { return GC_all_interior_pointers; }
 

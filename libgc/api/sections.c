@@ -19,12 +19,12 @@ void GC_set_on_os_get_mem(GC_on_os_get_mem_proc function) {
 GC_on_os_get_mem_proc GC_get_on_os_get_mem(void) { return on_memory; }
 
 static void tell_new(void) {
-    lock_take(&weak_lock);
+    api_lend_lock();
     size_t before = AO_load(&told), now = AO_load(&heap.objects.committed);
     AO_store(&told, now);
     if (on_memory && now > before)
         on_memory((void *)(heap.objects.start + before), now - before);
-    lock_give(&weak_lock);
+    api_take_lock_back();
 }
 
 void sections_tell(void) {

@@ -24,7 +24,7 @@ char *GC_stackbottom;
 static bool may_register;
 static pthread_key_t leave_key;
 static __thread bool registered __attribute__((tls_model("initial-exec")));
-static __thread int leave_rounds __attribute__((tls_model("initial-exec")));
+static __thread char leave_rounds __attribute__((tls_model("initial-exec")));
 
 static void leave(void *value) {
     if (++leave_rounds < PTHREAD_DESTRUCTOR_ITERATIONS) {

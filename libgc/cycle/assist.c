@@ -11,6 +11,7 @@
 #include "os/altstack.h"
 #include "os/clock.h"
 #include "os/options.h"
+#include "os/section.h"
 #include "os/syscall.h"
 #include "roots/stacks.h"
 #include "thread/thread.h"
@@ -188,7 +189,8 @@ static void assist_by_signal(struct thread *thread) {
 }
 
 /* The handler may run on a small stack of the program's, where there is no room for a marker.
- * Without one of ours it leaves the stack to the stop. */
+ * Without one of ours it leaves the stack to the stop, and so does a thread that cannot enter a
+ * section. */
 static void scan_stack_in_handler(struct thread *thread) {
     uintptr_t top = thread->altstack_low ? free_top(thread) : 0, here;
     if (top)
@@ -198,7 +200,7 @@ static void scan_stack_in_handler(struct thread *thread) {
 void assist_asked(struct thread *thread) {
     if (thread->assist_due)
         assist_by_signal(thread);
-    else if (takes_stack(thread))
+    else if (takes_stack(thread) && section_is_possible())
         scan_stack_in_handler(thread);
 }
 

@@ -7,7 +7,7 @@
 #include "os/park.h"
 #include "thread/thread.h"
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_CREDIT);
 static volatile AO_t pool; /* added to under the lock, taken from by compare-and-swap */
 static struct thread *first, *last;
 

@@ -45,7 +45,7 @@ enum {
     REST_NAPS = 1000
 };
 
-static struct lock cycle_lock = LOCK_INITIALIZER;
+static struct lock cycle_lock = LOCK_OF(RANK_CYCLE);
 static volatile bool enabled;
 static volatile bool requested;  /* somebody wants a worker to begin a cycle */
 static volatile unsigned wanted; /* the number of a cycle that somebody asked for; any thread */
@@ -181,12 +181,8 @@ struct look {
     bool done;
 };
 
-/* What the calling thread has asked for, on its own stack, which is frozen meanwhile. */
-static __thread struct look *look_wanted __attribute__((tls_model("initial-exec")));
-
 static void look_at_maps(struct thread *thread) {
-    struct look *look = look_wanted;
-    (void)thread;
+    struct look *look = thread->look;
     lock_take(&cycle_lock);
     if (phase_now() == PHASE_OFF)
         maps_open();
@@ -201,9 +197,9 @@ bool cycle_with_maps(void (*function)(void *context), void *context) {
         return false;
     thread_ensure_altstack();
     struct look look = {function, context, false};
-    look_wanted = &look;
+    thread_self->look = &look;
     bool looked = assist_run_frozen(thread_self, look_at_maps) && look.done;
-    look_wanted = NULL;
+    thread_self->look = NULL;
     return looked;
 }
 
@@ -540,6 +536,7 @@ void cycle_after_fork(bool child) {
         credit_after_fork();
         conduct_after_fork();
         thread_after_fork();
+        world_after_fork();
     }
     give_locks();
 }

@@ -21,8 +21,8 @@ struct worker {
 };
 
 static struct worker workers[WORKERS_MOST + MOST_IN_STOP];
-static struct lock lock = LOCK_INITIALIZER; /* above the registry's */
-static volatile unsigned count, all;        /* workers, and helpers too; under the lock */
+static struct lock lock = LOCK_OF(RANK_WORKERS); /* above the registry's */
+static volatile unsigned count, all;             /* workers, and helpers too; under the lock */
 static volatile bool ending, refused;
 static volatile unsigned stop_word; /* odd while helpers are called; the conductor */
 static struct worker_turns turns;

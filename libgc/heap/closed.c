@@ -18,7 +18,7 @@ struct entry {
     unsigned char kind, protection;
 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_CLOSED);
 static bool heap_is_locked; /* by whoever has the cycle's lock, which guards this */
 static struct vm_region region;
 static volatile AO_t count; /* written with the lock; read without it as a glance */

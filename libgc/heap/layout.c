@@ -16,7 +16,7 @@ enum {
 
 struct heap heap;
 
-static struct lock start_lock = LOCK_INITIALIZER;
+static struct lock start_lock = LOCK_OF(RANK_HEAP_START);
 
 static size_t span_table_bytes(size_t objects) {
     return objects / HEAP_PAGE_BYTES * sizeof(struct span *);

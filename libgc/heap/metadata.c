@@ -10,7 +10,7 @@ struct free_block {
     struct free_block *next;
 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_METADATA);
 static size_t used; /* bytes of the region handed out so far; under the lock */
 static struct free_block *free_blocks[METADATA_LARGEST_REUSED / UNIT + 1];
 

@@ -14,8 +14,8 @@ struct __attribute__((packed)) free_row {
     struct free_row *next;
 };
 
-static bool kept;                           /* written with all sets locked */
-static struct lock lock = LOCK_INITIALIZER; /* below the sets', one of which is held */
+static bool kept;                              /* written with all sets locked */
+static struct lock lock = LOCK_OF(RANK_NOTES); /* below the sets', one of which is held */
 static struct free_row *free_rows[ROW_BINS];
 
 static size_t row_bin(unsigned objects) {

@@ -14,7 +14,7 @@ enum {
     IDLE_MILLISECONDS = 1000 /* and nothing is kept longer than this while memory is being freed */
 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_PAGES);
 
 /* Bytes from the start of the heap that were ever in a run. The first page never is: its address
  * stands in our own variables, which are roots like all others. */

@@ -3,7 +3,7 @@
 
 enum { SLOTS = 131072, STEP = 1 << 14 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_SHAPES);
 
 /* By number; few programs have any, so the memory comes with the first. Number 0 has no entry. */
 static struct vm_region shape_region, slot_region;

@@ -9,12 +9,12 @@
 
 #include <string.h>
 
-struct span_set span_sets[SPAN_CLASSES];
+struct span_set span_sets[SPAN_CLASSES] = {[0 ... SPAN_CLASSES - 1] = {.lock = LOCK_OF(RANK_SETS)}};
 
 /* Free descriptors by size. The locks of sets are above this one, so whoever holds all of those
  * need not take it. */
 enum { DESCRIPTOR_BINS = METADATA_LARGEST_REUSED / SPAN_DESCRIPTOR_UNIT + 1 };
-static struct lock descriptor_lock = LOCK_INITIALIZER;
+static struct lock descriptor_lock = LOCK_OF(RANK_DESCRIPTORS);
 static struct span *free_descriptors[2][DESCRIPTOR_BINS]; /* without shapes and with them */
 
 /* A block is an eighth of what its class has, at most. Blocks begin long before huge pages do,

@@ -25,7 +25,7 @@ struct block {
     struct job jobs[BLOCK_JOBS];
 };
 
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_JOBS);
 static struct block *first, *last;
 static volatile unsigned left; /* under the lock; read without it as a glance */
 

@@ -11,7 +11,7 @@ enum { LONG_LENGTH = 2048 };
 
 /* Large objects come first: they lead to many others, and the more of those are grey in a span when
  * its turn comes, the fewer turns it needs. */
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_QUEUE);
 static struct list large, small;
 static volatile unsigned length;  /* of both; under the lock */
 static volatile bool quiet;       /* the conductor */

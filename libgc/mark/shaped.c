@@ -29,7 +29,7 @@ static volatile bool has_procedures;
 static volatile bool stopped; /* written by the conductor, the world being stopped */
 
 /* Objects whose procedures are to run: by any marker in the stop, under the lock. */
-static struct lock lock = LOCK_INITIALIZER;
+static struct lock lock = LOCK_OF(RANK_FOUND);
 static struct object *found;
 static size_t found_count;
 static bool found_lost;

@@ -4,7 +4,7 @@
  * An entry has the number of the signal in r9 and its own in r8. Until all signals are blocked it
  * keeps the stack pointer on the frame, writes below it only, and leaves alone what a handler could
  * look at. Whoever calls an entry as a function, because it asked the kernel for the handler, has
- * no frame where one would be. */
+ * no frame where one would be. What interrupted a section returns at once (os/section.h). */
 #if defined(__x86_64__)
 .text
 .balign 16
@@ -26,6 +26,17 @@ handler_entry_common:
     leaq 8(%rsp), %rax
     cmpq %rax, %rdx
     jne handler_entry_straight
+    cmpb $0, section_puts_off(%rip)
+    je handler_entry_outside
+    rdfsbase %rax  /* libc's thread-local memory, if there is any */
+    testq %rax, %rax
+    je handler_entry_outside
+    cmpq %rax, 16(%rax)
+    jne handler_entry_outside
+    movq section_self@gottpoff(%rip), %rcx
+    cmpw $0, (%rax,%rcx)
+    jne handler_entry_block
+handler_entry_outside:
     cmpl $256, %r8d
     jae handler_entry_block
     movq 16(%rdx), %rax  /* uc_stack.ss_sp */
@@ -54,6 +65,8 @@ handler_entry_masked:
     movl %r9d, %edx
     leaq 24(%rsp), %rcx
     call handler_entry_place
+    testq %rax, %rax
+    je handler_entry_put_off
     movq 32(%rsp), %r8
     movq 40(%rsp), %r9
     leaq 24(%rsp), %rsi
@@ -72,6 +85,9 @@ handler_entry_straight:
     movq (%rax,%r8,8), %r10
     xorl %eax, %eax
     jmp *%r10
+handler_entry_put_off:
+    addq $88, %rsp
+    retq
 .cfi_endproc
 .size handler_entries, .-handler_entries
 .type handler_entry_go_on, @function

@@ -4,10 +4,12 @@
 #include "os/goroutine.h"
 #include "os/handler.h"
 #include "os/registers.h"
+#include "os/section.h"
 #include "os/signal_stack.h"
 #include "os/syscall.h"
 
 #include <atomic_ops.h>
+#include <errno.h>
 #include <string.h>
 #include <sys/ucontext.h>
 
@@ -144,11 +146,76 @@ static struct frame *place(struct frame *frame, bool on_signal_stack) {
     return move(frame, stack, on_signal_stack);
 }
 
-/* Called by the entry, with all signals blocked; *mask is what it is to be in the handler. */
+/* Where the stack stood that the thread's own code had, beneath entries that interrupted each other
+ * before they had blocked all signals. */
+static uintptr_t interrupted_stack(struct frame *frame) {
+    for (;;) {
+        uintptr_t at = registers_of(frame)[REG_RIP], below = registers_of(frame)[REG_RSP];
+        if (at < (uintptr_t)handler_entries || at >= (uintptr_t)handler_entry_masked ||
+            ((struct frame *)below)->restorer != (uintptr_t)handler_restorer)
+            return below;
+        frame = (struct frame *)below;
+    }
+}
+
+/* Without the kernel's information it is taken for a fault. */
+static bool tells_of_fault(int number, const struct frame *frame, bool informed) {
+    static const signal_set faults = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) |
+                                     1ull << (SIGFPE - 1) | 1ull << (SIGILL - 1) |
+                                     1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1);
+    const siginfo_t *information = (const siginfo_t *)frame->information;
+    return (faults >> (number - 1) & 1) && (!informed || information->si_code > 0);
+}
+
+/* The thread gets the signal once more. Where no memory is left to queue what it tells, it comes
+ * without that. */
+static bool send_again(int number, struct frame *frame, bool informed) {
+    long process = system_call(SYS_getpid), thread = system_call(SYS_gettid);
+    long sent =
+        informed ? system_call(SYS_rt_tgsigqueueinfo, process, thread, number, frame->information)
+                 : system_call(SYS_tgkill, process, thread, number);
+    siginfo_t plain = {.si_signo = number, .si_code = SI_USER};
+    if (sent == -EAGAIN)
+        sent = system_call(SYS_rt_tgsigqueueinfo, process, thread, number, &plain);
+    return sent == 0;
+}
+
+/* The kernel has taken a handler away that was to run once, and has left its flags and its mask. */
+static void install_again(int number, struct signal_action *action, uintptr_t entry) {
+    if (!(action->flags & SA_RESETHAND) || action->handler != NULL)
+        return;
+    memcpy(&action->handler, &entry, sizeof entry);
+    system_call(SYS_rt_sigaction, number, action, NULL, sizeof action->mask);
+}
+
+/* All that waits is blocked as well, until the section ends: each signal comes once more. */
+static bool put_off(struct frame *frame, uintptr_t entry, int number) {
+    struct signal_action action = {0};
+    if (!section_is_interrupted(interrupted_stack(frame)) ||
+        system_call(SYS_rt_sigaction, number, NULL, &action, sizeof action.mask) != 0)
+        return false;
+    bool informed = action.flags & SA_SIGINFO;
+    if (tells_of_fault(number, frame, informed))
+        return false;
+    install_again(number, &action, entry);
+    if (!send_again(number, frame, informed))
+        return false;
+    signal_set mask;
+    memcpy(&mask, &context_of(frame)->uc_sigmask, sizeof mask);
+    mask = section_close(mask) | (signal_set)1 << (number - 1);
+    memcpy(&context_of(frame)->uc_sigmask, &mask, sizeof mask);
+    return true;
+}
+
+/* Called by the entry, with all signals blocked; *mask is what it is to be in the handler. NULL
+ * when the handler is not to run now. */
 NAMED_IN_ASSEMBLY struct frame *handler_entry_place(struct frame *frame, unsigned entry, int number,
                                                     signal_set *mask);
 struct frame *handler_entry_place(struct frame *frame, unsigned entry, int number,
                                   signal_set *mask) {
+    if (section_puts_off &&
+        put_off(frame, (uintptr_t)handler_entries + entry * ENTRY_BYTES, number))
+        return NULL;
     admit_again(entry, number, mask);
     return place(frame, true);
 }
@@ -202,6 +269,10 @@ void handler_entry_show(struct signal_action *action) {
         action->flags |= SA_NODEFER;
 }
 
+bool handler_entry_put_off(int number, void *context) {
+    return section_puts_off && section_is_possible() && put_off(frame_of(context), 0, number);
+}
+
 void handler_entry_forward(int number, void *context, const struct signal_action *action) {
     struct frame *frame = frame_of(context);
     uintptr_t entry = entry_of((uintptr_t)action->handler, false);
@@ -225,6 +296,10 @@ void handler_entry_hide(struct signal_action *action) { (void)action; }
 void handler_entry_show(struct signal_action *action) { (void)action; }
 void handler_entry_forward(int number, void *context, const struct signal_action *action) {
     (void)number, (void)context, (void)action;
+}
+bool handler_entry_put_off(int number, void *context) {
+    (void)number, (void)context;
+    return false;
 }
 
 #endif

@@ -10,6 +10,9 @@
  * Signals that wait together are delivered one upon the other, the last one's entry runs first. It
  * then finds that it interrupted another entry, and moves that one's frame first.
  *
+ * An entry that interrupted a section of ours (os/section.h) does not go on in the handler: the
+ * signal is sent to the thread once more, with all that it tells, and waits until the section ends.
+ *
  * Only on x86-64. Elsewhere there are no entries, and the program's signal stacks stay its own.
  */
 #ifndef TITHE_OS_HANDLER_ENTRY_H
@@ -31,5 +34,9 @@ void handler_entry_show(struct signal_action *action);
  * this context: the program's handler takes its place. Does not return, if handlers can be moved.
  */
 void handler_entry_forward(int number, void *context, const struct signal_action *action);
+
+/* In such a handler of ours: whether it interrupted a section. Then the signal comes once more when
+ * that ends, and the handler returns. */
+bool handler_entry_put_off(int number, void *context);
 
 #endif

@@ -1,6 +1,7 @@
 /* Log lines; see log.h. */
 #include "os/log.h"
 
+#include "os/section.h"
 #include "os/syscall.h"
 
 #include <fcntl.h>
@@ -44,6 +45,7 @@ void log_fatal(const char *format, ...) {
     va_start(arguments, format);
     log_write(format, arguments);
     va_end(arguments);
+    section_abandon();
     abort();
 }
 

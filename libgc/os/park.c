@@ -33,7 +33,8 @@ static unsigned lock_mark_contended(struct lock *lock) {
 /* Holders keep a lock for well under a microsecond, so a few tries before sleeping pay off. */
 void lock_take_contended(struct lock *lock) {
     for (int tries = 0; tries < 100; tries++) {
-        if (AO_int_load(&lock->word) == LOCK_FREE && lock_try(lock))
+        if (AO_int_load(&lock->word) == LOCK_FREE &&
+            AO_int_compare_and_swap_acquire(&lock->word, LOCK_FREE, LOCK_HELD))
             return;
         park_relax();
     }

@@ -3,6 +3,7 @@
 
 #include "os/memory.h"
 #include "os/processors.h"
+#include "os/section.h"
 #include "os/syscall.h"
 #include "os/vm.h"
 
@@ -17,7 +18,6 @@
  * libc's own record of the thread is on the other side. A worker uses libc's share and ours, each
  * far smaller than this, but the program's may lie between them and the pointer. */
 enum { LOCAL_BYTES = 16384 };
-static __thread char our_share;
 
 struct start {
     void (*function)(void *);
@@ -112,7 +112,7 @@ static size_t distance(uintptr_t one, uintptr_t other) {
 static size_t local_bytes(void) {
     uintptr_t pointer = thread_pointer(), page = vm_page_bytes();
     size_t libc = distance(pointer, (uintptr_t)&errno);
-    size_t ours = distance(pointer, (uintptr_t)&our_share);
+    size_t ours = distance(pointer, (uintptr_t)&section_self);
     return (LOCAL_BYTES + (libc > ours ? libc : ours) + page - 1) & ~(page - 1);
 }
 
@@ -137,9 +137,10 @@ static uintptr_t copy_local(uintptr_t to) {
     return pointer;
 }
 
-/* The maker may have a locale of its own that it may free. */
+/* The maker holds locks, and may have a locale of its own that it may free. */
 static void run(struct start *start) {
     struct start copy = *start;
+    section_begin();
     uselocale(LC_GLOBAL_LOCALE);
     copy.function(copy.argument);
 }

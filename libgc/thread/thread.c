@@ -16,7 +16,7 @@ enum { ALTSTACK_BYTES = 98304, PATIENCE_MILLISECONDS = 200 };
 struct thread thread_absent, thread_left;
 __thread struct thread *thread_self __attribute__((tls_model("initial-exec"))) = &thread_absent;
 
-struct lock thread_registry_lock = LOCK_INITIALIZER;
+struct lock thread_registry_lock = LOCK_OF(RANK_REGISTRY);
 void (*thread_registered_hook)(void);
 void (*thread_leaving_hook)(void);
 bool thread_covers_altstacks;
@@ -164,14 +164,23 @@ static struct thread *thread_register(void) {
     return thread && thread->has_cache ? thread : NULL;
 }
 
+/* A handler that finds the thread in the registry without knowing it would take its cache anew. */
+static struct thread *register_self(void) {
+    section_enter();
+    struct thread *thread = thread_register();
+    if (thread)
+        thread_self = thread;
+    section_leave();
+    return thread;
+}
+
 struct thread *thread_current(void) {
     struct thread *thread = thread_self;
     if (thread != &thread_absent)
         return thread;
-    thread = thread_register();
+    thread = register_self();
     if (thread == NULL)
         return &thread_left;
-    thread_self = thread;
     if (thread_registered_hook)
         thread_registered_hook();
     return thread_self;
@@ -191,12 +200,14 @@ void thread_leave(void) {
         return;
     if (thread_leaving_hook)
         thread_leaving_hook();
+    section_enter(); /* no handler refills what was emptied */
     cache_empty(&thread->cache);
     thread_self = &thread_left;
     altstack_disable(thread);
     lock_take(&thread_registry_lock);
     record_unlink(thread);
     lock_give(&thread_registry_lock);
+    section_leave();
 }
 
 void thread_return(void) {

@@ -69,6 +69,7 @@ struct thread {
     long owed;                    /* work that a parked thread still owes; the credit's lock */
     struct thread *next_parked;   /* the credit's lock */
     long long assist_nanoseconds; /* spent on assists and not yet reported; the thread */
+    void *look;                   /* what it wants to know of the list of maps; the thread */
     unsigned program_locks;       /* locks of ours that the program took itself; the thread */
     unsigned awaited;             /* the cycle whose end the thread waits for; the thread */
 

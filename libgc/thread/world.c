@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/options.h"
+#include "os/section.h"
 #include "os/signal.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
@@ -20,7 +21,12 @@
 #include <errno.h>
 #include <limits.h>
 
-enum { PATIENCE_MILLISECONDS = 20, MOST_ROUNDS = 1000, MOST_DEAF_LOOKS = 10 };
+enum {
+    HOLD_PATIENCE_MILLISECONDS = 200,
+    PATIENCE_MILLISECONDS = 20,
+    MOST_ROUNDS = 1000,
+    MOST_DEAF_LOOKS = 10
+};
 
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
 void (*world_asked_hook)(struct thread *thread);
@@ -144,13 +150,33 @@ static bool install_handler(void) {
         return false;
     }
     registers_prepare();
+    section_let_in(number);
     installed_signal = number;
     return signal_install(number, stop_handler);
 }
 
+/* How many threads are about to become another program: each adds itself with the registry's lock,
+ * with which all signals are sent but those that a thread sends itself, and takes itself away again
+ * where it did not. */
+static volatile unsigned holders;
+
+bool world_hold_signals(void) {
+    if (!lock_take_within(&thread_registry_lock, HOLD_PATIENCE_MILLISECONDS))
+        return false;
+    AO_int_fetch_and_add1_full(&holders);
+    lock_give(&thread_registry_lock);
+    return true;
+}
+
+void world_release_signals(void) { AO_int_fetch_and_sub1_full(&holders); }
+
+void world_after_fork(void) { AO_int_store(&holders, 0); }
+
 /* Sends the signal; a thread that the kernel does not know any more is gone. False when it cannot
- * be sent, for want of room in the queue of signals. */
+ * be sent, for want of room in the queue of signals or because of an exec. */
 static bool send_signal(struct thread *thread) {
+    if (AO_int_load(&holders) > 0)
+        return false;
     int result = signal_send(thread->tid, installed_signal, thread);
     if (result == -ESRCH)
         AO_int_store(&thread->state, THREAD_GONE);

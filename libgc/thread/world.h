@@ -36,6 +36,14 @@ void world_avoid_signal(int number);
 /* Has the calling thread take the stop signal, whatever mask it was born with. */
 void world_admit(void);
 
+/* Between these nobody is sent the signal, which cancels a stop. What was sent before arrives at
+ * the end of the next system call. False when the registry's lock could not be had. */
+bool world_hold_signals(void);
+void world_release_signals(void);
+
+/* In the child of a fork. */
+void world_after_fork(void);
+
 /* What to do with a stop signal that somebody else sent. */
 extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
 

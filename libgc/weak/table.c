@@ -1,7 +1,7 @@
 /* Open addressing with linear probing; removal closes the gap. See table.h. */
 #include "weak/table.h"
 
-struct lock weak_lock = LOCK_INITIALIZER;
+struct lock weak_lock = LOCK_OF(RANK_ALLOCATION);
 
 enum { FIRST_ROOM = 512 };
 

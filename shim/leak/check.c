@@ -46,7 +46,7 @@ static struct {
     volatile unsigned forbidden; /* the program ends: no other check */
     unsigned collected;          /* checks after which lost blocks were freed */
     const char *suppressions;    /* the program's own, or NULL */
-} check = {.lock = LOCK_INITIALIZER};
+} check = {.lock = LOCK_OF(RANK_CHECK)};
 
 unsigned check_count(void) { return AO_int_load(&check.count); }
 

@@ -41,7 +41,7 @@ static struct {
     size_t found_blocks, found_bytes; /* dead anew in the last cycle */
     size_t borne;                     /* bytes of the heap in what is dead now */
     size_t candidates;
-} trial = {.lock = LOCK_INITIALIZER};
+} trial = {.lock = LOCK_OF(RANK_CHECK)};
 
 struct trial_totals trial_totals(void) {
     struct trial_totals totals = trial.totals;

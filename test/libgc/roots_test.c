@@ -9,6 +9,7 @@
 
 #include <dlfcn.h>
 #include <link.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -231,6 +232,34 @@ START_TEST(the_program_chooses_among_libraries) {
 }
 END_TEST
 
+/* Holds the lock of the loader's list, which a collection may not wait for. */
+static int collect_in_list(struct dl_phdr_info *library, size_t bytes, void *unused) {
+    (void)library, (void)bytes, (void)unused;
+    for (int i = 0; i < 100; i++)
+        GC_MALLOC(1 << 12);
+    GC_gcollect();
+    return 0;
+}
+
+static void *walk_lists(void *unused) {
+    for (int i = 0; i < 5; i++)
+        dl_iterate_phdr(collect_in_list, NULL);
+    return unused;
+}
+
+START_TEST(the_loaders_lock_comes_before_a_collection) {
+    pthread_t threads[2];
+    GC_INIT();
+    GC_register_has_static_roots_callback(has_roots);
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(GC_pthread_create(&threads[i], NULL, walk_lists, NULL), 0);
+    for (int i = 0; i < 100; i++)
+        GC_gcollect();
+    for (int i = 0; i < 2; i++)
+        ck_assert_int_eq(GC_pthread_join(threads[i], NULL), 0);
+}
+END_TEST
+
 /* What was at an address that is another library's now must not be taken for it. */
 START_TEST(what_was_left_out_is_forgotten_with_its_library) {
     GC_INIT();
@@ -302,6 +331,7 @@ int main(void) {
         data_of_loaded_libraries_are_roots,
         data_of_libraries_are_left_out_on_demand,
         the_program_chooses_among_libraries,
+        the_loaders_lock_comes_before_a_collection,
         what_was_left_out_is_forgotten_with_its_library,
         stacks_are_roots,
         marking_takes_any_address,
