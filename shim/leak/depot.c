@@ -7,7 +7,13 @@
 #include <atomic_ops.h>
 #include <string.h>
 
-enum { BUCKETS = 1 << 16, MOST_STACKS = 1 << 22, LEAST_BYTES = 8 << 20, WORD = sizeof(uintptr_t) };
+enum {
+    BUCKET_BITS = 18,
+    BUCKETS = 1 << BUCKET_BITS,
+    MOST_STACKS = 1 << 22,
+    LEAST_BYTES = 8 << 20,
+    WORD = sizeof(uintptr_t)
+};
 static const size_t most_bytes = (size_t)2 << 30;
 
 /* Places are distances from the arena's start in words; 0 is no place. */
@@ -61,7 +67,7 @@ static unsigned take_number(void) {
 
 /* Who loses the race for the same stack leaves a number that stays unused. */
 unsigned depot_number(const uintptr_t *pcs, size_t count, uint64_t hash, unsigned generation) {
-    volatile unsigned *bucket = &buckets[hash >> 48];
+    volatile unsigned *bucket = &buckets[hash >> (64 - BUCKET_BITS)];
     unsigned first = AO_int_load_acquire(bucket);
     unsigned number = find(first, hash, count, generation);
     if (number || count == 0)

@@ -49,7 +49,7 @@ static const char *trigger_name(enum check_trigger trigger) {
 }
 
 static void write_program(void) {
-    writer_add("tithe-check 1\nprogram ");
+    writer_add("tithe-check 2\nprogram ");
     writer_add_text(program.path);
     writer_add("\narguments");
     for (long at = 0; at < program.arguments_length;) {
@@ -99,7 +99,7 @@ void head_write_stacks(bool (*is_told)(unsigned stack)) {
             continue;
         writer_add("stack %u %u", number, stack->generation);
         for (unsigned i = 0; i < stack->count; i++)
-            writer_add(" 0x%lx", stack->pcs[i]);
+            writer_add_step(stack->pcs[i], i ? stack->pcs[i - 1] : 0);
         writer_add("\n");
     }
 }

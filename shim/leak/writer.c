@@ -78,6 +78,21 @@ void writer_add_text(const char *text) {
     used += length;
 }
 
+void writer_add_step(uintptr_t address, uintptr_t before) {
+    static const char digits[] = "0123456789abcdef";
+    bool down = address < before;
+    uintptr_t rest = down ? before - address : address - before;
+    int count = rest ? (63 - __builtin_clzl(rest)) / 4 + 1 : 1;
+    char *to = room(2 + 16);
+    if (to == NULL)
+        return;
+    to[0] = ' ';
+    to[1] = down ? '-' : '+';
+    for (int i = count; i > 0; i--, rest >>= 4)
+        to[1 + i] = digits[rest & 15];
+    used += 2 + count;
+}
+
 const char *writer_text(size_t *bytes) {
     *bytes = used;
     return (const char *)region.start;

@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* Remembers the directory, which the program may lose the way to later; by the constructor. */
 void writer_start(const char *directory);
@@ -18,6 +19,10 @@ void writer_add(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* Adds a text field, percent-encoded. */
 void writer_add_text(const char *text);
+
+/* A blank, and how an address differs from the one before it: a sign and hexadecimal digits. A
+ * million stacks are told in this way, so it is short and made without printf. */
+void writer_add_step(uintptr_t address, uintptr_t before);
 
 /* What was added so far; and its end, without a file. */
 const char *writer_text(size_t *bytes);

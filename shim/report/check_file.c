@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FORMAT = 1 };
+enum { OLDEST_FORMAT = 1, FORMAT = 2 };
 
 /* Room for one more element, cleared; arrays double. */
 static void *more(void *array, size_t *count, size_t size) {
@@ -74,6 +74,18 @@ static void take_arguments(struct check *check, struct words *words) {
     }
 }
 
+uint64_t check_print(uint64_t print, const void *bytes, size_t count) {
+    const unsigned char *at = bytes;
+    for (size_t i = 0; i < count; i++)
+        print = (print ^ at[i]) * 0x100000001b3u;
+    return print;
+}
+
+const char *check_base_name(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? slash + 1 : path;
+}
+
 static void take_module(struct check *check, struct words *words) {
     struct check_module *module = MORE(check->modules, check->module_count);
     word(words);
@@ -85,16 +97,34 @@ static void take_module(struct check *check, struct words *words) {
     module->to = strcmp(to, "-") == 0 ? UINT32_MAX : strtoul(to, NULL, 10);
     module->build_id = text(words);
     module->path = text(words);
+    const char *name = *module->build_id ? module->build_id : check_base_name(module->path);
+    module->print = check_print(CHECK_PRINT, name, strlen(name) + 1);
+}
+
+static size_t count_words(const char *text) {
+    size_t count = 0;
+    for (; text && *text; text = strchr(text, ' '), text = text ? text + 1 : NULL)
+        count++;
+    return count;
+}
+
+/* An address, or how it differs from the one before it. */
+static uint64_t address(struct words *words, uint64_t before) {
+    char *one = word(words);
+    if (*one == '+')
+        return before + strtoull(one + 1, NULL, 16);
+    return *one == '-' ? before - strtoull(one + 1, NULL, 16) : strtoull(one, NULL, 0);
 }
 
 static void take_stack(struct check *check, struct words *words) {
     struct check_stack *stack = MORE(check->stacks, check->stack_count);
     stack->number = number(words);
     stack->generation = number(words);
-    while (words->next && *words->next) {
-        uint64_t *pc = MORE(stack->pcs, stack->count);
-        *pc = number(words);
-    }
+    size_t count = count_words(words->next);
+    if (count > 0 && (stack->pcs = malloc(count * sizeof *stack->pcs)) == NULL)
+        abort();
+    for (uint64_t pc = 0; stack->count < count; stack->count++)
+        pc = stack->pcs[stack->count] = address(words, pc);
 }
 
 static void take_lost(struct check *check, struct words *words) {
@@ -108,7 +138,7 @@ static void take_lost(struct check *check, struct words *words) {
     group->first = number(words);
     group->last = number(words);
     group->sample = number(words);
-    snprintf(group->sizes, sizeof group->sizes, "%s", word(words));
+    group->sizes = strdup(word(words));
 }
 
 static void take_collected(struct check *check, struct words *words) {
@@ -279,7 +309,8 @@ static bool take_file(struct check *check, FILE *file) {
     bool whole = false;
     ssize_t length = getline(&line, &room, file);
     int format = 0;
-    if (length > 0 && sscanf(line, "tithe-check %d", &format) == 1 && format == FORMAT)
+    if (length > 0 && sscanf(line, "tithe-check %d", &format) == 1 && format >= OLDEST_FORMAT &&
+        format <= FORMAT)
         while (!whole && (length = getline(&line, &room, file)) > 0) {
             line[strcspn(line, "\n")] = 0;
             whole = !take_line(check, line);
@@ -300,7 +331,10 @@ struct check *check_read(const char *path) {
         fprintf(stderr, "tithe: %s: %s\n", path, strerror(errno));
         return NULL;
     }
+    static unsigned serial;
     struct check *check = calloc(1, sizeof *check);
+    if (check)
+        check->serial = ++serial;
     bool whole = check && take_file(check, file);
     fclose(file);
     if (!whole || check->program == NULL || check->trigger == NULL) {
@@ -327,6 +361,8 @@ void check_free(struct check *check) {
     }
     for (size_t i = 0; i < check->stack_count; i++)
         free(check->stacks[i].pcs);
+    for (size_t i = 0; i < check->group_count; i++)
+        free(check->groups[i].sizes);
     for (size_t i = 0; i < check->chain_count; i++)
         free(check->chains[i].steps);
     for (size_t i = 0; i < check->dangling_count; i++)
@@ -355,12 +391,16 @@ const struct check_stack *check_stack_of(const struct check *check, unsigned wan
                : bsearch(&key, check->stacks, check->stack_count, sizeof *check->stacks, by_number);
 }
 
+bool check_module_holds(const struct check_module *module, uint64_t address, unsigned generation) {
+    return address - module->start < module->end - module->start && generation >= module->from &&
+           generation < module->to;
+}
+
 const struct check_module *check_module_at(const struct check *check, uint64_t address,
                                            unsigned generation) {
     for (size_t i = 0; i < check->module_count; i++) {
         const struct check_module *module = &check->modules[i];
-        if (address - module->start < module->end - module->start && generation >= module->from &&
-            generation < module->to)
+        if (check_module_holds(module, address, generation))
             return module;
     }
     return NULL;

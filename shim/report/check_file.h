@@ -6,13 +6,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { SIZES_TEXT_MOST = 128 };
-
 struct check_module {
     uint64_t start, end, bias;
     unsigned from, to; /* generations; UINT32_MAX while it is loaded */
     char *build_id;    /* hexadecimal; "" when it has none */
     char *path;
+    uint64_t print; /* of the build id, or of the file's name where there is none */
 };
 
 struct check_stack {
@@ -28,7 +27,7 @@ struct check_group {
     unsigned first, last; /* milliseconds since the start */
     unsigned grew;
     uint64_t sample;
-    char sizes[SIZES_TEXT_MOST];
+    char *sizes; /* the check's; NULL: not told */
     struct {
         size_t blocks, bytes, held_blocks, held_bytes;
     } collected; /* by earlier checks */
@@ -54,6 +53,7 @@ struct check_chain {
 };
 
 struct check {
+    unsigned serial; /* no two that this process has read have the same */
     char *program, *trigger;
     char **arguments;
     size_t argument_count;
@@ -89,6 +89,15 @@ struct check *check_read(const char *path);
 void check_free(struct check *check);
 
 const struct check_stack *check_stack_of(const struct check *check, unsigned number);
+
+/* Goes on with a print (FNV-1a); the first is CHECK_PRINT. */
+#define CHECK_PRINT 0xcbf29ce484222325u
+uint64_t check_print(uint64_t print, const void *bytes, size_t count);
+
+/* The last part of a path. */
+const char *check_base_name(const char *path);
+
+bool check_module_holds(const struct check_module *module, uint64_t address, unsigned generation);
 
 /* The module that was loaded at an address in a generation; NULL when none is known. */
 const struct check_module *check_module_at(const struct check *check, uint64_t address,

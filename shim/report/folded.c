@@ -24,11 +24,12 @@ static void write_frame(const struct symbol_frame *frame, FILE *out) {
 
 void render_folded(const struct groups *groups, const struct report_options *options, FILE *out) {
     for (size_t i = 0; i < groups->count; i++) {
-        const struct group *group = &groups->groups[i];
+        struct group *group = &groups->groups[i];
         bool lost = group->kind == GROUP_LOST;
         if (lost != (options->what == REPORT_LOST) || group->suppressed_by ||
             group_weight(groups->check, group) == 0 || group_bytes(group) < options->least)
             continue;
+        group_name_frames(group, groups->check);
         for (size_t k = group->frame_count; k-- > group->first;) {
             write_frame(&group->frames[k], out);
             fputs(k > group->first ? ";" : "", out);
@@ -36,5 +37,6 @@ void render_folded(const struct groups *groups, const struct report_options *opt
         if (group->frame_count == 0)
             fputs("(unknown)", out);
         fprintf(out, " %zu\n", group_weighed(groups->check, group, group_bytes(group)));
+        group_forget_frames(group);
     }
 }

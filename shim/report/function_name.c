@@ -132,3 +132,8 @@ char *function_name_by_place(Dwarf_Die *function) {
     free(scopes);
     return name;
 }
+
+int function_first_line(Dwarf_Die *function) {
+    int line = 0;
+    return dwarf_decl_line(function, &line) == 0 ? line : 0;
+}

@@ -16,4 +16,7 @@ const char *function_symbol(Dwarf_Die *function);
  * NULL. To be freed. */
 char *function_name_by_place(Dwarf_Die *function);
 
+/* Where its definition stands in its file; 0 when that is not told. */
+int function_first_line(Dwarf_Die *function);
+
 #endif

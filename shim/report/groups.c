@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 size_t group_bytes(const struct group *group) {
     const struct check_group *sums = &group->sums;
@@ -36,37 +35,25 @@ size_t group_weighed(const struct check *check, const struct group *group, size_
     return weighed < 0x1p63 ? (size_t)(weighed + 0.5) : (size_t)1 << 63;
 }
 
-static void mix(uint64_t *hash, const void *data, size_t bytes) {
-    const unsigned char *at = data;
-    for (size_t i = 0; i < bytes; i++)
-        *hash = (*hash ^ at[i]) * 0x100000001b3u;
-}
-
-static const char *base_name(const char *path) {
-    const char *slash = strrchr(path, '/');
-    return slash ? slash + 1 : path;
-}
-
 /* A module is its build id, or its name if it has none; code without a file is all alike. */
-static uint32_t id_of(const struct check *check, const struct check_stack *stack, bool lost) {
-    uint64_t hash = lost ? 0xcbf29ce484222325u : 0x84222325cbf29ce4u;
+static uint64_t key_of(const struct check *check, const struct check_stack *stack) {
+    const struct check_module *module = NULL;
+    uint64_t print = CHECK_PRINT;
     for (size_t i = 0; stack && i < stack->count; i++) {
-        const struct check_module *module =
-            check_module_at(check, stack->pcs[i], stack->generation);
-        const char *name =
-            module ? module->build_id[0] ? module->build_id : base_name(module->path) : "";
-        uint64_t offset = module ? stack->pcs[i] - module->bias : 0;
-        mix(&hash, name, strlen(name) + 1);
-        mix(&hash, &offset, sizeof offset);
+        uint64_t pc = stack->pcs[i];
+        if (module == NULL || !check_module_holds(module, pc, stack->generation))
+            module = check_module_at(check, pc, stack->generation);
+        print = (print ^ (module ? module->print + pc - module->bias : 0)) * 0x9e3779b97f4a7c15u;
+        print ^= print >> 29;
     }
-    return hash ^ hash >> 32;
+    return print;
 }
 
 static void join(struct group *group, const struct check_group *other) {
     struct check_group *sums = &group->sums;
     if (sums->blocks == 0) {
         sums->sample = other->sample;
-        memcpy(sums->sizes, other->sizes, sizeof sums->sizes);
+        sums->sizes = other->sizes;
     }
     sums->collected.blocks += other->collected.blocks;
     sums->collected.bytes += other->collected.bytes;
@@ -84,20 +71,20 @@ static void join(struct group *group, const struct check_group *other) {
         sums->grew = other->grew;
 }
 
-static int by_kind_and_id(const void *one, const void *two) {
+static int by_kind_and_key(const void *one, const void *two) {
     const struct group *first = one, *second = two;
     if (first->sums.lost != second->sums.lost)
         return first->sums.lost ? -1 : 1;
-    return (first->id > second->id) - (first->id < second->id);
+    return (first->key > second->key) - (first->key < second->key);
 }
 
-/* Stacks with one id, as those of two generations, are one group. */
+/* Stacks with one key, as those of two generations, are one group. */
 static void join_equal(struct groups *groups) {
     size_t kept = 0;
-    qsort(groups->groups, groups->count, sizeof *groups->groups, by_kind_and_id);
+    qsort(groups->groups, groups->count, sizeof *groups->groups, by_kind_and_key);
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->groups[i];
-        if (kept > 0 && by_kind_and_id(&groups->groups[kept - 1], group) == 0)
+        if (kept > 0 && by_kind_and_key(&groups->groups[kept - 1], group) == 0)
             join(&groups->groups[kept - 1], &group->sums);
         else
             groups->groups[kept++] = *group;
@@ -113,7 +100,7 @@ static int by_bytes(const void *one, const void *two, void *check) {
            most = group_weight(check, second) * (double)group_bytes(second);
     if (least != most)
         return least > most ? -1 : 1;
-    return (first->id > second->id) - (first->id < second->id);
+    return (first->key > second->key) - (first->key < second->key);
 }
 
 static struct groups *collect(const struct check *check) {
@@ -126,7 +113,7 @@ static struct groups *collect(const struct check *check) {
         struct group *group = &groups->groups[groups->count++];
         group->sums = check->groups[i];
         group->stack = check_stack_of(check, group->sums.stack);
-        group->id = id_of(check, group->stack, group->sums.lost);
+        group->key = key_of(check, group->stack);
     }
     join_equal(groups);
     return groups;
@@ -138,7 +125,7 @@ static void compare(struct groups *groups, const struct check *earlier) {
     for (size_t i = 0; i < groups->count; i++) {
         struct group *group = &groups->groups[i];
         const struct group *same =
-            bsearch(group, before->groups, before->count, sizeof *before->groups, by_kind_and_id);
+            bsearch(group, before->groups, before->count, sizeof *before->groups, by_kind_and_key);
         group->blocks_since = group_blocks(group) - (same ? group_blocks(same) : 0);
         group->bytes_since = group_bytes(group) - (same ? group_bytes(same) : 0);
     }
@@ -146,7 +133,7 @@ static void compare(struct groups *groups, const struct check *earlier) {
 }
 
 static bool is_in(const struct symbol_frame *frame, const char *part) {
-    return frame->module && strstr(base_name(frame->module->path), part);
+    return frame->module && strstr(check_base_name(frame->module->path), part);
 }
 
 /* Frames of allocators and of what allocates on behalf of its caller say nothing. */
@@ -172,10 +159,26 @@ static bool is_allocator(const struct symbol_frame *frame) {
     return false;
 }
 
-void group_name_frames(struct group *group, const struct check *check) {
-    for (size_t i = 0; group->stack && i < group->stack->count; i++) {
-        const struct symbol_place *place =
-            symbols_code(check, group->stack->pcs[i], group->stack->generation);
+static bool is_of_program(const struct symbol_frame *frame, const struct check *check) {
+    return frame->module && strcmp(frame->module->path, check->program) == 0;
+}
+
+/* What the program's functions are called, and where in them the calls are. What libc does before
+ * main is left out, as is the allocator, which another version of these may do in another way. */
+static uint32_t id_of(const struct group *group) {
+    size_t last = group->frame_count;
+    uint64_t print = group->sums.lost ? CHECK_PRINT : ~CHECK_PRINT;
+    while (last > group->first + 1 && symbols_is_startup(&group->frames[last - 1]))
+        last--;
+    for (size_t i = group->first; i < last; i++)
+        print = check_print(print, &group->frames[i].print, sizeof group->frames[i].print);
+    return print ^ print >> 32;
+}
+
+static void copy_frames(struct group *group, const struct check *check) {
+    const struct check_stack *stack = group->stack;
+    for (size_t i = 0; stack && i < stack->count; i++) {
+        const struct symbol_place *place = symbols_code(check, stack->pcs[i], stack->generation);
         group->frames =
             realloc(group->frames, (group->frame_count + place->count) * sizeof *group->frames);
         if (group->frames == NULL)
@@ -184,23 +187,40 @@ void group_name_frames(struct group *group, const struct check *check) {
                place->count * sizeof *place->frames);
         group->frame_count += place->count;
     }
+}
+
+void group_name_frames(struct group *group, const struct check *check) {
+    if (group->frames)
+        return;
+    copy_frames(group, check);
     while (group->first + 1 < group->frame_count && is_allocator(&group->frames[group->first]))
         group->first++;
     group->own = group->first;
-    while (group->own < group->frame_count &&
-           !(group->frames[group->own].module &&
-             strcmp(group->frames[group->own].module->path, check->program) == 0))
+    while (group->own < group->frame_count && !is_of_program(&group->frames[group->own], check))
         group->own++;
+    group->id = id_of(group);
 }
 
-static void show_progress(size_t done, size_t all) {
-    if (isatty(STDERR_FILENO) && (done % 64 == 0 || done == all))
-        fprintf(stderr, done == all ? "\r\033[K" : "\rtithe: looking up names, %zu of %zu", done,
-                all);
+void group_forget_frames(struct group *group) {
+    free(group->frames);
+    group->frames = NULL;
+    group->frame_count = group->first = group->own = 0;
 }
 
-struct groups *groups_make(const struct check *check, const struct check *earlier, unsigned growing,
-                           bool live_names) {
+void group_visit_names(struct group *group, const struct check *check) {
+    group_name_frames(group, check);
+    group_forget_frames(group);
+}
+
+static const char *chain_of(const struct check *check, unsigned stack) {
+    for (size_t i = 0; i < check->chain_count; i++)
+        if (check->chains[i].stack == stack)
+            return check->chains[i].steps;
+    return NULL;
+}
+
+struct groups *groups_make(const struct check *check, const struct check *earlier,
+                           unsigned growing) {
     struct groups *groups = collect(check);
     if (earlier)
         compare(groups, earlier);
@@ -209,12 +229,8 @@ struct groups *groups_make(const struct check *check, const struct check *earlie
         group->kind = group->sums.lost              ? GROUP_LOST
                       : group->sums.grew >= growing ? GROUP_GROWING
                                                     : GROUP_LIVE;
-        for (size_t k = 0; k < check->chain_count && !group->sums.lost; k++)
-            if (check->chains[k].stack == group->sums.stack)
-                group->chain = check->chains[k].steps;
-        if (group->kind != GROUP_LIVE || live_names)
-            group_name_frames(group, check);
-        show_progress(i + 1, groups->count);
+        if (!group->sums.lost)
+            group->chain = chain_of(check, group->sums.stack);
     }
     qsort_r(groups->groups, groups->count, sizeof *groups->groups, by_bytes, (void *)check);
     return groups;

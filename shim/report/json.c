@@ -58,7 +58,7 @@ static void write_strings(const char *name, char **texts, size_t count, FILE *ou
 static void write_sizes(const char *sizes, FILE *out) {
     const char *separator = "";
     fputs("\"sizes\":[", out);
-    while (*sizes) {
+    while (sizes && *sizes) {
         unsigned long bytes, count;
         if (sscanf(sizes, "%lux%lu", &bytes, &count) == 2) {
             fprintf(out, "%s[%lu,%lu]", separator, bytes, count);
@@ -296,9 +296,16 @@ static void write_warnings(const struct check *check, FILE *out) {
     fputs("],", out);
 }
 
+static bool is_told(const struct group *group, const struct report_options *options) {
+    return !group->suppressed_by && group_bytes(group) >= options->least;
+}
+
 void render_json(const struct groups *groups, const struct report_options *options, FILE *out) {
     const char *separator = "";
     write_head(groups, out);
+    for (size_t i = 0; i < groups->count; i++)
+        if (is_told(&groups->groups[i], options)) /* what cannot be named is a warning */
+            group_visit_names(&groups->groups[i], groups->check);
     write_warnings(groups->check, out);
     write_suppressed(groups, out);
     write_strings("unused_suppressions", groups->unused, groups->unused_count, out);
@@ -307,10 +314,13 @@ void render_json(const struct groups *groups, const struct report_options *optio
     write_trial(groups->check, out);
     fputs("\"groups\":[", out);
     for (size_t i = 0; i < groups->count; i++) {
-        if (groups->groups[i].suppressed_by || group_bytes(&groups->groups[i]) < options->least)
+        struct group *group = &groups->groups[i];
+        if (!is_told(group, options))
             continue;
         fputs(separator, out);
-        write_group(groups, &groups->groups[i], out);
+        group_name_frames(group, groups->check);
+        write_group(groups, group, out);
+        group_forget_frames(group);
         separator = ",\n";
     }
     fputs("]}\n", out);

@@ -160,12 +160,6 @@ static void render(const struct run *run, const struct groups *groups) {
     }
 }
 
-/* Whether live groups are told one by one. */
-static bool tells_live(const struct report_options *options) {
-    return options->what == REPORT_LIVE ||
-           (options->format != REPORT_TEXT && options->format != REPORT_FOLDED);
-}
-
 static struct groups *make_groups(const struct run *run, const struct series *series, size_t at) {
     size_t before = run->options->since ? choose(series, run->options->since) : at - 1;
     struct check *check = read_check(run, series->process, series->numbers[at]);
@@ -173,8 +167,7 @@ static struct groups *make_groups(const struct run *run, const struct series *se
         check && before < at ? read_check(run, series->process, series->numbers[before]) : NULL;
     if (check == NULL)
         return NULL;
-    struct groups *groups =
-        groups_make(check, earlier, run->options->growing, tells_live(run->options));
+    struct groups *groups = groups_make(check, earlier, run->options->growing);
     suppress(run, check, groups);
     if (earlier)
         check_free(earlier);

@@ -228,8 +228,9 @@ static bool applies(const struct suppression *suppression, const struct group *g
 }
 
 void suppressions_apply(struct suppressions *suppressions, struct groups *groups) {
-    for (size_t i = 0; i < groups->count; i++) {
+    for (size_t i = 0; i < groups->count && suppressions->count > 0; i++) {
         struct group *group = &groups->groups[i];
+        group_name_frames(group, groups->check);
         for (size_t k = 0; k < suppressions->count && !group->suppressed_by; k++) {
             struct suppression *one = &suppressions->list[k];
             if (!applies(one, group))
@@ -237,6 +238,7 @@ void suppressions_apply(struct suppressions *suppressions, struct groups *groups
             group->suppressed_by = one->name;
             one->used |= group->kind == GROUP_LOST;
         }
+        group_forget_frames(group);
     }
 }
 

@@ -29,7 +29,7 @@ struct place {
     struct symbol_place found;
 };
 
-enum { MOST_WARNINGS = 64, MOST_INLINED = 32, IMAGE_DISTANCE_SHIFT = 36 };
+enum { MOST_WARNINGS = 64, MOST_INLINED = 32, RECENTS = 4096, IMAGE_DISTANCE_SHIFT = 36 };
 
 static Dwfl *session;
 static struct image *images;
@@ -194,6 +194,8 @@ static void name_function(Dwarf_Die *function, struct symbol_frame *frame) {
     char *by_place = function_name_by_place(function);
     frame->symbol = symbol ? symbol : by_place ? by_place : dwarf_diename(function);
     frame->function = by_place ? by_place : readable_name(frame->symbol);
+    int first = function_first_line(function);
+    frame->within = frame->line && first ? frame->line - first : 0;
 }
 
 /* The chain of inlined functions at an address, innermost first, and then the function proper. */
@@ -226,15 +228,33 @@ static void find_names(struct symbol_place *place, const struct image *image,
         find_line(&unit, &frame);
         add_inlined(place, &unit, frame);
     }
-    const char *name = image->module ? dwfl_module_addrname(image->module, address) : NULL;
+    GElf_Sym symbol;
+    GElf_Off distance = 0;
+    const char *name = image->module ? dwfl_module_addrinfo(image->module, address, &distance,
+                                                            &symbol, NULL, NULL, NULL)
+                                     : NULL;
     if (place->count == 0) {
         frame.function = readable_name(name);
         frame.symbol = name;
+        frame.within = name ? (int)distance : 0;
         add_frame(place, frame);
     } else if (place->frames[place->count - 1].function == NULL) {
         place->frames[place->count - 1].function = readable_name(name);
         place->frames[place->count - 1].symbol = name;
     }
+}
+
+/* Of code that has no name there is only where it lies. */
+static void print_frame(struct symbol_frame *frame) {
+    const char *module = frame->module ? check_base_name(frame->module->path) : "";
+    uint64_t print = check_print(CHECK_PRINT, module, strlen(module) + 1);
+    if (frame->function) {
+        print = check_print(print, frame->function, strlen(frame->function));
+        print = check_print(print, &frame->within, sizeof frame->within);
+    } else if (frame->module) {
+        print = check_print(print, &frame->offset, sizeof frame->offset);
+    }
+    frame->print = print;
 }
 
 static int compare_places(const void *one, const void *two) {
@@ -243,6 +263,14 @@ static int compare_places(const void *one, const void *two) {
         return first->image < second->image ? -1 : 1;
     return (first->offset > second->offset) - (first->offset < second->offset);
 }
+
+struct recent {
+    uint64_t address;
+    unsigned check, generation;
+    const struct symbol_place *place;
+};
+
+static struct recent recents[RECENTS];
 
 static const struct symbol_place *find(const struct check_module *module, const struct image *image,
                                        uint64_t offset) {
@@ -260,15 +288,43 @@ static const struct symbol_place *find(const struct check_module *module, const 
         find_names(&place->found, image, frame);
     else
         add_frame(&place->found, frame);
+    for (size_t i = 0; i < place->found.count; i++)
+        print_frame(&place->found.frames[i]);
     return &place->found;
 }
 
-const struct symbol_place *symbols_code(const struct check *check, uint64_t address,
-                                        unsigned generation) {
+bool symbols_is_startup(const struct symbol_frame *frame) {
+    static const char *const names[] = {"__libc_start_main",
+                                        "__libc_start_call_main",
+                                        "_start",
+                                        "start_thread",
+                                        "clone3",
+                                        "clone",
+                                        "__clone",
+                                        "__clone3"};
+    for (size_t i = 0; frame->function && i < sizeof names / sizeof *names; i++)
+        if (strncmp(frame->function, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
+static const struct symbol_place *find_code(const struct check *check, uint64_t address,
+                                            unsigned generation) {
     const struct check_module *module = check_module_at(check, address, generation);
     if (module == NULL)
         return find(NULL, NULL, address);
     return find(module, image_of(module), address - module->bias);
+}
+
+/* A million stacks are made of few places: what was found last under an address is kept. */
+const struct symbol_place *symbols_code(const struct check *check, uint64_t address,
+                                        unsigned generation) {
+    struct recent *recent = &recents[(address ^ address >> 12) % RECENTS];
+    if (recent->place == NULL || recent->check != check->serial || recent->address != address ||
+        recent->generation != generation)
+        *recent = (struct recent){address, check->serial, generation,
+                                  find_code(check, address, generation)};
+    return recent->place;
 }
 
 const char *symbols_data(const struct check *check, uint64_t address, uint64_t *distance) {

@@ -15,6 +15,9 @@ struct symbol_frame {
     int line;
     bool inlined;                      /* its caller is the next frame of the same place */
     const struct check_module *module; /* NULL: code without a file */
+    int within;                        /* lines from the function's first; without lines, bytes */
+    uint64_t
+        print; /* of the module's name, the function's, and where in it: survives a new build */
     uint64_t offset; /* in the module's file, as addr2line takes it; without one, the address */
 };
 
@@ -26,6 +29,9 @@ struct symbol_place {
 /* The frames at an address of code. Lives until symbols_end. */
 const struct symbol_place *symbols_code(const struct check *check, uint64_t address,
                                         unsigned generation);
+
+/* What runs before main, or a thread's function. */
+bool symbols_is_startup(const struct symbol_frame *frame);
 
 /* The variable at an address: its name, and how far in it the address lies. NULL when not known. */
 const char *symbols_data(const struct check *check, uint64_t address, uint64_t *distance);

@@ -160,21 +160,6 @@ static void write_frame(const struct symbol_frame *frame, bool own, const struct
     fprintf(out, "%s\n", frame->inlined ? " (inlined)" : "");
 }
 
-static bool is_startup(const struct symbol_frame *frame) {
-    static const char *const names[] = {"__libc_start_main",
-                                        "__libc_start_call_main",
-                                        "_start",
-                                        "start_thread",
-                                        "clone3",
-                                        "clone",
-                                        "__clone",
-                                        "__clone3"};
-    for (size_t i = 0; frame->function && i < sizeof names / sizeof *names; i++)
-        if (strncmp(frame->function, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
 void text_frames(const struct group *group, const struct report_options *options,
                  const struct style *style, FILE *out) {
     size_t first = options->frames ? group->first : 0, last = group->frame_count, hidden = first;
@@ -182,7 +167,7 @@ void text_frames(const struct group *group, const struct report_options *options
         fprintf(out, "     (the stack is not known)\n");
         return;
     }
-    while (options->frames && last > first + 1 && is_startup(&group->frames[last - 1])) {
+    while (options->frames && last > first + 1 && symbols_is_startup(&group->frames[last - 1])) {
         last--;
         hidden++;
     }
@@ -300,7 +285,7 @@ static void write_group(const struct groups *groups, const struct group *group, 
         fprintf(out, "first %s, last %s before the check",
                 text_time(uptime - group->sums.first, first),
                 text_time(uptime - group->sums.last, last));
-    if (group->sums.sizes[0])
+    if (group->sums.sizes && *group->sums.sizes)
         fprintf(out, "; sizes %s", group->sums.sizes);
     if (group->sums.sample)
         fprintf(out, "; one is 0x%" PRIx64, group->sums.sample);
@@ -357,9 +342,10 @@ static void write_quarantine(const struct check *check, const struct danglings *
 
 static void suggest(const struct groups *groups, FILE *out) {
     for (size_t i = 0; i < groups->count; i++) {
-        const struct group *group = &groups->groups[i];
+        struct group *group = &groups->groups[i];
         if (group->kind != GROUP_LOST || group->suppressed_by)
             continue;
+        group_name_frames(group, groups->check);
         fprintf(out, "# %zu B in %zu block%s:", group_bytes(group), group_blocks(group),
                 group_blocks(group) == 1 ? "" : "s");
         for (size_t k = group->first; k < group->frame_count && k < group->first + SUGGESTED; k++)
@@ -368,20 +354,37 @@ static void suggest(const struct groups *groups, FILE *out) {
     }
 }
 
+static bool is_wanted(const struct group *group, const struct report_options *options) {
+    return (group->kind != GROUP_LIVE || options->what == REPORT_LIVE) && !group->suppressed_by &&
+           group_bytes(group) >= options->least;
+}
+
+/* What cannot be named is a warning, and these come first. */
+static void visit_names(const struct groups *groups, const struct report_options *options) {
+    size_t shown = 0;
+    for (size_t i = 0; i < groups->count && shown < options->top; i++)
+        if (is_wanted(&groups->groups[i], options)) {
+            group_visit_names(&groups->groups[i], groups->check);
+            shown++;
+        }
+}
+
 /* Returns how many were left out. */
 static size_t write_groups(const struct groups *groups, size_t *rank,
                            const struct report_options *options, const struct style *style,
                            FILE *out) {
     size_t shown = 0, left_out = 0;
     for (size_t i = 0; i < groups->count; i++) {
-        const struct group *group = &groups->groups[i];
-        bool wanted = group->kind != GROUP_LIVE || options->what == REPORT_LIVE;
-        if (!wanted || group->suppressed_by || group_bytes(group) < options->least)
+        struct group *group = &groups->groups[i];
+        if (!is_wanted(group, options))
             continue;
-        if (shown++ < options->top)
-            write_group(groups, group, ++*rank, options, style, out);
-        else
+        if (shown++ >= options->top) {
             left_out++;
+            continue;
+        }
+        group_name_frames(group, groups->check);
+        write_group(groups, group, ++*rank, options, style, out);
+        group_forget_frames(group);
     }
     return left_out;
 }
@@ -403,6 +406,7 @@ void render_text(const struct groups *groups, const struct report_options *optio
     write_totals(groups, &style, out);
     if (check->has_quarantine)
         write_quarantine(check, danglings, out);
+    visit_names(groups, options);
     text_warnings(groups, out);
     size_t left_out = write_danglings(check, danglings, &rank, options, &style, out) +
                       write_groups(groups, &rank, options, &style, out);

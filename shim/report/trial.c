@@ -89,14 +89,16 @@ void render_trial(const struct groups *groups, const struct report_options *opti
         else
             left_out++;
     for (size_t i = 0; i < groups->count; i++) {
-        const struct group *group = &groups->groups[i];
+        struct group *group = &groups->groups[i];
         if (group->kind != GROUP_LOST || group->suppressed_by ||
             group_bytes(group) < options->least)
             continue;
-        if (dead++ < options->top)
-            write_dead(group, ++rank, options, &style, out);
-        else
+        if (dead++ >= options->top) {
             left_out++;
+            continue;
+        }
+        group_name_frames(group, check);
+        write_dead(group, ++rank, options, &style, out);
     }
     if (left_out)
         fprintf(out, "\n%zu more group%s: --top=%zu\n", left_out, left_out == 1 ? "" : "s",
