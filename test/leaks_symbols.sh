@@ -58,6 +58,14 @@ C
 done
 { printf '%s\n' 'extern int other; int other;' '#line 1 "chain.c"'; cat "$sources/chain.c"; } >moved.c
 gcc -g -O1 moved.c -o chain && chain "gcc, another build"
+"$TITHE_BUILD/tithe" leaks --gen-suppressions ./chain >known 2>&1
+clang -g -O2 "$sources/chain.c" -o chain
+if "$TITHE_BUILD/tithe" leaks --suppressions=known ./chain >said 2>&1; then
+    echo "ok suppressions hold for another compiler's build"
+else
+    echo "FAIL suppressions of another build: $(cat known said)"
+    failed=1
+fi
 gcc -g -O2 "$sources/chain.c" -o chain && cp chain other && dwz -m common chain other && chain "gcc, dwz"
 
 for level in "g++ -O0" "g++ -O2" "clang++ -O0"; do

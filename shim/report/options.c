@@ -17,7 +17,7 @@ const char report_options_help[] =
     "      --color=WHEN           auto, always or never\n"
     "      --format=FORMAT        text, json, folded (flame graphs), pprof or html\n"
     "      --frames=N|all         frames printed of a stack (24)\n"
-    "      --gen-suppressions     print a line for each leak, for --suppressions\n"
+    "      --gen-suppressions     print a block for each leak, for --suppressions\n"
     "      --growing=N            checks in a row in which a live group must have grown (2)\n"
     "      --min-bytes=N          leave smaller groups out\n"
     "      --output=FILE          write the report there\n"

@@ -102,7 +102,8 @@ enum {
     PROFILE_LOCATION = 4,
     PROFILE_FUNCTION = 5,
     PROFILE_STRING = 6,
-    PROFILE_TIME = 9
+    PROFILE_TIME = 9,
+    PROFILE_DEFAULT_TYPE = 14
 };
 
 static uint64_t string(struct profile *profile, const char *text) {
@@ -157,13 +158,24 @@ static uint64_t location(struct profile *profile, uint64_t pc, const struct symb
     return number;
 }
 
-static void add_sample(struct profile *profile, const struct group *group) {
-    struct message sample = {0}, places = {0}, values = {0};
+/* Without the allocator's own frames: nobody asks what malloc has lost. */
+static void add_places(struct profile *profile, struct message *places, struct group *group) {
+    size_t frames = 0;
+    group_name_frames(group, profile->check);
     for (size_t i = 0; group->stack && i < group->stack->count; i++) {
         uint64_t pc = group->stack->pcs[i];
-        put_number(&places, location(profile, pc,
-                                     symbols_code(profile->check, pc, group->stack->generation)));
+        const struct symbol_place *place =
+            symbols_code(profile->check, pc, group->stack->generation);
+        frames += place->count;
+        if (frames > group->first)
+            put_number(places, location(profile, pc, place));
     }
+    group_forget_frames(group);
+}
+
+static void add_sample(struct profile *profile, struct group *group) {
+    struct message sample = {0}, places = {0}, values = {0};
+    add_places(profile, &places, group);
     bool lost = group->kind == GROUP_LOST;
     size_t count = group_weighed(profile->check, group, group_blocks(group));
     size_t bytes = group_weighed(profile->check, group, group_bytes(group));
@@ -189,19 +201,25 @@ static void add_types(struct profile *profile) {
     }
 }
 
+static void add_mapping(struct profile *profile, const struct check_module *module) {
+    struct message mapping = {0};
+    put_field(&mapping, 1, mapping_of(profile, module));
+    put_field(&mapping, 2, module->start);
+    put_field(&mapping, 3, module->end);
+    put_field(&mapping, 4, module->start - module->bias);
+    put_field(&mapping, 5, string(profile, module->path));
+    put_field(&mapping, 6, string(profile, module->build_id));
+    put_field(&mapping, 7, 1);
+    put_message(&profile->out, PROFILE_MAPPING, &mapping);
+}
+
+/* The first one is the program, for who reads the profile. */
 static void add_mappings(struct profile *profile) {
-    for (size_t i = 0; i < profile->check->module_count; i++) {
-        const struct check_module *module = &profile->check->modules[i];
-        struct message mapping = {0};
-        put_field(&mapping, 1, i + 1);
-        put_field(&mapping, 2, module->start);
-        put_field(&mapping, 3, module->end);
-        put_field(&mapping, 4, module->start - module->bias);
-        put_field(&mapping, 5, string(profile, module->path));
-        put_field(&mapping, 6, string(profile, module->build_id));
-        put_field(&mapping, 7, 1);
-        put_message(&profile->out, PROFILE_MAPPING, &mapping);
-    }
+    const struct check *check = profile->check;
+    for (int of_program = 1; of_program >= 0; of_program--)
+        for (size_t i = 0; i < check->module_count; i++)
+            if ((strcmp(check->modules[i].path, check->program) == 0) == of_program)
+                add_mapping(profile, &check->modules[i]);
 }
 
 static void write_compressed(const struct message *message, FILE *out) {
@@ -226,6 +244,7 @@ void render_pprof(const struct groups *groups, const struct report_options *opti
     for (size_t i = 0; i < groups->count; i++)
         if (!groups->groups[i].suppressed_by && group_bytes(&groups->groups[i]) >= options->least)
             add_sample(&profile, &groups->groups[i]);
+    put_field(&profile.out, PROFILE_DEFAULT_TYPE, string(&profile, "lost_space"));
     put_field(&profile.out, PROFILE_TIME, (uint64_t)groups->check->time * 1000000);
     write_compressed(&profile.out, out);
     tdestroy(profile.strings.root, free_entry);

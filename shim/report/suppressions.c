@@ -248,3 +248,29 @@ void suppressions_each_unused(const struct suppressions *suppressions,
         if (!suppressions->list[i].used)
             visit(suppressions->list[i].name, context);
 }
+
+static void suggest_frame(const struct symbol_frame *frame, FILE *out) {
+    if (frame->symbol)
+        fprintf(out, "   fun:%s\n", frame->symbol);
+    else if (frame->module)
+        fprintf(out, "   obj:*/%s\n", check_base_name(frame->module->path));
+    else
+        fputs("   ...\n", out);
+}
+
+void suppressions_suggest(const struct groups *groups, FILE *out) {
+    for (size_t i = 0; i < groups->count; i++) {
+        struct group *group = &groups->groups[i];
+        if (group->kind != GROUP_LOST || group->suppressed_by)
+            continue;
+        group_name_frames(group, groups->check);
+        fprintf(out, "{\n   %zu B in %zu block%s, id %08x\n   Memcheck:Leak\n", group_bytes(group),
+                group_blocks(group), group_blocks(group) == 1 ? "" : "s", group->id);
+        size_t last = group->first + MOST_LINES;
+        for (size_t k = group->first; k < group->frame_count && k < last; k++)
+            if (!symbols_is_startup(&group->frames[k]))
+                suggest_frame(&group->frames[k], out);
+        fputs(group->frame_count ? "}\n" : "   ...\n}\n", out);
+        group_forget_frames(group);
+    }
+}

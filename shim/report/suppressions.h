@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdio.h>
 
 struct suppressions;
 
@@ -26,6 +27,10 @@ bool suppressions_add(struct suppressions *suppressions, const char *line);
 
 /* Has every group that one applies to say by which. */
 void suppressions_apply(struct suppressions *suppressions, struct groups *groups);
+
+/* Writes a block for each lost group, by the names of its functions, so that it holds for the next
+ * build, too; where there are none, by the files of the code. */
+void suppressions_suggest(const struct groups *groups, FILE *out);
 
 /* Tells those that have suppressed no lost group. */
 void suppressions_each_unused(const struct suppressions *suppressions,

@@ -3,11 +3,10 @@
 #include "report/chain.h"
 #include "report/dangling.h"
 #include "report/render.h"
+#include "report/suppressions.h"
 
 #include <inttypes.h>
 #include <string.h>
-
-enum { SUGGESTED = 4 }; /* frames beside a suppression */
 
 struct style text_style(const struct report_options *options) {
     if (options->colour)
@@ -340,20 +339,6 @@ static void write_quarantine(const struct check *check, const struct danglings *
             check->quarantine_blocks == 1 ? "" : "s");
 }
 
-static void suggest(const struct groups *groups, FILE *out) {
-    for (size_t i = 0; i < groups->count; i++) {
-        struct group *group = &groups->groups[i];
-        if (group->kind != GROUP_LOST || group->suppressed_by)
-            continue;
-        group_name_frames(group, groups->check);
-        fprintf(out, "# %zu B in %zu block%s:", group_bytes(group), group_blocks(group),
-                group_blocks(group) == 1 ? "" : "s");
-        for (size_t k = group->first; k < group->frame_count && k < group->first + SUGGESTED; k++)
-            fprintf(out, " %s", group->frames[k].function ? group->frames[k].function : "??");
-        fprintf(out, "\nleak:%08x\n", group->id);
-    }
-}
-
 static bool is_wanted(const struct group *group, const struct report_options *options) {
     return (group->kind != GROUP_LIVE || options->what == REPORT_LIVE) && !group->suppressed_by &&
            group_bytes(group) >= options->least;
@@ -394,7 +379,7 @@ void render_text(const struct groups *groups, const struct report_options *optio
     const struct check *check = groups->check;
     size_t rank = 0;
     if (options->suggest) {
-        suggest(groups, out);
+        suppressions_suggest(groups, out);
         return;
     }
     if (check->has_trial) {

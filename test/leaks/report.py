@@ -151,6 +151,9 @@ class Report(unittest.TestCase):
         self.assertEqual(types, ["lost_objects", "lost_space", "inuse_objects", "inuse_space"])
         functions = {message(one)[1][0]: strings[message(one)[2][0]] for one in profile[5]}
         self.assertIn("report_known_leak", functions.values())
+        self.assertNotIn("malloc", functions.values())
+        self.assertEqual(strings[profile[14][0]], "lost_space")
+        self.assertEqual(strings[message(profile[3][0])[5][0]], os.path.realpath(OPTIONS.program))
         lost = 0
         for sample in profile[2]:
             values = message(sample)[2][0]
