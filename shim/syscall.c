@@ -15,6 +15,7 @@
 #include "sandbox.h"
 
 #include "cycle/cycle.h"
+#include "os/memory.h"
 #include "os/seventh.h"
 
 #include <errno.h>
@@ -262,10 +263,10 @@ static bool forks(long number, long a, long b) {
 #endif
     if (number == SYS_clone)
         return !(a & elsewhere) && b == 0;
-    if (number != SYS_clone3)
-        return false;
-    const struct clone_args *arguments = (const struct clone_args *)a;
-    return !(arguments->flags & elsewhere) && arguments->stack == 0;
+    struct clone_args arguments;
+    return number == SYS_clone3 && b >= CLONE_ARGS_SIZE_VER0 &&
+           memory_read(&arguments, a, CLONE_ARGS_SIZE_VER0) == CLONE_ARGS_SIZE_VER0 &&
+           !(arguments.flags & elsewhere) && arguments.stack == 0;
 }
 
 static __attribute__((noinline)) long seen(long number, long a, long b, long c, long d, long e,

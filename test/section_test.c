@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -226,6 +227,19 @@ END_TEST
 /* How a process is forked without libc's handlers. */
 pid_t _Fork(void);
 static pid_t fork_bare(void) { return syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0); }
+static pid_t fork_newly(void) {
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    return syscall(SYS_clone3, &arguments, sizeof arguments);
+}
+
+/* Programs ask like this whether the kernel has the call. */
+START_TEST(bare_forks_that_make_no_sense_fail_as_ever) {
+    ck_assert_int_eq(syscall(SYS_clone3, NULL, 0), -1);
+    ck_assert_int_eq(errno, EINVAL);
+    ck_assert_int_eq(syscall(SYS_clone3, 8, 64), -1);
+    ck_assert_int_eq(errno, EFAULT);
+}
+END_TEST
 
 static void fork_and_allocate(pid_t (*make)(void)) {
     pid_t child = make();
@@ -243,7 +257,7 @@ static void fork_and_allocate(pid_t (*make)(void)) {
 
 /* Children find the heap whole, whatever the other threads were doing. */
 START_TEST(children_without_fork_handlers_allocate) {
-    static pid_t (*const makes[])(void) = {_Fork, fork_bare};
+    static pid_t (*const makes[])(void) = {_Fork, fork_bare, fork_newly};
     pthread_t threads[2];
     install(SIGALRM, allocate, SA_RESTART);
     for (int i = 0; i < 2; i++)
@@ -313,12 +327,13 @@ int main(int count, char **arguments) {
         each_value_comes_once_and_with_the_right_mask,
         handler_that_is_to_run_once_runs_once,
         threads_register_in_handlers_and_between_them,
+        bare_forks_that_make_no_sense_fail_as_ever,
         handler_that_forks_may_interrupt_an_allocation,
         a_program_that_is_run_has_the_mask_of_the_one_before,
     };
     const struct looped loops[] = {
         {handler_that_allocates_may_interrupt_an_allocation, 4},
-        {children_without_fork_handlers_allocate, 2},
+        {children_without_fork_handlers_allocate, 3},
     };
     return SUITE_RUN_LOOPS("sections", tests, loops, 60);
 }
