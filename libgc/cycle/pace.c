@@ -230,6 +230,23 @@ static size_t scattered_bytes(void) {
     return resident > rest ? resident - rest : 0;
 }
 
+/* What the heap has had in the cycles before, fading, and may soon have again: to fault that memory
+ * in anew took most of the time of a program with blocks of some MiB (1 December 2026). */
+static size_t recent_peak; /* the conductor */
+
+static void note_peak(void) {
+    size_t faded = recent_peak / 4 * 3, now = AO_load(&heap.peak_in_cycle);
+    recent_peak = now > faded ? now : faded;
+}
+
+/* How large the heap is likely to become before the next cycle ends, if memory allows. */
+static size_t bytes_to_come(void) {
+    size_t peak = AO_load(&heap.peak_in_cycle), most = most_allowed();
+    peak = peak > recent_peak ? peak : recent_peak;
+    peak = peak < most ? peak : most;
+    return pace_goal() > peak ? pace_goal() : peak;
+}
+
 void pace_begin(size_t live, long long start) {
     expected = work_for(live);
     live_at_begin = live;
@@ -237,6 +254,7 @@ void pace_begin(size_t live, long long start) {
     AO_store(&scanned, 0);
     AO_store(&assist_time, 0);
     AO_store(&worker_time, 0);
+    note_peak();
     AO_store(&heap.peak_in_cycle, live);
     AO_store(&scattered, scattered_bytes());
     AO_store(&rescan_per_byte, 0);
@@ -420,7 +438,7 @@ void pace_end(size_t live, size_t reached, size_t roots) {
     set_trigger(live);
     live = capped_sum(live, AO_load(&borne));
     look_again_from(live);
-    pages_keep_idle(pace_goal() > live ? pace_goal() - live : 0);
+    pages_keep_idle(bytes_to_come() > live ? bytes_to_come() - live : 0);
 }
 
 void pace_cancel(void) {

@@ -5,18 +5,27 @@
 #include "heap/object.h"
 #include "heap/pages.h"
 #include "heap/span.h"
+#include "os/dirty.h"
 #include "os/log.h"
 #include "os/vm.h"
 
 #include <string.h>
 
-/* From here on, dropping pages and having them faulted in as zeros beats clearing them, most of all
- * for a program that will touch few of them. */
-enum { CLEAR_BY_RELEASE = 1 << 20 };
+/* From here on pages are dropped instead of being cleared, and faulted in as zeros: for a program
+ * that touches all of them that takes three times as long, but an allocation is not to take longer
+ * than some milliseconds. */
+enum { CLEAR_BY_RELEASE = 64 << 20, EXPECTED_WHOLE = 1 << 20 };
 
 void large_clear(void *start, size_t bytes) {
     if (bytes < CLEAR_BY_RELEASE || !vm_release((uintptr_t)start, bytes))
         memset(start, 0, bytes);
+}
+
+/* A block that is new and about to be written counts as written, from its start to its end. Else
+ * each of its pages would cost a fault while they are recorded, and two where there is none yet. */
+static void expect_writes(uintptr_t start, size_t bytes) {
+    if (bytes >= EXPECTED_WHOLE)
+        dirty_relax(start, start + bytes);
 }
 
 void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool clear) {
@@ -24,9 +33,11 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
     lock_take(&set->lock);
     struct span *span = span_make_large(bytes, alignment, kind);
     void *object = NULL;
+    bool zeroed = false;
     if (span) {
         span_move(span, SPAN_FULL);
         object = (void *)span->base;
+        zeroed = span->zeroed;
         clear = (span->stale && kind != OBJECT_ATOMIC) || (clear && !span->zeroed);
         bytes = span->object_bytes;
         heap_count_allocated(bytes);
@@ -34,6 +45,8 @@ void *large_take(size_t bytes, size_t alignment, enum object_kind kind, bool cle
     lock_give(&set->lock);
     if (object == NULL)
         return NULL;
+    if (clear || zeroed)
+        expect_writes((uintptr_t)object, bytes);
     if (clear)
         large_clear(object, bytes);
     return object;
