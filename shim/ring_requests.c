@@ -137,19 +137,19 @@ static uint64_t print_of(const unsigned char *bytes, size_t count) {
 }
 
 /* The place of a request's entry. False for one that the kernel drops, or that cannot be read. */
-static bool place_of(struct ring *ring, uint32_t number, bool straight, uint32_t *place) {
+static bool place_of(struct ring *ring, uint32_t number, uint32_t *place) {
     uint32_t slot = number & (ring->submission_entries - 1);
     *place = slot;
-    return straight || ring->is_straight ||
+    return ring->is_straight ||
            (ring_read(ring, place, ring->rings + ring->submission.array + slot * sizeof *place,
                       sizeof *place) &&
             *place < ring->submission_entries);
 }
 
-static bool record_number(struct ring *ring, uint32_t number, bool straight) {
+static bool record_number(struct ring *ring, uint32_t number) {
     unsigned char bytes[LONGEST_ENTRY];
     uint32_t place;
-    if (!place_of(ring, number, straight, &place))
+    if (!place_of(ring, number, &place))
         return true;
     if (!ring_read(ring, bytes, ring->entries + (uintptr_t)place * ring->submission_bytes,
                    ring->submission_bytes))
@@ -163,22 +163,20 @@ static bool record_number(struct ring *ring, uint32_t number, bool straight) {
     return true;
 }
 
-void ring_record(struct ring *ring, uint32_t count, const uint32_t *tail) {
+void ring_record(struct ring *ring, uint32_t count) {
     uint32_t head, end;
     if (!ring_read(ring, &head, ring->rings + ring->submission.head, sizeof head) ||
         !ring_read(ring, &end, ring->rings + ring->submission.tail, sizeof end)) {
         ring_lose(ring, "the memory of a ring is not where it was");
         return;
     }
-    if (tail)
-        end = *tail;
     if ((int32_t)(head - ring->recorded) > 0 || end - head > ring->submission_entries) {
         ring_lose(ring, "requests went into a ring unseen");
         return;
     }
     end = end - head > count ? head + count : end;
     for (uint32_t number = head; number != end; number++)
-        if (!record_number(ring, number, tail != NULL)) {
+        if (!record_number(ring, number)) {
             ring_lose(ring, "the memory of a ring is not where it was");
             return;
         }

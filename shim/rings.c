@@ -187,7 +187,7 @@ enum { ENTER_REGISTERED = 1 << 4 }; /* IORING_ENTER_REGISTERED_RING */
 
 bool rings_are_watched(void) { return first && !cycle_is_ended(); }
 
-static void before(int fd, bool is_number, uint32_t count, const uint32_t *tail) {
+static void before(int fd, bool is_number, uint32_t count) {
     struct requests_lock lock = requests_lock();
     struct ring *ring = is_number ? ring_of_number(fd) : ring_of(fd);
     int own = ring ? ring->fd : -1;
@@ -199,19 +199,14 @@ static void before(int fd, bool is_number, uint32_t count, const uint32_t *tail)
     ring = is_number ? ring_of_number(fd) : ring_of(fd);
     if (ring && ring->opaque == NULL && ring->rings && ring->entries) {
         ring_look(ring);
-        ring_record(ring, count, tail);
+        ring_record(ring, count);
     }
     requests_unlock(lock);
 }
 
 void rings_before_enter(int fd, uint32_t count, unsigned flags) {
     if (rings_are_watched())
-        before(fd, flags & ENTER_REGISTERED, count, NULL);
-}
-
-void rings_before_submit(int fd, uint32_t tail) {
-    if (rings_are_watched())
-        before(fd, false, UINT32_MAX, &tail);
+        before(fd, flags & ENTER_REGISTERED, count);
 }
 
 void rings_after_fork(void) {

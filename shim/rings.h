@@ -61,9 +61,6 @@ void rings_set_up(int fd, const struct io_uring_params *params);
 /* The kernel is about to take up to count requests; fd and flags are io_uring_enter's. */
 void rings_before_enter(int fd, uint32_t count, unsigned flags);
 
-/* The same for liburing, which has yet to tell the kernel of those before tail. */
-void rings_before_submit(int fd, uint32_t tail);
-
 /* io_uring_register has succeeded. Messages are told before the call is made. */
 void rings_registered(int fd, unsigned operation, const void *argument, unsigned count);
 void rings_before_message(const void *entry);
@@ -96,8 +93,8 @@ struct ring *rings_first(void);
 /* Copies the ring's memory. False when it is not there. */
 bool ring_read(struct ring *ring, void *to, uintptr_t from, size_t bytes);
 
-/* Records the requests that the kernel is about to take; with tail, all before it. */
-void ring_record(struct ring *ring, uint32_t count, const uint32_t *tail);
+/* Records the requests that the kernel is about to take. */
+void ring_record(struct ring *ring, uint32_t count);
 
 /* Records one request. */
 void ring_record_entry(struct ring *ring, const unsigned char *entry);
