@@ -263,7 +263,7 @@ include test/libgc/local.mk
 if HAVE_CHECK
 check-suites:
 	$(MAKE) check TESTS="$(room_suites) $(preload_suites) $(signal_suites) $(libgc_suites) test/storms.sh test/stress.preload"
-.PHONY: check-suites
 endif
+.PHONY: check-suites
 
 CLEANFILES += test/leaks_page.png
