@@ -138,7 +138,7 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/rings_test.preload test/kernel_held_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
-preload_suites += test/double_free_test.preload test/section_test.preload
+preload_suites += test/double_free_test.preload test/section_test.preload test/bare_waits_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
 preload_suites += test/lookalikes.preload
 if HAVE_RANKS
@@ -186,6 +186,9 @@ test_shim_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt
 
 test_ranks_test_CFLAGS = $(suite_cflags)
 test_ranks_test_LDADD = $(suite_libs)
+test_bare_waits_test_preload_SOURCES = test/bare_waits_test.c
+test_bare_waits_test_preload_CFLAGS = $(suite_cflags)
+test_bare_waits_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_section_test_preload_SOURCES = test/section_test.c
 test_section_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
 test_section_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt

@@ -60,6 +60,7 @@ static int first_of(const cpu_set_t *set) {
 START_TEST(worker_has_not_the_place_of_the_thread_that_made_it) {
     const struct sched_param priority = {10};
     cpu_set_t all = processors_of(0), one;
+    int own = sched_getscheduler(0);
     CPU_ZERO(&one);
     CPU_SET(first_of(&all), &one);
     ck_assert_int_eq(sched_setaffinity(0, sizeof one, &one), 0);
@@ -68,9 +69,20 @@ START_TEST(worker_has_not_the_place_of_the_thread_that_made_it) {
     int worker = await_worker();
     cpu_set_t of_worker = processors_of(worker);
     ck_assert(CPU_EQUAL(&of_worker, &all));
-    ck_assert_int_eq(sched_getscheduler(worker), SCHED_OTHER);
+    ck_assert_int_eq(sched_getscheduler(worker), own);
     int helper = find_thread("tithe-helper");
-    ck_assert(helper == 0 || sched_getscheduler(helper) == SCHED_OTHER);
+    ck_assert(helper == 0 || sched_getscheduler(helper) == own);
+}
+END_TEST
+
+/* With _i, of the policies that a thread may take without rights. */
+START_TEST(worker_has_not_the_policy_of_the_thread_that_made_it) {
+    static const int policies[] = {SCHED_BATCH, SCHED_IDLE};
+    const struct sched_param none = {0};
+    int own = sched_getscheduler(0);
+    ck_assert_int_eq(sched_setscheduler(0, policies[_i], &none), 0);
+    lose(120 << 20);
+    ck_assert_int_eq(sched_getscheduler(await_worker()), own);
 }
 END_TEST
 
@@ -95,5 +107,6 @@ int main(void) {
         worker_has_not_the_place_of_the_thread_that_made_it,
         worker_is_as_nice_as_the_main_thread_and_a_little_more,
     };
-    return SUITE_RUN("workers", tests, 60);
+    const struct looped loops[] = {{worker_has_not_the_policy_of_the_thread_that_made_it, 2}};
+    return SUITE_RUN_LOOPS("workers", tests, loops, 60);
 }
