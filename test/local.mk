@@ -61,8 +61,8 @@ EXTRA_DIST += test/runtimes.sh test/runtimes/blocks.py test/runtimes/blocks.rb t
 	test/runtimes/blocks.scm test/runtimes/blocks.cjs test/runtimes/blocks.el
 TESTS += test/runtimes.sh
 
-EXTRA_DIST += test/filters.sh
-TESTS += test/filters.sh
+EXTRA_DIST += test/filters.sh test/protocols.sh
+TESTS += test/filters.sh test/protocols.sh
 
 check_PROGRAMS += test/core/aborting
 test_core_aborting_SOURCES = test/core/aborting.c
