@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
+#include <poll.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -13,6 +14,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
 #include <sys/wait.h>
@@ -85,6 +87,41 @@ START_TEST(handler_that_allocates_may_interrupt_an_allocation) {
     pthread_join(thread, NULL);
     sigset_t mask = mask_now();
     ck_assert_int_eq(sigismember(&mask, SIGALRM), 0);
+}
+END_TEST
+
+/* There a handler is not put off, because the filter may not know the calls. */
+START_TEST(so_it_may_where_the_program_has_locked_itself_in) {
+    ck_assert_int_eq(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+    install(SIGALRM, allocate, SA_RESTART);
+    send_often();
+    use_blocks(4000);
+    sigset_t mask = mask_now();
+    ck_assert_int_eq(sigismember(&mask, SIGALRM), 0);
+}
+END_TEST
+
+/* With _i: in sigsuspend and in ppoll. The signal is blocked but in these, so that each of them
+ * ends with a handler, which has run when it ends. */
+START_TEST(waits_that_let_signals_in_end_with_their_handlers) {
+    const struct timespec long_time = {20, 0};
+    sigset_t alarm, before;
+    pthread_t thread;
+    sigemptyset(&alarm);
+    sigaddset(&alarm, SIGALRM);
+    pthread_sigmask(SIG_BLOCK, &alarm, &before);
+    install(SIGALRM, allocate, 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, run_use_blocks, NULL), 0);
+    send_often();
+    for (int i = 0; i < 2000; i++) {
+        unsigned seen = handled;
+        int result = _i ? ppoll(NULL, 0, &long_time, &before) : sigsuspend(&before);
+        ck_assert(result == -1 && errno == EINTR);
+        ck_assert_uint_ne(handled, seen);
+        use_block(LARGE);
+    }
+    ending = true;
+    pthread_join(thread, NULL);
 }
 END_TEST
 
@@ -323,6 +360,7 @@ int main(int count, char **arguments) {
     if (count > 1 && strcmp(arguments[1], "tell-mask") == 0)
         return tell_mask();
     const TTest *const tests[] = {
+        so_it_may_where_the_program_has_locked_itself_in,
         handler_that_jumps_out_leaves_nothing_locked,
         each_value_comes_once_and_with_the_right_mask,
         handler_that_is_to_run_once_runs_once,
@@ -333,6 +371,7 @@ int main(int count, char **arguments) {
     };
     const struct looped loops[] = {
         {handler_that_allocates_may_interrupt_an_allocation, 4},
+        {waits_that_let_signals_in_end_with_their_handlers, 2},
         {children_without_fork_handlers_allocate, 3},
     };
     return SUITE_RUN_LOOPS("sections", tests, loops, 60);

@@ -80,6 +80,7 @@ static int find_in_library(struct dl_phdr_info *library, size_t bytes, void *con
 /* Data segments, of the program and of libraries, are not registered but found. */
 int GC_is_tmp_root(void *address) {
     struct segment_search search = {(uintptr_t)address, false};
+    rank_expect_none("the loader's list is asked for");
     dl_iterate_phdr(find_in_library, &search);
     return search.found;
 }

@@ -93,8 +93,10 @@ bool finalize_register(void *object, struct finalizer finalizer, struct finalize
 
 size_t finalize_run(size_t most) {
     size_t count = 0;
-    for (struct ready ready; count < most && ready_take(&ready); count++)
+    for (struct ready ready; count < most && ready_take(&ready); count++) {
+        rank_expect_none("a finalizer runs");
         ready.finalizer.function(ready.object, ready.finalizer.data);
+    }
     return count;
 }
 
