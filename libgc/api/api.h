@@ -85,8 +85,12 @@ void events_install(void);
 /* Reads libgc's environment variables. */
 void environment_read(void);
 
-/* Settings that the program may have written without a setter. */
+/* When the options are known; and settings that the program may have written without a setter. */
+void tunables_start(void);
 void tunables_apply(void);
+
+/* A mark has ended that left so many bytes: what it cost tells how much the heap may grow. */
+void tunables_note_work(size_t live);
 
 void api_roots_start(void);
 void api_threads_start(void);

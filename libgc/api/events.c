@@ -2,6 +2,7 @@
 #include "api/api.h"
 
 #include "cycle/cycle.h"
+#include "heap/layout.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
 #include "weak/finalize.h"
@@ -82,7 +83,8 @@ static void started(void) {
 
 /* What is dead is known; the rest of the sweep is lazy. */
 static void ended(bool done) {
-    (void)done;
+    if (done)
+        tunables_note_work(AO_load(&heap.live));
     lock();
     tell(GC_EVENT_RECLAIM_END);
     statistics_cycle_ended();

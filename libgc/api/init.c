@@ -93,6 +93,7 @@ static void start(void) {
         start_alone();
     else
         start_preloaded();
+    tunables_start();
     environment_read();
     api_threads_start();
     cycle_conduct_in_program();

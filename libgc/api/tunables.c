@@ -5,6 +5,7 @@
  */
 #include "api/api.h"
 
+#include "cycle/assist.h"
 #include "cycle/pace.h"
 #include "os/options.h"
 #include "os/signal.h"
@@ -21,7 +22,13 @@ GC_word GC_non_gc_bytes;
 GC_word GC_max_retries;
 unsigned long GC_time_limit = 999999;
 
-enum { SIGNALS_MOST = 64, DEFAULT_DIVISOR = 3, PERCENT_FOR_ONE = 225 };
+enum {
+    SIGNALS_MOST = 64,
+    DEFAULT_DIVISOR = 3,
+    PERCENT_FOR_ONE = 225,
+    BYTES_FOR_OBJECT = 48,
+    LEAST_SHARE = 4
+};
 
 GC_word GC_free_space_divisor = DEFAULT_DIVISOR;
 
@@ -50,16 +57,45 @@ SETTING(GC_word, allocd_bytes_per_finalizer, bytes_per_finalizer)
 SETTING(int, pages_executable, pages_executable)
 SETTING(unsigned long, time_limit, GC_time_limit)
 
+static size_t first_percent; /* at the start; 0 before that */
+static size_t whole_percent; /* what the heap may grow by if all of it had to be read; the
+                                conductor, and who sets the divisor */
+
+static size_t percent_of_divisor(void) {
+    GC_word divisor = GC_free_space_divisor;
+    if (divisor == DEFAULT_DIVISOR || divisor == 0)
+        return first_percent;
+    return PERCENT_FOR_ONE / divisor > 0 ? PERCENT_FOR_ONE / divisor : 1;
+}
+
 /* libgc collects when about a divisor's part of the heap was allocated. Its default of 3 is our
  * default; a greater one means less room and more collecting. */
 void tunables_apply(void) {
-    GC_word divisor = GC_free_space_divisor;
-    if (divisor == DEFAULT_DIVISOR || divisor == 0)
+    size_t percent = percent_of_divisor();
+    if (first_percent == 0 || percent == whole_percent)
         return;
-    size_t percent = PERCENT_FOR_ONE / divisor > 0 ? PERCENT_FOR_ONE / divisor : 1;
-    if (percent != options.percent)
-        pace_forget_goal();
-    options.percent = percent;
+    whole_percent = options.percent = percent;
+    pace_forget_goal();
+}
+
+void tunables_start(void) {
+    first_percent = whole_percent = options.percent;
+    tunables_apply();
+}
+
+/* A heap grows so that marking it costs little beside what is allocated meanwhile. What holds no
+ * pointers is marked and not read, so a heap full of texts need not grow by as much as one of
+ * lists: by the share that was read, or by so much for each object, where they are so small that
+ * finding them is the work; but by a third of what a heap of lists does, because a cycle has its
+ * price, too. */
+void tunables_note_work(size_t live) {
+    size_t read = pace_scanned(), found = assist_marked_objects() * BYTES_FOR_OBJECT;
+    size_t work = read > found ? read : found, least = live / LEAST_SHARE;
+    if (!api_stands_alone || live == 0)
+        return;
+    work = work < least ? least : work < live ? work : live;
+    size_t percent = (size_t)((double)whole_percent * work / live);
+    options.percent = percent > 0 ? percent : 1;
 }
 
 void GC_set_free_space_divisor(GC_word divisor) {

@@ -107,6 +107,28 @@ START_TEST(a_greater_divisor_collects_more_often) {
 }
 END_TEST
 
+enum { TEXTS = 120000, TEXT_BYTES = 1000 };
+static void *volatile texts[TEXTS];
+
+/* Twice as many objects as stay are replaced. */
+static GC_word cycles_of(void *(*make)(size_t bytes)) {
+    for (int i = 0; i < TEXTS; i++)
+        texts[i] = make(TEXT_BYTES);
+    GC_gcollect();
+    GC_gcollect();
+    GC_word before = GC_get_gc_no();
+    for (int i = 0; i < 2 * TEXTS; i++)
+        texts[i % TEXTS] = make(TEXT_BYTES);
+    return GC_get_gc_no() - before;
+}
+
+START_TEST(texts_let_the_heap_grow_by_less_than_lists) {
+    GC_INIT();
+    GC_word with_texts = cycles_of(GC_malloc_atomic), with_lists = cycles_of(GC_malloc);
+    ck_assert_uint_ge(with_texts, with_lists + with_lists / 2);
+}
+END_TEST
+
 static GC_word cycles_within(size_t kilobytes) {
     GC_word before = GC_get_gc_no();
     for (size_t i = 0; i < kilobytes; i++)
@@ -277,6 +299,7 @@ int main(void) {
     const TTest *const once[] = {
         the_time_limit_has_two_parts,
         a_greater_divisor_collects_more_often,
+        texts_let_the_heap_grow_by_less_than_lists,
         so_much_is_allocated_between_collections,
         the_first_collection_may_be_left_out,
         signals_are_chosen_before_the_start,
