@@ -80,4 +80,14 @@ for level in "g++ -O0" "g++ -O2" "clang++ -O0" "clang++ -O2"; do
     said=$(frames ./lambdas | grep -cE '^lose\(?.*  lambdas.cc:5$')
     [ "$said" = 5 ] && echo "ok $level, lines" || { echo "FAIL $level: $said of 5 lost in line 5"; failed=1; }
 done
+
+# The first frame that is told is the program's, without what its containers have done.
+first_frames() { "$TITHE_BUILD/tithe" leaks --exitcode=0 "$@" ./containers 2>&1 | grep -A 1 'before the check' | grep -o '^     [a-z_]*' | sort -u | xargs; }
+for level in "g++ -O0" "g++ -O2" "clang++ -O0" "clang++ -O2"; do
+    $level -g "$sources/containers.cc" -o containers
+    said=$(first_frames)
+    [ "$said" = make_table ] || [ "$said" = "fill make_table" ] || { echo "FAIL $level, containers: $said"; failed=1; }
+    said=$(first_frames '--fold=make_*' '--fold=fill*')
+    [ "$said" = forget ] && echo "ok $level, containers" || { echo "FAIL $level, --fold: $said"; failed=1; }
+done
 exit $failed

@@ -119,7 +119,7 @@ test_leaks_churn_CFLAGS = $(AM_CFLAGS) -g -fno-builtin
 test_leaks_naps_SOURCES = test/leaks/naps.c
 test_leaks_dangling_SOURCES = test/leaks/dangling.c
 test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
-EXTRA_DIST += test/leaks.sh test/leaks_symbols.sh test/leaks/symbols/chain.c test/leaks/symbols/lambdas.cc \
+EXTRA_DIST += test/leaks.sh test/leaks_symbols.sh test/leaks/symbols/chain.c test/leaks/symbols/lambdas.cc test/leaks/symbols/containers.cc \
 	test/leaks/symbols/assembled.S test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
 	test/leaks/report.py test/leaks_page.sh test/leaks/page.py test/leaks_programs.sh test/leaks/programs.py doc/leaks.schema.json doc/leaks-page.png
 TESTS += test/leaks.sh test/leaks_symbols.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh

@@ -1,6 +1,8 @@
 /* Naming, joining and comparing; see groups.h. */
 #include "report/groups.h"
 
+#include "report/own_frames.h"
+
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -132,33 +134,6 @@ static void compare(struct groups *groups, const struct check *earlier) {
     groups_free(before);
 }
 
-static bool is_in(const struct symbol_frame *frame, const char *part) {
-    return frame->module && strstr(check_base_name(frame->module->path), part);
-}
-
-/* Frames of allocators and of what allocates on behalf of its caller say nothing. */
-static bool is_allocator(const struct symbol_frame *frame) {
-    static const char *const names[] = {"malloc",   "calloc",  "realloc",        "reallocarray",
-                                        "strdup",   "strndup", "posix_memalign", "aligned_alloc",
-                                        "memalign", "valloc",  "free",           "cfree"};
-    const char *name = frame->function;
-    if (is_in(frame, "libtithe.so"))
-        return true;
-    if (name == NULL)
-        return false;
-    name += strspn(name, "_");
-    if (strncmp(name, "GI_", 3) == 0) /* glibc's names for calls from within */
-        name += 3 + strspn(name + 3, "_");
-    if (strncmp(name, "operator new", 12) == 0 || strncmp(name, "operator delete", 15) == 0 ||
-        strncmp(name, "__gnu_cxx::new_allocator", 24) == 0 ||
-        strncmp(name, "std::allocator", 14) == 0)
-        return true;
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strcmp(name, names[i]) == 0)
-            return true;
-    return false;
-}
-
 static bool is_of_program(const struct symbol_frame *frame, const struct check *check) {
     return frame->module && strcmp(frame->module->path, check->program) == 0;
 }
@@ -193,8 +168,7 @@ void group_name_frames(struct group *group, const struct check *check) {
     if (group->frames)
         return;
     copy_frames(group, check);
-    while (group->first + 1 < group->frame_count && is_allocator(&group->frames[group->first]))
-        group->first++;
+    own_frames_find(group->frames, group->frame_count, &group->called, &group->first);
     group->own = group->first;
     while (group->own < group->frame_count && !is_of_program(&group->frames[group->own], check))
         group->own++;
@@ -204,7 +178,7 @@ void group_name_frames(struct group *group, const struct check *check) {
 void group_forget_frames(struct group *group) {
     free(group->frames);
     group->frames = NULL;
-    group->frame_count = group->first = group->own = 0;
+    group->frame_count = group->called = group->first = group->own = 0;
 }
 
 void group_visit_names(struct group *group, const struct check *check) {

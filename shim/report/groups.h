@@ -18,7 +18,8 @@ struct group {
     const struct check_stack *stack; /* NULL when not known */
     struct symbol_frame *frames;     /* innermost first, inlined ones too; NULL: not named */
     size_t frame_count;
-    size_t first, own;         /* the first frame worth showing, the first of the program itself */
+    size_t called, first, own; /* the first frame that is no allocator's; that serves nobody else;
+                                  of the program itself */
     const char *chain;         /* NULL, or a chain's steps */
     const char *suppressed_by; /* NULL, or the line */
 };

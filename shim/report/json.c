@@ -90,8 +90,8 @@ static void write_frame(const struct symbol_frame *frame, FILE *out) {
 
 static void write_frames(const char *name, const struct group *group, FILE *out) {
     fprintf(out, "\"%s\":[", name);
-    for (size_t i = group->first; i < group->frame_count; i++) {
-        fputs(i > group->first ? "," : "", out);
+    for (size_t i = group->called; i < group->frame_count; i++) {
+        fputs(i > group->called ? "," : "", out);
         write_frame(&group->frames[i], out);
     }
     fputc(']', out);
@@ -155,7 +155,7 @@ static void write_group(const struct groups *groups, const struct group *group, 
     write_sizes(group->sums.sizes, out);
     fputc(',', out);
     write_frames("frames", group, out);
-    fputs(",\"held_by\":[", out);
+    fprintf(out, ",\"own_frame\":%zu,\"held_by\":[", group->first - group->called);
     if (group->chain)
         chain_each(groups->check, group->chain, write_step, &writer);
     fputs("]}", out);

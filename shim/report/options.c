@@ -1,6 +1,8 @@
 /* Reading the options of reports; see report.h. */
 #include "report/report.h"
 
+#include "report/own_frames.h"
+
 #include "program.h"
 
 #include <errno.h>
@@ -15,8 +17,10 @@ const char report_options_help[] =
     "Options of the report:\n"
     "      --check=N              the check reported (the last)\n"
     "      --color=WHEN           auto, always or never\n"
+    "      --fold=PATTERN         functions or files that only serve others, not to be told first\n"
     "      --format=FORMAT        text, json, folded (flame graphs), pprof or html\n"
     "      --frames=N|all         frames printed of a stack (24)\n"
+    "      --full-names           with all template arguments\n"
     "      --gen-suppressions     print a block for each leak, for --suppressions\n"
     "      --growing=N            checks in a row in which a live group must have grown (2)\n"
     "      --min-bytes=N          leave smaller groups out\n"
@@ -71,6 +75,8 @@ static bool take(struct report_options *options, const char *argument, const cha
         options->check = number_of(argument, value);
     else if (strcmp(name, "--color") == 0)
         set_colour(options, argument, value);
+    else if (strcmp(name, "--fold") == 0)
+        own_frames_fold(value);
     else if (strcmp(name, "--format") == 0)
         options->format = word_of(argument, value, formats, 5);
     else if (strcmp(name, "--frames") == 0)
@@ -100,6 +106,10 @@ bool report_option(struct report_options *options, char **arguments, int *at) {
     if (strcmp(argument, "--gen-suppressions") == 0 ||
         strcmp(argument, "--generate-suppressions") == 0) {
         options->suggest = true;
+        return true;
+    }
+    if (strcmp(argument, "--full-names") == 0) {
+        options->full_names = true;
         return true;
     }
     if (strncmp(argument, "--", 2) != 0 || equals == NULL ||

@@ -27,7 +27,7 @@ struct report_options {
     unsigned since;   /* the number of the one compared with; 0: the one before */
     int process;      /* 0: all of the directory */
     int program;      /* of a trial, other processes are told only if a block of theirs came back */
-    bool colour, colour_given, suggest;
+    bool colour, colour_given, suggest, full_names;
     const char *suppressions[REPORT_MOST_SUPPRESSION_FILES];
     size_t suppression_count;
 };

@@ -2,10 +2,12 @@
 #include "report/text.h"
 #include "report/chain.h"
 #include "report/dangling.h"
+#include "report/own_frames.h"
 #include "report/render.h"
 #include "report/suppressions.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct style text_style(const struct report_options *options) {
@@ -140,12 +142,20 @@ void text_warnings(const struct groups *groups, FILE *out) {
         fprintf(out, "  unused suppression: %s\n", groups->unused[i]);
 }
 
-static void write_frame(const struct symbol_frame *frame, bool own, const struct style *style,
+static void write_name(const char *name, bool full, FILE *out) {
+    char *shorter = full ? NULL : own_frames_short_name(name);
+    fputs(shorter ? shorter : name, out);
+    free(shorter);
+}
+
+static void write_frame(const struct symbol_frame *frame, const char *before, const char *after,
+                        const struct report_options *options, const struct style *style,
                         FILE *out) {
     const char *module = frame->module ? frame->module->path : NULL;
     const char *slash = module ? strrchr(module, '/') : NULL;
-    fprintf(out, "     %s%s%s", own ? style->strong : "", frame->function ? frame->function : "??",
-            own ? style->plain : "");
+    fprintf(out, "     %s", before);
+    write_name(frame->function ? frame->function : "??", options->full_names, out);
+    fputs(after, out);
     if (frame->file) {
         const char *file = strrchr(frame->file, '/');
         fprintf(out, "  %s:%d", file ? file + 1 : frame->file, frame->line);
@@ -175,7 +185,9 @@ void text_frames(const struct group *group, const struct report_options *options
             hidden += last - i;
             break;
         }
-        write_frame(&group->frames[i], i == group->own, style, out);
+        bool own = i == group->own;
+        write_frame(&group->frames[i], own ? style->strong : "", own ? style->plain : "", options,
+                    style, out);
     }
     if (hidden)
         fprintf(out, "     %s[%zu more frame%s: --frames=all]%s\n", style->faint, hidden,
