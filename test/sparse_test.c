@@ -46,6 +46,19 @@ static void *neighbours[64];
 static unsigned neighbour_count;
 static void block_growth(void) { neighbours[neighbour_count++ % 64] = malloc(40000); }
 
+/* The next in the place of one that was collected is cleared without having memory of its own. */
+static void lost_tables_leave_no_memory(void) {
+    for (int i = 0; i < 200; i++) {
+        char *volatile table = malloc(16 * mebibyte);
+        MUST(table);
+        for (size_t at = 0; at < 16 * mebibyte; at += 4 * mebibyte)
+            table[at] = 1;
+        if (i % 20 == 0)
+            tithe_collect();
+    }
+    MUST(status_of("VmHWM:") < 64 * mebibyte);
+}
+
 static void a_sparse_table_stays_sparse(void) {
     const size_t bytes = 3 * gibibyte;
     char *table = calloc(bytes, 1);
@@ -259,6 +272,7 @@ struct way {
 
 static const struct way ways[] = {
     WAY(a_sparse_table_stays_sparse),
+    WAY(lost_tables_leave_no_memory),
     WAY(a_cleared_table_is_sparse_when_its_place_was_used),
     WAY(random_sizes_keep_what_was_written),
     WAY(what_a_moved_table_leads_to_stays),

@@ -2,6 +2,7 @@
 #include "heap/large.h"
 
 #include "heap/layout.h"
+#include "heap/move.h"
 #include "heap/object.h"
 #include "heap/pages.h"
 #include "heap/span.h"
@@ -11,13 +12,14 @@
 
 #include <string.h>
 
-/* From here on pages are dropped instead of being cleared, and faulted in as zeros: for a program
+/* From here on pages are dropped instead of being cleared, and faulted in as zeros. For a program
  * that touches all of them that takes three times as long, but an allocation is not to take longer
- * than some milliseconds. */
+ * than some milliseconds; and where few are there, more are not to come. */
 enum { CLEAR_BY_RELEASE = 64 << 20, EXPECTED_WHOLE = 1 << 20 };
 
 void large_clear(void *start, size_t bytes) {
-    if (bytes < CLEAR_BY_RELEASE || !vm_release((uintptr_t)start, bytes))
+    bool drops = bytes >= CLEAR_BY_RELEASE || move_is_sparse(start, bytes, true);
+    if (!drops || !vm_release((uintptr_t)start, bytes))
         memset(start, 0, bytes);
 }
 
