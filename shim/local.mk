@@ -85,6 +85,7 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/suppressions.c shim/report/suppressions.h \
 	shim/report/symbols.c shim/report/symbols.h shim/report/units.c shim/report/units.h \
 	shim/report/function_name.c shim/report/function_name.h \
+	shim/report/baseline.c shim/report/baseline.h \
 	shim/report/own_frames.c shim/report/own_frames.h \
 	shim/report/text.c shim/report/text.h \
 	shim/report/trial.c

@@ -66,6 +66,16 @@ else
     echo "FAIL suppressions of another build: $(cat known said)"
     failed=1
 fi
+"$TITHE_BUILD/tithe" leaks --format=json --output=known.json ./chain >said 2>&1
+gcc -g -O1 "$sources/chain.c" -o chain
+"$TITHE_BUILD/tithe" leaks --baseline=known.json ./chain >said 2>&1 || { echo "FAIL baseline: $(cat said)"; failed=1; }
+sed -i 's/outer(count + 2);/outer(count + 2) + (malloc(55) == 0);/' moved.c
+gcc -g -O1 moved.c -o chain
+"$TITHE_BUILD/tithe" leaks --baseline=known.json ./chain >said 2>&1
+[ $? = 23 ] && grep -q 'lost 55 B in 1 block, 1 group' said && echo "ok a new leak beside a known one" ||
+    { echo "FAIL a new leak beside a known one: $(cat said)"; failed=1; }
+"$TITHE_BUILD/tithe" leaks --baseline=moved.c ./chain >said 2>&1
+[ $? = 125 ] && grep -q 'no report of leaks' said || { echo "FAIL a baseline that is none: $(cat said)"; failed=1; }
 gcc -g -O2 "$sources/chain.c" -o chain && cp chain other && dwz -m common chain other && chain "gcc, dwz"
 
 for level in "g++ -O0" "g++ -O2" "clang++ -O0"; do

@@ -1,6 +1,7 @@
 /* Reading the options of reports; see report.h. */
 #include "report/report.h"
 
+#include "report/baseline.h"
 #include "report/own_frames.h"
 
 #include "program.h"
@@ -15,6 +16,7 @@ enum { TOP = 10, FRAMES = 24, GROWING = 2 };
 
 const char report_options_help[] =
     "Options of the report:\n"
+    "      --baseline=FILE        an earlier report; its leaks are not told again\n"
     "      --check=N              the check reported (the last)\n"
     "      --color=WHEN           auto, always or never\n"
     "      --fold=PATTERN         functions or files that only serve others, not to be told first\n"
@@ -71,7 +73,9 @@ static bool take(struct report_options *options, const char *argument, const cha
                  const char *value) {
     static const char *const formats[] = {"text", "json", "folded", "pprof", "html"};
     static const char *const whats[] = {"lost", "live"};
-    if (strcmp(name, "--check") == 0)
+    if (strcmp(name, "--baseline") == 0)
+        baseline_read(value);
+    else if (strcmp(name, "--check") == 0)
         options->check = number_of(argument, value);
     else if (strcmp(name, "--color") == 0)
         set_colour(options, argument, value);

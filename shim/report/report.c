@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "program.h"
+#include "report/baseline.h"
 #include "report/groups.h"
 #include "report/render.h"
 #include "report/suppressions.h"
@@ -112,6 +113,7 @@ static void suppress(const struct run *run, const struct check *check, struct gr
     suppressions_apply(given, groups);
     suppressions_apply(brought, groups);
     suppressions_each_unused(given, add_unused, groups);
+    baseline_apply(groups);
     for (size_t i = 0; i < groups->count; i++)
         if (groups->groups[i].suppressed_by)
             groups->groups[i].suppressed_by = strdup(groups->groups[i].suppressed_by);
