@@ -93,6 +93,10 @@ static bool is_passed_on(const char *argument) {
 }
 
 static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
+    static const char *const with_values[] = {"--depth",  "--every",    "--on-signal",
+                                              "--sample", "--exitcode", "--exit-code",
+                                              "--pid",    "--keep",     NULL};
+    *at = program_join_value(arguments, *at, with_values);
     const char *argument = arguments[*at], *value;
     if (is_passed_on(argument))
         return true;

@@ -207,3 +207,17 @@ void program_execute(const char *path, char **arguments) {
     }
     refuse(EXIT_NOT_RUNNABLE, "%s: %s", path, strerror(errno));
 }
+
+int program_join_value(char **arguments, int at, const char *const *names) {
+    while (*names && strcmp(arguments[at], *names) != 0)
+        names++;
+    if (*names == NULL)
+        return at;
+    if (arguments[at + 1] == NULL)
+        refuse(EXIT_REFUSED, "%s needs a value", arguments[at]);
+    char *joined;
+    if (asprintf(&joined, "%s=%s", arguments[at], arguments[at + 1]) < 0)
+        abort();
+    arguments[at + 1] = joined;
+    return at + 1;
+}

@@ -28,4 +28,9 @@ void program_execute(const char *path, char **arguments) __attribute__((noreturn
  * from there: whoever may write there need not be trusted by those who run it. */
 bool program_is_installed(void);
 
+/* The option at a position, if it is one of the names (the last is NULL) and its value is the next
+ * argument, as NAME=VALUE there. Returns the position to go on at; ends the command with one line
+ * when there is no next argument. */
+int program_join_value(char **arguments, int at, const char *const *names);
+
 #endif

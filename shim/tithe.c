@@ -47,6 +47,8 @@ static bool is_option(const char *argument, const char *brief, const char *full)
 /* --trial, and what only makes sense with it. */
 static bool is_trial_option(struct watched *watched, char **arguments, int *at, bool *trial) {
     static const char exitcode[] = "--exitcode=", keep[] = "--keep=";
+    static const char *const with_values[] = {"--exitcode", "--keep", NULL};
+    *at = program_join_value(arguments, *at, with_values);
     const char *argument = arguments[*at];
     if (strcmp(argument, "--trial") == 0)
         *trial = true;
@@ -71,6 +73,8 @@ static int run(char **arguments) {
             break;
         } else if (is_option(arguments[at], "-h", "--help"))
             return fputs(usage, stdout) < 0;
+        else if (strcmp(arguments[at], "--version") == 0)
+            return puts("tithe " TITHE_VERSION) < 0;
         else if (is_option(arguments[at], "-q", "--quiet"))
             quiet = true;
         else if (is_option(arguments[at], "-s", "--stats"))

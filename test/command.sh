@@ -37,6 +37,10 @@ check no-value 125 'needs a value' "$tithe" run -o
 check usage 125 '^usage: ' "$tithe"
 check help 0 '^usage: ' "$tithe" --help
 check run-help 0 '^usage: ' "$tithe" run --help
+check run-version 0 '^tithe [0-9]' "$tithe" run --version
+check report-version 0 '^tithe [0-9]' "$tithe" report --version
+check value-apart 0 'nothing lost' "$tithe" leaks --top 3 --depth 20 --exitcode 9 true
+check value-apart-missing 125 '^tithe: --top needs a value' "$tithe" leaks --top
 check leaks-version 0 '^tithe [0-9]' "$tithe" leaks --version
 check no-process 125 'process 4194999: there is no such process' "$tithe" leaks --pid=4194999
 check version 0 '^tithe [0-9]' "$tithe" --version

@@ -29,6 +29,8 @@ int report_command(char **arguments) {
             directory = arguments[at];
             continue;
         }
+        if (strcmp(arguments[at], "--version") == 0)
+            return puts("tithe " TITHE_VERSION) < 0;
         if (strcmp(arguments[at], "-h") == 0 || strcmp(arguments[at], "--help") == 0)
             return fputs(usage, stdout) < 0 || fputs(report_options_help, stdout) < 0;
         if (!take_process(&options, arguments[at]) && !report_option(&options, arguments, &at))

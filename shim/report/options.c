@@ -105,6 +105,10 @@ static bool take(struct report_options *options, const char *argument, const cha
 }
 
 bool report_option(struct report_options *options, char **arguments, int *at) {
+    static const char *const with_values[] = {
+        "--baseline",  "--check",  "--color", "--fold",         "--format", "--frames", "--growing",
+        "--min-bytes", "--output", "--since", "--suppressions", "--top",    "--what",   NULL};
+    *at = program_join_value(arguments, *at, with_values);
     const char *argument = arguments[*at], *equals = strchr(argument, '=');
     char name[32];
     if (strcmp(argument, "--gen-suppressions") == 0 ||
