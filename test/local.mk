@@ -89,7 +89,7 @@ test_faults_cases_LDADD = -lpthread -ldl
 EXTRA_DIST += test/faults.sh test/faults/sweep.py
 
 # Fuzzers, which the script compiles.
-EXTRA_DIST += test/fuzz.sh test/fuzz test/nightly.sh test/documented.sh
+EXTRA_DIST += test/fuzz.sh test/fuzz test/nightly.sh test/debian13.sh test/documented.sh
 
 # Leak hunting: a corpus of programs that lose memory and programs that do not.
 check_PROGRAMS += test/leaks/corpus/corpus

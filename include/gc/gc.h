@@ -111,7 +111,7 @@ GC_API void *GC_base(void *);
 GC_API int GC_is_heap_ptr(const void *);
 
 /* The usable size of an object, given its start; at least the size asked for. */
-GC_API size_t GC_size(const void *) GC_ATTR_NONNULL(1);
+GC_API size_t GC_size(const void *);
 
 /* Says that an object was written, for collections that trust the program to say so (see
  * GC_set_manual_vdb_allowed). The second also stores q in *p and keeps q alive until then. Tithe

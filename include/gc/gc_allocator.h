@@ -135,12 +135,14 @@ template <> class gc_allocator<void> : public GC_allocator_base<void> {
 };
 
 template <class GC_T1, class GC_T2>
-inline bool operator==(const gc_allocator<GC_T1> &, const gc_allocator<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator==(const gc_allocator<GC_T1> &,
+                                    const gc_allocator<GC_T2> &) GC_NOEXCEPT {
     return true;
 }
 
 template <class GC_T1, class GC_T2>
-inline bool operator!=(const gc_allocator<GC_T1> &, const gc_allocator<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator!=(const gc_allocator<GC_T1> &,
+                                    const gc_allocator<GC_T2> &) GC_NOEXCEPT {
     return false;
 }
 
@@ -173,14 +175,14 @@ template <> class gc_allocator_ignore_off_page<void> : public GC_allocator_base<
 };
 
 template <class GC_T1, class GC_T2>
-inline bool operator==(const gc_allocator_ignore_off_page<GC_T1> &,
-                       const gc_allocator_ignore_off_page<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator==(const gc_allocator_ignore_off_page<GC_T1> &,
+                                    const gc_allocator_ignore_off_page<GC_T2> &) GC_NOEXCEPT {
     return true;
 }
 
 template <class GC_T1, class GC_T2>
-inline bool operator!=(const gc_allocator_ignore_off_page<GC_T1> &,
-                       const gc_allocator_ignore_off_page<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator!=(const gc_allocator_ignore_off_page<GC_T1> &,
+                                    const gc_allocator_ignore_off_page<GC_T2> &) GC_NOEXCEPT {
     return false;
 }
 
@@ -210,14 +212,14 @@ template <> class traceable_allocator<void> : public GC_allocator_base<void> {
 };
 
 template <class GC_T1, class GC_T2>
-inline bool operator==(const traceable_allocator<GC_T1> &,
-                       const traceable_allocator<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator==(const traceable_allocator<GC_T1> &,
+                                    const traceable_allocator<GC_T2> &) GC_NOEXCEPT {
     return true;
 }
 
 template <class GC_T1, class GC_T2>
-inline bool operator!=(const traceable_allocator<GC_T1> &,
-                       const traceable_allocator<GC_T2> &) GC_NOEXCEPT {
+GC_CONSTEXPR inline bool operator!=(const traceable_allocator<GC_T1> &,
+                                    const traceable_allocator<GC_T2> &) GC_NOEXCEPT {
     return false;
 }
 

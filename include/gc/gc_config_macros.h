@@ -158,6 +158,13 @@
 #define GC_ATTR_EXPLICIT
 #endif
 #endif
+#ifndef GC_CONSTEXPR
+#if __cplusplus >= 202002L
+#define GC_CONSTEXPR constexpr
+#else
+#define GC_CONSTEXPR
+#endif
+#endif
 #endif
 
 #ifdef __cplusplus

@@ -68,6 +68,11 @@ GC_API void GC_CALL GC_throw_bad_alloc();
         GC_throw_bad_alloc()
 #endif
 
+/* What a replaced operator new says of exceptions: nothing, with the compilers we know. */
+#ifndef GC_DECL_NEW_THROW
+#define GC_DECL_NEW_THROW
+#endif
+
 #ifdef GC_NAMESPACE
 namespace boehmgc {
 #endif

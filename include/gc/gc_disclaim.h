@@ -15,8 +15,7 @@ typedef int(GC_CALLBACK *GC_disclaim_proc)(void *);
 
 /* With mark_from_all, objects of the kind that are dead are scanned all the same, so
  * that what they lead to is there when the function runs. */
-GC_API void GC_register_disclaim_proc(int /* kind */, GC_disclaim_proc, int /* mark_from_all */)
-    GC_ATTR_NONNULL(2);
+GC_API void GC_register_disclaim_proc(int /* kind */, GC_disclaim_proc, int /* mark_from_all */);
 
 /* What GC_finalized_malloc runs: proc with the object and cd. */
 struct GC_finalizer_closure {

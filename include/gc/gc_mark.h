@@ -52,7 +52,7 @@ typedef struct GC_ms_entry *(*GC_mark_proc)(GC_word * /* addr */, struct GC_ms_e
 /* A mark procedure by its number, and its env in the bits above. */
 #define GC_DS_PROC 2
 #define GC_MAKE_PROC(proc_index, env)                                                              \
-    (((((env) << GC_LOG_MAX_MARK_PROCS) | (proc_index)) << GC_DS_TAG_BITS) | GC_DS_PROC)
+    ((((((GC_word)(env)) << GC_LOG_MAX_MARK_PROCS) | (proc_index)) << GC_DS_TAG_BITS) | GC_DS_PROC)
 
 /* The true descriptor is elsewhere: n bytes into the object if it is n | GC_DS_PER_OBJECT; n bytes
  * into what the object's first word points to if it is GC_DS_PER_OBJECT - GC_INDIR_PER_OBJ_BIAS -

@@ -34,6 +34,8 @@
 #define memalign(a, n) GC_memalign(a, n)
 #undef posix_memalign
 #define posix_memalign(p, a, n) GC_posix_memalign(p, a, n)
+#undef malloc_usable_size
+#define malloc_usable_size(p) GC_size(p)
 #undef strdup
 #define strdup(s) GC_STRDUP(s)
 #undef strndup

@@ -24,7 +24,7 @@ void GC_register_disclaim_proc(int kind, GC_disclaim_proc procedure, int mark_fr
     if (kind < 0 || kind >= KINDS_MOST)
         api_abort("GC_register_disclaim_proc: no such kind");
     procedures[kind] = procedure;
-    marks_all[kind] = mark_from_all != 0;
+    marks_all[kind] = procedure && mark_from_all;
     any = true;
 }
 

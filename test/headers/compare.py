@@ -46,8 +46,14 @@ CONFIGURATIONS += [("c++", CXX, definitions.split()) for definitions in (
 VERSION = {"GC_VERSION_MICRO"}
 PRIVATE = {"GC_TMP_VERSION_MAJOR", "GC_TMP_VERSION_MINOR", "GC_TMP_VERSION_MICRO", "GC_win32_free_heap"}
 
-# Written otherwise, to the same effect: calls.c and cords.c use them.
-BY_BEHAVIOUR = {"GC_FAST_MALLOC_GRANS", "GC_FAST_M_AO_STORE", "GC_MALLOC_WORDS_KIND", "GC_MALLOC_WORDS",
+# What releases after 8.2.2 have, and 8.2.2's headers do not: a macro that is no name of libgc's, and
+# functions that take NULL, where they did not.
+LATER_MACROS = {"malloc_usable_size"}
+LATER_TAKE_NULL = {"GC_size", "GC_register_disclaim_proc"}
+
+# Written otherwise, to the same effect: calls.c and cords.c use them. GC_MAKE_PROC converts its env since
+# 8.2.4.
+BY_BEHAVIOUR = {"GC_MAKE_PROC", "GC_FAST_MALLOC_GRANS", "GC_FAST_M_AO_STORE", "GC_MALLOC_WORDS_KIND", "GC_MALLOC_WORDS",
                 "GC_MALLOC_ATOMIC_WORDS", "GC_CONS", "GC_ASSERT", "GC_WORDS_TO_GRANULES",
                 "GC_WORDS_TO_WHOLE_GRANULES", "CORD_pos_to_index", "CORD_pos_to_cord", "CORD_pos_valid",
                 "CORD_pos_chars_left", "CORD_pos_cur_char_addr", "CORD_ec_init"}
@@ -158,7 +164,7 @@ def compare_macros(ours, reference, complain):
             complain("macro %s takes other arguments" % name)
         else:
             common.append(name)
-    for name in ours.macros.keys() - reference.macros.keys():
+    for name in ours.macros.keys() - reference.macros.keys() - LATER_MACROS:
         if not name.startswith(("GC_", "CORD_")):
             complain("macro %s is not ours to define" % name)
     for name in common:   # its arguments must have the same names for the expansions to compare
@@ -187,6 +193,8 @@ def compare_declarations(ours, reference, complain):
         elif kind == "object":
             uses.append("(void)&%s;" % name)
             checks.append("#undef %s\n%s" % (name, text))   # it may be a macro as well
+            if name in LATER_TAKE_NULL:
+                attributes = [each for each in attributes if not each.startswith("__nonnull__")]
             if mine[2] != attributes:
                 complain("%s has attributes %s, not %s" % (name, mine[2], attributes))
         elif kind == "typedef":

@@ -6,6 +6,7 @@
 
 #include "differences.h"
 
+#include "gc/gc_disclaim.h"
 #include "gc/gc_gcj.h"
 #include "gc/gc_inline.h"
 #include "gc/gc_mark.h"
@@ -24,6 +25,50 @@ START_TEST(the_version_is_told) {
     ck_assert_uint_eq(GC_get_version(), 0x8020c);
     ck_assert_uint_eq(GC_get_version(),
                       GC_VERSION_MAJOR << 16 | GC_VERSION_MINOR << 8 | GC_VERSION_MICRO);
+}
+END_TEST
+
+/* NULL and narrow numbers, which 8.2.2's headers do not take. */
+
+START_TEST(null_has_no_size) {
+    GC_INIT();
+    ck_assert_uint_eq(GC_size(NULL), 0);
+}
+END_TEST
+
+START_TEST(an_environment_has_all_its_bits) {
+    const unsigned environment = 1U << 27;
+    ck_assert_uint_eq(GC_MAKE_PROC(1, environment), ((GC_word)environment << 6 | 1) << 2 | 2);
+}
+END_TEST
+
+__attribute__((noinline)) static void make_parents(int kind) {
+    for (int i = 0; i < HERD; i++) {
+        void **parent = GC_generic_malloc(24, kind), *child = GC_malloc_atomic(24);
+        *parent = child;
+        watch(&herd, i, child);
+    }
+}
+
+static int GC_CALLBACK give_up(void *object) {
+    (void)object;
+    return 0;
+}
+
+/* Without one, nothing of a dead object is kept for it to look at. */
+START_TEST(procedures_are_taken_back) {
+    GC_INIT();
+    int kind = GC_new_kind(GC_new_free_list(), GC_DS_LENGTH, 1, 1);
+    GC_register_disclaim_proc(kind, give_up, 1);
+    make_parents(kind);
+    clear_stack();
+    GC_gcollect();
+    ck_assert_int_eq(living(&herd), HERD);
+    GC_register_disclaim_proc(kind, NULL, 1);
+    make_parents(kind);
+    clear_stack();
+    GC_gcollect();
+    ck_assert_int_le(living(&herd), FEW);
 }
 END_TEST
 
@@ -555,6 +600,9 @@ END_TEST
 int main(void) {
     const TTest *const once[] = {
         the_version_is_told,
+        null_has_no_size,
+        an_environment_has_all_its_bits,
+        procedures_are_taken_back,
         objects_are_cleared_and_freed,
         what_cannot_grow_is_freed,
         pages_are_given,
