@@ -31,7 +31,9 @@ enum difference {
     MANY_LEAKS_ARE_TOLD,     /* Debian's library tells 40 */
     RESULTS_OF_ALL_THREADS, /* are kept until they are joined, not only those that GC_pthread_create
                                made and that return */
-    DEBUG_GCJ_WHOLE         /* debugging objects of gcj are scanned whole, without its procedure */
+    LISTS_BEFORE_COLLECTIONS, /* who walks the loader's list may collect while others do; Debian's
+                                 library waits for ever, one lock after the other */
+    DEBUG_GCJ_WHOLE /* debugging objects of gcj are scanned whole, without its procedure */
 };
 
 static inline bool differs(enum difference difference) {
