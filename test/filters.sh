@@ -32,7 +32,7 @@ under "$some" "none" "$alone" docker
 under "$some" "none" "$threads" --exec docker
 under "0" "none" "$alone" --exec docker # nothing proves that a process may be made
 under "$some" ".*" "$threads" process_vm_readv
-under "$some" "(soft|none)" "$threads" userfaultfd
+under "$some" "none" "$threads" userfaultfd
 under "0" ".*" "$threads" sched_setaffinity
 under "0" ".*" "$alone" setpriority
 under "$some" ".*" "$alone" socket

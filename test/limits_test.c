@@ -216,7 +216,7 @@ static const struct {
     {"unaligned", {"x", "", "ON!"}, "1, on, yes, 0, off, no"},
     {"workers", {"65", "-1", "auto"}, "0 to 64"},
     {"limit", {"1K", "1048575", "x"}, "0, or 1M or more"},
-    {"dirty", {"hard", "", "uffd soft"}, "auto uffd soft none"},
+    {"dirty", {"soft", "", "uffd none"}, "auto uffd none"},
     {"assist", {"on", "", "0"}, "switch signal off"},
     {"verify", {"x", "", "2"}, "1, on, yes, 0, off, no"},
     {"collect", {"x", "", "2"}, "1, on, yes, 0, off, no"},

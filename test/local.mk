@@ -62,6 +62,9 @@ EXTRA_DIST += test/runtimes.sh test/runtimes/blocks.py test/runtimes/blocks.rb t
 TESTS += test/runtimes.sh
 
 EXTRA_DIST += test/filters.sh test/protocols.sh
+check_PROGRAMS += test/swapped_maps.preload
+test_swapped_maps_preload_SOURCES = test/swapped_maps.c
+TESTS += test/swapped_maps.preload
 TESTS += test/filters.sh test/protocols.sh
 
 check_PROGRAMS += test/core/aborting

@@ -21,7 +21,6 @@ configurations=(
     min_heap=1M:verify=1
     verify=1:gc_every=64K
     verify=1:gc_every=64K:dirty=none
-    verify=1:gc_every=64K:dirty=soft
     verify=1:gc_every=64K:assist=signal
     verify=1:gc_every=64K:assist=off
     verify=1:gc_every=64K:workers=0

@@ -107,14 +107,7 @@ int GC_get_mprotect_vdb_allowed(void) { return fault_dirty; }
  * for written, in a stop. */
 unsigned GC_get_actual_vdb(void) {
     api_start();
-    switch (dirty_open()) {
-    case DIRTY_USERFAULT:
-        return GC_VDB_UFFDWP;
-    case DIRTY_SOFT:
-        return GC_VDB_SOFT;
-    default:
-        return GC_VDB_DEFAULT;
-    }
+    return dirty_open() == DIRTY_USERFAULT ? GC_VDB_UFFDWP : GC_VDB_DEFAULT;
 }
 
 /* Of these the best that the system has is used. */

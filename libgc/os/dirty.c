@@ -1,4 +1,10 @@
-/* Three ways to know, the best first; see dirty.h. */
+/* See dirty.h.
+ *
+ * The soft-dirty bits of /proc/self/pagemap, which older kernels have, are of no use. In Linux
+ * 6.1 mremap of 2 MiB and more moves page tables without setting them. A program that lets two
+ * equal maps change places that way leaves the list of maps as it was, and need not use libc for
+ * it; so nothing tells which bits to believe.
+ */
 #include "os/dirty.h"
 
 #include "os/descriptor.h"
@@ -25,14 +31,9 @@ enum {
     WANTED_FEATURES = FEATURE_SHARED | FEATURE_UNPOPULATED | FEATURE_ASYNCHRONOUS
 };
 
-struct visit {
-    void (*call)(uintptr_t start, uintptr_t end, void *context);
-    void *context;
-};
-
 static bool chosen;
 static enum dirty_backend backend;
-static struct descriptor userfault = DESCRIPTOR_CLOSED, clear_refs = DESCRIPTOR_CLOSED;
+static struct descriptor userfault = DESCRIPTOR_CLOSED;
 
 /* A page of our own that is tracked: when it is no more, the program has closed our descriptor, and
  * with it all tracking has ended. Asking the page is safe whatever the number now means. */
@@ -88,33 +89,6 @@ static bool open_userfault(void) {
     return false;
 }
 
-static bool is_soft_dirty(uintptr_t page) {
-    uint64_t entry;
-    return pagemap_entries(page, 1, &entry) && (entry & PAGEMAP_ENTRY_SOFT_DIRTY);
-}
-
-static bool clear_soft_dirty(void) {
-    return descriptor_is_open(&clear_refs) &&
-           system_call(SYS_pwrite64, clear_refs.fd, "4", 1, 0) == 1;
-}
-
-/* Kernels without it accept the clearing and never set a bit, or always do: a trial tells. */
-static bool open_soft(void) {
-    if (!descriptor_adopt(&clear_refs, system_call(SYS_openat, AT_FDCWD, "/proc/self/clear_refs",
-                                                   O_WRONLY | O_CLOEXEC, 0)))
-        return false;
-    if (!witness_exists())
-        return false;
-    volatile char *page = (volatile char *)witness.start;
-    *page = 1;
-    bool works = clear_soft_dirty() && !is_soft_dirty(witness.start);
-    *page = 2;
-    works = works && is_soft_dirty(witness.start);
-    if (!works)
-        descriptor_close(&clear_refs);
-    return works;
-}
-
 static bool is_allowed(const char *name) {
     return strcmp(options.dirty, "auto") == 0 || strcmp(options.dirty, name) == 0;
 }
@@ -125,15 +99,11 @@ static enum dirty_backend choose(void) {
     if (is_allowed("uffd") && pagemap_can_scan() && permitted(PERMITTED_USERFAULT) &&
         open_userfault())
         return DIRTY_USERFAULT;
-    if (is_allowed("soft") && open_soft())
-        return DIRTY_SOFT;
     return DIRTY_NONE;
 }
 
 static bool is_lost(void) {
-    if (backend == DIRTY_USERFAULT)
-        return !pagemap_is_open() || !witness_is_tracked();
-    return backend == DIRTY_SOFT && (!pagemap_is_open() || !descriptor_is_open(&clear_refs));
+    return backend == DIRTY_USERFAULT && (!pagemap_is_open() || !witness_is_tracked());
 }
 
 enum dirty_backend dirty_open(void) {
@@ -147,30 +117,24 @@ enum dirty_backend dirty_open(void) {
 }
 
 const char *dirty_name(void) {
-    static const char *const names[] = {"none", "soft", "uffd"};
+    static const char *const names[] = {"none", "uffd"};
     return names[backend];
 }
 
 void dirty_after_fork(void) {
     if (userfault.fd >= 0)
         close_userfault();
-    descriptor_close(&clear_refs);
     chosen = false;
     backend = DIRTY_NONE;
 }
 
-bool dirty_arm(void) {
-    if (backend == DIRTY_SOFT)
-        return clear_soft_dirty();
-    return backend == DIRTY_USERFAULT && witness_is_tracked();
-}
+bool dirty_arm(void) { return backend == DIRTY_USERFAULT && witness_is_tracked(); }
 
 static uintptr_t page_of(uintptr_t address) { return address & ~(vm_page_bytes() - 1); }
 static uintptr_t page_after(uintptr_t address) { return page_of(address + vm_page_bytes() - 1); }
 
 bool dirty_track(uintptr_t start, uintptr_t end) {
-    return backend == DIRTY_SOFT ||
-           (backend == DIRTY_USERFAULT && register_range(page_of(start), page_after(end)));
+    return backend == DIRTY_USERFAULT && register_range(page_of(start), page_after(end));
 }
 
 void dirty_track_again(uintptr_t start, uintptr_t end) {
@@ -191,30 +155,10 @@ bool dirty_relax(uintptr_t start, uintptr_t end) {
            system_call(SYS_ioctl, userfault.fd, UFFDIO_WRITEPROTECT, &request) == 0;
 }
 
-/* Runs of pages that have the bit, and are there. */
-static bool visit_soft(uintptr_t start, uintptr_t end, bool private_only, struct visit to) {
-    uint64_t entries[PAGEMAP_BATCH];
-    size_t page = vm_page_bytes();
-    for (; start < end; start += PAGEMAP_BATCH * page) {
-        size_t pages = (end - start) / page < PAGEMAP_BATCH ? (end - start) / page : PAGEMAP_BATCH;
-        if (!pagemap_entries(start, pages, entries))
-            return false;
-        for (size_t i = 0; i < pages; i++) {
-            bool there = entries[i] & (PAGEMAP_ENTRY_PRESENT | PAGEMAP_ENTRY_SWAPPED);
-            bool leaves_out = private_only && (entries[i] & PAGEMAP_ENTRY_FILE);
-            if ((entries[i] & PAGEMAP_ENTRY_SOFT_DIRTY) && there && !leaves_out)
-                to.call(start + i * page, start + (i + 1) * page, to.context);
-        }
-    }
-    return true;
-}
-
 bool dirty_take(uintptr_t start, uintptr_t end,
                 void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
     start = page_of(start);
     end = page_after(end);
-    if (backend == DIRTY_SOFT)
-        return visit_soft(start, end, false, (struct visit){visit, context});
     return backend == DIRTY_USERFAULT && pagemap_scan(start, end, taking, visit, context);
 }
 
@@ -225,8 +169,6 @@ bool dirty_peek(uintptr_t start, uintptr_t end,
         .flags = PAGEMAP_CHECK_TRACKED, .all = PAGEMAP_WRITTEN, .report = PAGEMAP_WRITTEN};
     start = page_of(start);
     end = page_after(end);
-    if (backend == DIRTY_SOFT)
-        return visit_soft(start, end, false, (struct visit){visit, context});
     return backend == DIRTY_USERFAULT && pagemap_scan(start, end, query, visit, context);
 }
 
@@ -244,7 +186,5 @@ bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only,
     };
     start = page_of(start);
     end = page_after(end);
-    if (backend == DIRTY_SOFT)
-        return visit_soft(start, end, private_only, (struct visit){visit, context});
     return backend == DIRTY_USERFAULT && pagemap_scan(start, end, query, visit, context);
 }

@@ -1,10 +1,9 @@
 /* Which pages were written: the kernel's record of it, in the best form it offers.
  *
  *   uffd   userfaultfd write protection, resolved by the kernel itself (UFFD_FEATURE_WP_ASYNC), and
- *          the PAGEMAP_SCAN request, Linux 6.7: exact, by range, no signals, the kernel's own
- * writes are seen, too soft   the soft-dirty bits of /proc/self/pagemap, which can only be cleared
- * for the whole process, so that what was written stays so until the next cycle none   nothing is
- * known
+ *          the PAGEMAP_SCAN request, Linux 6.7: exact, by range, no signals, and the kernel's own
+ *          writes are seen, too
+ *   none   nothing is known
  *
  * Chosen by trying, or by the option. dirty_open is called in a thread of the program's
  * (os/descriptor.h); arm, track and fork are the conductor's; take and peek are any thread's, and
@@ -16,12 +15,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum dirty_backend { DIRTY_NONE, DIRTY_SOFT, DIRTY_USERFAULT };
+enum dirty_backend { DIRTY_NONE, DIRTY_USERFAULT };
 
 /* Opens what is needed, again if the program has closed it. */
 enum dirty_backend dirty_open(void);
 
-/* "uffd", "soft" or "none". */
+/* "uffd" or "none". */
 const char *dirty_name(void);
 
 /* In the child of a fork: everything is to be opened and tracked anew. */
@@ -47,8 +46,8 @@ bool dirty_untrack(uintptr_t start, uintptr_t end);
 bool dirty_relax(uintptr_t start, uintptr_t end);
 
 /* Calls visit for each run of resident pages that were written since they were last taken, if ever,
- * and takes them: what is written after the visit began is told by the next call. Soft-dirty pages
- * are not taken, only told. False: unknown. */
+ * and takes them: what is written after the visit began is told by the next call. False: unknown.
+ */
 bool dirty_take(uintptr_t start, uintptr_t end,
                 void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
 

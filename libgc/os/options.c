@@ -63,7 +63,7 @@ static const struct option table[] = {
     {"doubles", OPTION_CHOICE, options.doubles, 0, sizeof options.doubles, "auto on off"},
     {"workers", OPTION_SIZE, &options.workers, 0, WORKERS_MOST, NULL},
     {"limit", OPTION_SIZE_OR_0, &options.limit, 1 << 20, SIZE_MAX, NULL},
-    {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd soft none"},
+    {"dirty", OPTION_CHOICE, options.dirty, 0, sizeof options.dirty, "auto uffd none"},
     {"closed", OPTION_CHOICE, options.closed, 0, sizeof options.closed, "auto open"},
     {"assist", OPTION_CHOICE, options.assist, 0, sizeof options.assist, "switch signal off"},
     {"verify", OPTION_SWITCH, &options.verify, 0, 0, NULL},

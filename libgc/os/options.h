@@ -30,7 +30,7 @@ struct options {
     char doubles[8];     /* doubles: as a floating point number; the same */
     size_t workers;      /* workers: the collector's own threads; WORKERS_AUTOMATIC by processors */
     size_t limit;   /* limit: bytes of memory the process should stay below; 0 asks the system */
-    char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "soft", "none" */
+    char dirty[8];  /* dirty: how written pages are known: "auto", "uffd", "none" */
     char closed[8]; /* closed: how closed memory is read: "auto", or "open" for the stop */
     char assist[8]; /* assist: how debt is paid: "switch" to another stack, by "signal", "off" */
     bool verify;    /* verify: each mark is looked over when it ends */

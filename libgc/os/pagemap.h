@@ -32,8 +32,7 @@ struct pagemap_query {
     unsigned needed, unwanted;
 };
 
-/* The bit of an entry of the file: written since the bits were cleared. */
-#define PAGEMAP_ENTRY_SOFT_DIRTY (1ull << 55)
+/* Bits of an entry of the file. */
 #define PAGEMAP_ENTRY_FILE (1ull << 61)
 #define PAGEMAP_ENTRY_SWAPPED (1ull << 62)
 #define PAGEMAP_ENTRY_PRESENT (1ull << 63)

@@ -56,7 +56,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     REQUIRE(options.workers <= WORKERS_AUTOMATIC);
     REQUIRE(options.depth >= 1 && options.depth <= 64);
     REQUIRE(options.check_signal <= 64);
-    CHOICE(options.dirty, "auto", "uffd", "soft", "none");
+    CHOICE(options.dirty, "auto", "uffd", "none");
     CHOICE(options.assist, "switch", "signal", "off");
     CHOICE(options.quarantine, "off", "on", "fill");
     ENDS(options.leaks);
