@@ -74,13 +74,13 @@ run() {
 
 fuzz() {
     local reports=() part options
-    for part in check_file groups suppressions; do
+    for part in check_file groups suppressions own_frames; do
         reports+=("$source/shim/report/$part.c")
     done
     case $1 in
     options) sanitized options "$source/libgc/os/options.c" "$source/libgc/os/faults.c" && run options options ;;
     suppressions)
-        sanitized suppressions "$source/shim/report/suppressions.c" && run suppressions suppressions
+        sanitized suppressions "$source/test/fuzz/no_names.c" "${reports[@]}" -lm && run suppressions suppressions
         ;;
     check_file)
         for part in chain dangling folded json pprof text trial; do

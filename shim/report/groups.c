@@ -143,7 +143,7 @@ static bool is_of_program(const struct symbol_frame *frame, const struct check *
 static uint32_t id_of(const struct group *group) {
     size_t last = group->frame_count;
     uint64_t print = group->sums.lost ? CHECK_PRINT : ~CHECK_PRINT;
-    while (last > group->first + 1 && symbols_is_startup(&group->frames[last - 1]))
+    while (last > group->first + 1 && own_frames_is_startup(&group->frames[last - 1]))
         last--;
     for (size_t i = group->first; i < last; i++)
         print = check_print(print, &group->frames[i].print, sizeof group->frames[i].print);

@@ -58,6 +58,21 @@ static bool is_allocator(const struct symbol_frame *frame) {
     return IS_ONE_OF(name, names);
 }
 
+bool own_frames_is_startup(const struct symbol_frame *frame) {
+    static const char *const names[] = {"__libc_start_main",
+                                        "__libc_start_call_main",
+                                        "_start",
+                                        "start_thread",
+                                        "clone3",
+                                        "clone",
+                                        "__clone",
+                                        "__clone3"};
+    for (size_t i = 0; frame->function && i < sizeof names / sizeof *names; i++)
+        if (strncmp(frame->function, names[i], strlen(names[i])) == 0)
+            return true;
+    return false;
+}
+
 static bool serves_others(const struct symbol_frame *frame) {
     static const char *const files[] = {"libc.so*",      "libstdc++.so*", "libc++.so*",
                                         "libc++abi.so*", "libm.so*",      "ld-linux*"};
@@ -77,7 +92,7 @@ void own_frames_find(const struct symbol_frame *frames, size_t count, size_t *ca
     while (first < count && serves_others(&frames[first]))
         first++;
     *called = allocators;
-    *own = first < count && !symbols_is_startup(&frames[first]) ? first : allocators;
+    *own = first < count && !own_frames_is_startup(&frames[first]) ? first : allocators;
 }
 
 /* Where the brackets that open here close; NULL for an operator's sign. */

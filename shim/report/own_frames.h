@@ -19,6 +19,9 @@ void own_frames_fold(const char *pattern);
  * none. */
 void own_frames_find(const struct symbol_frame *frames, size_t count, size_t *called, size_t *own);
 
+/* What runs before main, or before a thread's function. */
+bool own_frames_is_startup(const struct symbol_frame *frame);
+
 /* The name without what stands in pointed brackets, if that is long. To be freed. */
 char *own_frames_short_name(const char *name);
 

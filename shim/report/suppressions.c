@@ -1,6 +1,8 @@
 /* Patterns and stacks of patterns; see suppressions.h. */
 #include "report/suppressions.h"
 
+#include "report/own_frames.h"
+
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -268,7 +270,7 @@ void suppressions_suggest(const struct groups *groups, FILE *out) {
                 group_blocks(group), group_blocks(group) == 1 ? "" : "s", group->id);
         size_t last = group->first + MOST_LINES;
         for (size_t k = group->first; k < group->frame_count && k < last; k++)
-            if (!symbols_is_startup(&group->frames[k]))
+            if (!own_frames_is_startup(&group->frames[k]))
                 suggest_frame(&group->frames[k], out);
         fputs(group->frame_count ? "}\n" : "   ...\n}\n", out);
         group_forget_frames(group);

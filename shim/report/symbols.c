@@ -293,21 +293,6 @@ static const struct symbol_place *find(const struct check_module *module, const 
     return &place->found;
 }
 
-bool symbols_is_startup(const struct symbol_frame *frame) {
-    static const char *const names[] = {"__libc_start_main",
-                                        "__libc_start_call_main",
-                                        "_start",
-                                        "start_thread",
-                                        "clone3",
-                                        "clone",
-                                        "__clone",
-                                        "__clone3"};
-    for (size_t i = 0; frame->function && i < sizeof names / sizeof *names; i++)
-        if (strncmp(frame->function, names[i], strlen(names[i])) == 0)
-            return true;
-    return false;
-}
-
 static const struct symbol_place *find_code(const struct check *check, uint64_t address,
                                             unsigned generation) {
     const struct check_module *module = check_module_at(check, address, generation);

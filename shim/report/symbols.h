@@ -30,9 +30,6 @@ struct symbol_place {
 const struct symbol_place *symbols_code(const struct check *check, uint64_t address,
                                         unsigned generation);
 
-/* What runs before main, or a thread's function. */
-bool symbols_is_startup(const struct symbol_frame *frame);
-
 /* The variable at an address: its name, and how far in it the address lies. NULL when not known. */
 const char *symbols_data(const struct check *check, uint64_t address, uint64_t *distance);
 

@@ -176,7 +176,7 @@ void text_frames(const struct group *group, const struct report_options *options
         fprintf(out, "     (the stack is not known)\n");
         return;
     }
-    while (options->frames && last > first + 1 && symbols_is_startup(&group->frames[last - 1])) {
+    while (options->frames && last > first + 1 && own_frames_is_startup(&group->frames[last - 1])) {
         last--;
         hidden++;
     }

@@ -28,7 +28,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t bytes) {
     contents_end(file);
     if (check == NULL)
         return 0;
-    struct groups *groups = groups_make(check, again, 2, true);
+    struct groups *groups = groups_make(check, again, 2);
     struct suppressions *suppressions = suppressions_make();
     for (size_t i = 0; i < check->suppression_count; i++)
         suppressions_add(suppressions, check->suppressions[i]);
