@@ -1,7 +1,7 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
 # allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal, "make
-# bench-leaks" what hunting leaks costs, "make bench-libgc" libgc's programs on ours; BENCH_OPTIONS
-# goes to the script that compares.
+# bench-leaks" what hunting leaks costs, "make bench-libgc" libgc's programs on ours, "make bench-server"
+# much live memory with gc.h; BENCH_OPTIONS goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
@@ -17,7 +17,8 @@ bench_programs = \
 bench_libgc_programs = \
 	bench/allocation \
 	bench/binary-trees \
-	bench/gcbench
+	bench/gcbench \
+	bench/server
 
 # By its file, because -lgc makes libtool take the libgc.la that it finds in the build's folder.
 system_libgc = -l:libgc.so.1
@@ -25,7 +26,7 @@ system_libgc = -l:libgc.so.1
 EXTRA_PROGRAMS += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
 CLEANFILES += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
 EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-cost.md bench/leaks-programs.md bench/overshoot.md bench/libgc.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
-	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side
+	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side bench/server-side-by-side bench/server.md
 
 bench_allocation_SOURCES = bench/allocation.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
@@ -60,6 +61,9 @@ bench_pause_libgc_LDADD = $(system_libgc) -lpthread
 
 bench_realloc_SOURCES = bench/realloc.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
+bench_server_SOURCES = bench/server.c bench/arguments.h bench/check.h bench/clock.h \
+	bench/latency.h bench/random.h
+bench_server_LDADD = $(system_libgc) -lpthread
 bench_smallobjects_SOURCES = bench/smallobjects.c bench/arguments.h bench/check.h bench/clock.h
 bench_tree_SOURCES = bench/tree.c bench/arguments.h bench/check.h bench/clock.h
 
@@ -89,3 +93,7 @@ bench-libgc: all bench/measure $(bench_libgc_programs)
 bench-overshoot: all bench/measure bench/overshoot
 	$(srcdir)/bench/overshoot-side-by-side --binaries bench --library .libs/libtithe.so \
 		$(BENCH_OPTIONS)
+
+.PHONY: bench-server
+bench-server: all bench/measure bench/server
+	$(srcdir)/bench/server-side-by-side --binaries bench --libgc .libs $(BENCH_OPTIONS)
