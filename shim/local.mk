@@ -67,6 +67,7 @@ libtithe_la_SOURCES = \
 
 bin_PROGRAMS += tithe
 tithe_SOURCES = shim/tithe.c \
+	shim/doctor.c shim/doctor.h \
 	shim/leaks.c shim/leaks.h \
 	shim/program.c shim/program.h \
 	shim/watched.c shim/watched.h \

@@ -177,6 +177,14 @@ void program_prepend(const char *variable, const char *text) {
     free(joined);
 }
 
+void program_find_self(char path[PATH_MAX]) {
+    ssize_t length = readlink("/proc/self/exe", path, PATH_MAX - 1);
+    if (length > 0)
+        path[length] = 0;
+    else
+        find_file(program_invocation_name, path);
+}
+
 void program_find(const char *name, char path[PATH_MAX]) {
     find_file(name, path);
     refuse_unservable(path, SCRIPT_DEPTH);

@@ -15,6 +15,9 @@ void refuse(int status, const char *format, ...) __attribute__((format(printf, 2
 /* The file that executing the name would run, as execvp finds it, if we can serve it. */
 void program_find(const char *name, char path[PATH_MAX]);
 
+/* The file of this very command. */
+void program_find_self(char path[PATH_MAX]);
+
 /* Puts text in front of an environment variable that is a list. */
 void program_prepend(const char *variable, const char *text);
 

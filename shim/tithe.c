@@ -3,6 +3,7 @@
  * It only prepares the environment and executes the program, which keeps this process's id. What
  * the dynamic linker would silently not preload into is refused with a reason.
  */
+#include "doctor.h"
 #include "leaks.h"
 #include "program.h"
 #include "report/report.h"
@@ -32,7 +33,8 @@ static const char usage[] =
     "      --version         print the version\n"
     "\n"
     "tithe leaks [options] PROGRAM [ARGUMENT...] reports what PROGRAM loses; see tithe leaks "
-    "--help.\n";
+    "--help.\n"
+    "tithe doctor [PROGRAM] tells what the collector can use here, and what to change.\n";
 
 static const char *option_value(char **arguments, int *at) {
     if (arguments[*at + 1] == NULL)
@@ -109,6 +111,8 @@ int main(int count, char **arguments) {
         return run(arguments + 2);
     if (count >= 2 && strcmp(arguments[1], "leaks") == 0)
         return leaks_command(arguments + 2);
+    if (count >= 2 && strcmp(arguments[1], "doctor") == 0)
+        return doctor_command(arguments + 2);
     if (count >= 2 && strcmp(arguments[1], "report") == 0)
         return report_command(arguments + 2);
     if (count >= 2 && strcmp(arguments[1], "--version") == 0)

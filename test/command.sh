@@ -75,5 +75,12 @@ check built-page 0 '<html' "$tithe" report --format=html "$work/checks"
 [ -e /usr/local/share/tithe/page.html ] ||
     check installed-page 125 'share/tithe/page.html: No such file' "$work/tithe" report --format=html "$work/checks"
 printf '\x28' | dd of="$work/dynamic" bs=1 seek=18 conv=notrunc status=none
+check doctor 0 '^mode +(uffd|none \(.+\))$' "$tithe" doctor
+check doctor-stops 0 '^stop at 4096 MiB live +[0-9.]+ ms' "$tithe" doctor true
+check doctor-reason 0 '^mode +none \(by option\)$' env TITHE_OPTIONS=dirty=none "$tithe" doctor
+check doctor-memory 1 '256 MiB did not end well' sh -c "ulimit -v 200000; exec '$tithe' doctor"
+check doctor-program 125 'statically linked' "$tithe" doctor "$work/static"
+[ ! -x "$TITHE_BUILD/test/filtered" ] ||
+    check doctor-filtered 0 'default.json' "$TITHE_BUILD/test/filtered" docker "$tithe" doctor
 check architecture 125 'another architecture' "$tithe" run "$work/dynamic"
 exit $failed

@@ -15,7 +15,7 @@ under() {
     shift 3
     said=$("$filtered" "$@" "$tithe" run -s -o gc_every=256K:verify=1 bash -c "$program" 2>&1)
     got=$?
-    if [ "$got" != 0 ] || ! grep -qE "cycle [0-9]+ \(paced\): .* of $workers( .*)? dirty $dirty\$" <<<"$said"; then
+    if [ "$got" != 0 ] || ! grep -qE "cycle [0-9]+ \(paced\): .* of $workers( .*)? dirty $dirty( \(.*\))?\$" <<<"$said"; then
         echo "FAIL $*: status $got, said: $(tail -n 3 <<<"$said")"
         failed=1
     else

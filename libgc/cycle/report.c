@@ -45,9 +45,17 @@ static const char *say_evidence(char *text, size_t room) {
     return text;
 }
 
+/* "none (the kernel is older than 6.7)", or only the name where all is at its best. */
+static const char *say_tracking(const struct cycle *cycle, char *text, size_t room) {
+    const char *reason = dirty_reason();
+    snprintf(text, room, reason ? "%s (%s)" : "%s", cycle->concurrent ? dirty_name() : "none",
+             reason);
+    return text;
+}
+
 static void say(const struct cycle *cycle) {
     static const char *const names[] = {"paced", "forced", "out of memory"};
-    char evidence[256];
+    char evidence[256], tracking[64];
     log_line(
         "cycle %u (%s): trigger %zuK goal %zuK peak %zuK live %zuK -> %zuK freed %zuK roots %zuK "
         "marked %zu objects scanned %zuK cached %zu rounds %u written %zuK then %zuK "
@@ -62,7 +70,7 @@ static void say(const struct cycle *cycle) {
         (cycle->stop_planned - cycle->stop_stopped) / 1e6,
         (cycle->stop_settled - cycle->stop_planned) / 1e6, pace_assist_time() / 1e6,
         pace_worker_time() / 1e6, worker_count(), say_evidence(evidence, sizeof evidence),
-        cycle->concurrent ? dirty_name() : "none");
+        say_tracking(cycle, tracking, sizeof tracking));
 }
 
 /* What does not fit is counted in the totals only. */

@@ -32,6 +32,7 @@ enum {
 };
 
 static bool chosen;
+static const char *reason; /* why it is not the best; whoever opens */
 static enum dirty_backend backend;
 static struct descriptor userfault = DESCRIPTOR_CLOSED;
 
@@ -94,11 +95,18 @@ static bool is_allowed(const char *name) {
 }
 
 static enum dirty_backend choose(void) {
-    if (!pagemap_open())
-        return DIRTY_NONE;
-    if (is_allowed("uffd") && pagemap_can_scan() && permitted(PERMITTED_USERFAULT) &&
-        open_userfault())
-        return DIRTY_USERFAULT;
+    if (!is_allowed("uffd"))
+        reason = "by option";
+    else if (!pagemap_open())
+        reason = "no /proc/self/pagemap";
+    else if (!pagemap_can_scan())
+        reason = "the kernel is older than 6.7";
+    else if (!permitted(PERMITTED_USERFAULT))
+        reason = "a filter refuses userfaultfd";
+    else if (!open_userfault())
+        reason = "userfaultfd is refused";
+    else
+        return reason = NULL, DIRTY_USERFAULT;
     return DIRTY_NONE;
 }
 
@@ -120,6 +128,8 @@ const char *dirty_name(void) {
     static const char *const names[] = {"none", "uffd"};
     return names[backend];
 }
+
+const char *dirty_reason(void) { return reason; }
 
 void dirty_after_fork(void) {
     if (userfault.fd >= 0)

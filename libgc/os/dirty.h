@@ -23,6 +23,9 @@ enum dirty_backend dirty_open(void);
 /* "uffd" or "none". */
 const char *dirty_name(void);
 
+/* Why it is not "uffd", in a few words; NULL if it is. */
+const char *dirty_reason(void);
+
 /* In the child of a fork: everything is to be opened and tracked anew. */
 void dirty_after_fork(void);
 
