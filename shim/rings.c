@@ -78,10 +78,18 @@ static const char *why_opaque(const struct io_uring_params *params) {
     return NULL;
 }
 
+/* The last word of the offsets tells where memory of the program's own is. Its name in headers has
+ * changed: resv2, then user_addr. */
+static uint64_t own_address(const void *offsets, size_t bytes) {
+    uint64_t address;
+    memcpy(&address, (const char *)offsets + bytes - sizeof address, sizeof address);
+    return address;
+}
+
 /* Memory of the program's own: the kernel keeps it in use. */
 static void note_own_memory(struct ring *ring, const struct io_uring_params *params) {
-    ring->rings = params->cq_off.resv2;
-    ring->entries = params->sq_off.resv2;
+    ring->rings = own_address(&params->cq_off, sizeof params->cq_off);
+    ring->entries = own_address(&params->sq_off, sizeof params->sq_off);
     requests_keep(&ring->given, 0, ring->rings);
     requests_keep(&ring->given, 0, ring->entries);
     ring->own_memory = true;
