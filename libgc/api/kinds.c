@@ -37,22 +37,37 @@ void **const GC_auobjfreelist_ptr = atomic_held_list;
 struct kind {
     GC_word descriptor;
     bool adds_size, clears, held;
+    /* The number of its objects' shape, if that is the same for all of them; 0 until somebody has
+     * asked. Who did writes it, release; readers acquire, so the shape is there. */
+    volatile unsigned short shape;
 };
 
 /* Entries are complete before the number is handed out. */
 static struct kind kinds[KINDS_MOST] = {
-    [KIND_ATOMIC] = {0, false, false, false},
-    [KIND_NORMAL] = {0, true, true, false},
-    [KIND_HELD] = {DESCRIPTOR_WHOLE, false, true, true},
-    [KIND_ATOMIC_HELD] = {0, false, false, true},
+    [KIND_ATOMIC] = {0, false, false, false, 0},
+    [KIND_NORMAL] = {0, true, true, false, 0},
+    [KIND_HELD] = {DESCRIPTOR_WHOLE, false, true, true, 0},
+    [KIND_ATOMIC_HELD] = {0, false, false, true, 0},
 };
 static unsigned kind_count = KINDS_BUILT_IN;
 static unsigned procedure_count = FIRST_CLIENT_PROCEDURE;
 
+static unsigned shape_of(struct object object, unsigned number) {
+    struct kind *kind = &kinds[number % KINDS_MOST];
+    if (kind->adds_size) {
+        GC_word descriptor = kind->descriptor + object.span->object_bytes;
+        return shape_number((struct shape){descriptor, 0, number});
+    }
+    unsigned shape = AO_short_load_acquire(&kind->shape);
+    if (shape == 0) {
+        shape = shape_number((struct shape){kind->descriptor, 0, number});
+        AO_short_store_release(&kind->shape, shape);
+    }
+    return shape;
+}
+
 void kinds_name(struct object object, unsigned number) {
-    const struct kind *kind = &kinds[number % KINDS_MOST];
-    GC_word descriptor = kind->descriptor + (kind->adds_size ? object.span->object_bytes : 0);
-    object_set_shape(object, shape_number((struct shape){descriptor, 0, number}));
+    object_set_shape(object, shape_of(object, number));
 }
 
 static void *allocate_shaped(size_t bytes, const struct kind *kind, unsigned number) {
@@ -62,6 +77,32 @@ static void *allocate_shaped(size_t bytes, const struct kind *kind, unsigned num
         return NULL;
     kinds_name(object, number);
     return address;
+}
+
+/* From the calling thread's cache, or NULL: what else an allocation has to see to waits for the
+ * next one that finds the cache empty. */
+static void *take_held(size_t bytes, unsigned number) {
+    struct object object;
+    if (bytes > SIZES_LARGEST_SMALL)
+        return NULL;
+    unsigned size_class = sizes_class(bytes);
+    unsigned span_class = sizes_span_class_of(size_class, OBJECT_HELD);
+    void *address = cache_pop(&thread_self->cache.bins[span_class]);
+    if (address == NULL || !object_find((uintptr_t)address, &object))
+        return NULL;
+    alloc_clear(address, sizes_bytes(size_class));
+    kinds_name(object, number);
+    return address;
+}
+
+void *GC_malloc_uncollectable(size_t bytes) {
+    void *object = take_held(bytes, KIND_HELD);
+    return object ? object : GC_generic_malloc(bytes, KIND_HELD);
+}
+
+void *GC_malloc_atomic_uncollectable(size_t bytes) {
+    void *object = take_held(bytes, KIND_ATOMIC_HELD);
+    return object ? object : GC_generic_malloc(bytes, KIND_ATOMIC_HELD);
 }
 
 void *kinds_allocate(size_t bytes, unsigned number) {
@@ -103,7 +144,7 @@ unsigned GC_new_kind_inner(void **free_list, GC_word descriptor, int adds_size, 
     (void)free_list;
     if (kind_count == KINDS_MOST)
         api_abort("too many kinds of objects");
-    kinds[kind_count] = (struct kind){descriptor, adds_size != 0, clears != 0, false};
+    kinds[kind_count] = (struct kind){descriptor, adds_size != 0, clears != 0, false, 0};
     return kind_count++;
 }
 

@@ -42,12 +42,6 @@ void *GC_malloc_atomic(size_t bytes) {
     return malloc_atomic_slow(bytes);
 }
 
-void *GC_malloc_uncollectable(size_t bytes) { return GC_generic_malloc(bytes, KIND_HELD); }
-
-void *GC_malloc_atomic_uncollectable(size_t bytes) {
-    return GC_generic_malloc(bytes, KIND_ATOMIC_HELD);
-}
-
 void *GC_malloc_stubborn(size_t bytes) { return GC_malloc(bytes); }
 
 /* Every address in an object keeps it, so these promises spare nothing here. */

@@ -154,6 +154,42 @@ START_TEST(objects_hold_what_their_kind_holds) {
 }
 END_TEST
 
+static void *kept[HERD];
+
+/* Each with the only pointer to an object. */
+__attribute__((noinline)) static void keep_owners(allocator *allocate, int kind) {
+    for (int i = 0; i < HERD; i++) {
+        kept[i] = allocate(40);
+        ck_assert_int_eq(GC_get_kind_and_size(kept[i], NULL), kind);
+        ck_assert(kind != KIND_HELD || is_clear(kept[i], 40));
+        *(void **)kept[i] = GC_malloc(32);
+        watch(&owners, i, *(void **)kept[i]);
+    }
+}
+
+static void free_owners(void) {
+    for (int i = 0; i < HERD; i++) {
+        memset(kept[i], 1, 40);
+        GC_free(kept[i]);
+    }
+}
+
+/* What one kind of kept objects leaves becomes the other's. */
+START_TEST(kept_objects_are_what_they_were_last_asked_for) {
+    GC_INIT();
+    for (int round = 0; round < 3; round++) {
+        keep_owners(GC_malloc_uncollectable, KIND_HELD);
+        collect();
+        ck_assert_int_eq(living(&owners), HERD);
+        free_owners();
+        keep_owners(GC_malloc_atomic_uncollectable, KIND_ATOMIC_HELD);
+        collect();
+        ck_assert_int_le(living(&owners), FEW);
+        free_owners();
+    }
+}
+END_TEST
+
 static int length_of(void *chain) {
     int length = 0;
     for (; chain; chain = GC_NEXT(chain))
@@ -342,6 +378,7 @@ END_TEST
 
 int main(void) {
     const TTest *const once[] = {
+        kept_objects_are_what_they_were_last_asked_for,
         chains_are_held_by_their_links,
         chains_of_every_kind_hold_distinct_objects,
         the_inline_lists_of_clients_work,
