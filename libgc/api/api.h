@@ -140,6 +140,10 @@ void api_end_pushing(void);
 void disclaim_mark_contents(struct marker *marker);
 void disclaim_ask(struct marker *marker);
 
+/* The program holds a lock of ours from now on, or no longer (1, -1): it may call malloc, which is
+ * ours under the preload, with it. */
+void api_count_program_lock(int change);
+
 /* libgc's allocation lock, around a function of the program's. */
 void api_lend_lock(void);
 void api_take_lock_back(void);

@@ -163,8 +163,7 @@ int GC_expand_hp(size_t bytes) {
 
 #undef GC_alloc_lock
 #undef GC_alloc_unlock
-/* The program may call malloc, which is ours under the preload, with the lock. */
-static void count_program_lock(int change) {
+void api_count_program_lock(int change) {
     if (thread_current() != &thread_left)
         thread_self->program_locks += change;
 }
@@ -172,11 +171,11 @@ static void count_program_lock(int change) {
 void api_lend_lock(void) {
     lock_take(&weak_lock);
     lock_lend(&weak_lock);
-    count_program_lock(1);
+    api_count_program_lock(1);
 }
 
 void api_take_lock_back(void) {
-    count_program_lock(-1);
+    api_count_program_lock(-1);
     lock_take_back(&weak_lock);
     lock_give(&weak_lock);
 }

@@ -4,7 +4,6 @@
  */
 #include "api/api.h"
 
-#include "thread/thread.h"
 #include "weak/table.h"
 
 static struct lock count_lock = LOCK_OF(RANK_READERS); /* before weak_lock */
@@ -31,11 +30,10 @@ static void leave(void) {
 /* What a lock is given with is seen by whoever takes it next, whether that was asked for or not. */
 void *GC_call_with_reader_lock(GC_fn_type function, void *argument, int release) {
     (void)release;
-    bool counts = thread_current() != &thread_left;
     enter();
-    thread_self->program_locks += counts; /* as in GC_alloc_lock */
+    api_count_program_lock(1);
     void *result = function(argument);
-    thread_self->program_locks -= counts;
+    api_count_program_lock(-1);
     leave();
     return result;
 }
