@@ -58,16 +58,22 @@ static void visit_map(const struct map *map, void *context) {
     look->at = end;
 }
 
+/* The heap's maps, and perhaps others. */
+static void each_map(void (*visit)(const struct map *map, void *context), void *context) {
+    uintptr_t start = heap.objects.start, end = start + AO_load(&heap.objects.committed);
+    if (is_quick && !maps_each_between(start, end, visit, context))
+        is_quick = false;
+    if (!is_quick && !maps_each(visit, context))
+        roots_cannot_know("the list of maps cannot be read");
+}
+
 static bool look_once(bool stopped) {
     uintptr_t start = heap.objects.start;
     struct look look = {.at = start,
                         .end = start + AO_load(&heap.objects.committed),
                         .stopped = stopped,
                         .changes = closed_changes()};
-    if (is_quick && !maps_each_between(look.at, look.end, visit_map, &look))
-        is_quick = false;
-    if (!is_quick && !maps_each(visit_map, &look))
-        roots_cannot_know("the list of maps cannot be read");
+    each_map(visit_map, &look);
     note(&look, look.at, look.end, CLOSED_REPLACED, 0);
     return !look.outdated;
 }
@@ -118,10 +124,7 @@ static void open_map(const struct map *map, void *context) {
 static void open_all(void) {
     uintptr_t start = heap.objects.start, end = start + AO_load(&heap.objects.committed);
     closed_each_between(start, end, read_closed, NULL);
-    if (is_quick && maps_each_between(start, end, open_map, NULL))
-        return;
-    if (!maps_each(open_map, NULL))
-        roots_cannot_know("the list of maps cannot be read");
+    each_map(open_map, NULL);
 }
 
 bool heap_pages_open(void) {
