@@ -23,8 +23,7 @@ static void name_variable(const struct check *check, struct chain_step *step) {
     const struct check_module *module = check_module_at(check, step->address, UINT32_MAX - 1);
     step->name = symbols_data(check, step->address, &step->offset);
     if (module) {
-        const char *slash = strrchr(module->path, '/');
-        step->where = slash ? slash + 1 : module->path;
+        step->where = check_base_name(module->path);
         if (step->name == NULL)
             step->offset = step->address - module->bias;
     }

@@ -11,11 +11,10 @@ static void write_name(const char *name, FILE *out) {
 }
 
 static void write_frame(const struct symbol_frame *frame, FILE *out) {
-    const char *slash = frame->module ? strrchr(frame->module->path, '/') : NULL;
     if (frame->function) {
         write_name(frame->function, out);
     } else if (frame->module) {
-        write_name(slash ? slash + 1 : frame->module->path, out);
+        write_name(check_base_name(frame->module->path), out);
         fprintf(out, "+0x%" PRIx64, frame->offset);
     } else {
         fprintf(out, "0x%" PRIx64, frame->offset);

@@ -1,6 +1,8 @@
 /* The entry, what it is declared by, and what that stands in; see function_name.h. */
 #include "report/function_name.h"
 
+#include "report/check_file.h"
+
 #include <dwarf.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -51,8 +53,7 @@ static const char *file_of(Dwarf_Die *entry) {
     const char *file = dwarf_decl_file(entry);
     if (file == NULL && dwarf_diecu(entry, &unit, NULL, NULL))
         file = dwarf_diename(&unit);
-    const char *slash = file ? strrchr(file, '/') : NULL;
-    return slash ? slash + 1 : file ? file : "?";
+    return file ? check_base_name(file) : "?";
 }
 
 static void put_lambda(FILE *out, Dwarf_Die *scope, Dwarf_Die *function) {

@@ -89,11 +89,10 @@ static void write_head(const struct groups *groups, const struct style *style, F
     const struct check *check = groups->check;
     char uptime[32], heap[32], blocks[32];
     const char *name = check->argument_count ? check->arguments[0] : check->program;
-    const char *slash = strrchr(name, '/');
     fprintf(
         out,
         "%sLEAKS  %s pid %d%s  check #%u (%s)  up %s  stopped for %.1f ms  heap %s in %s blocks\n",
-        style->strong, slash ? slash + 1 : name, check->process, style->plain, check->number,
+        style->strong, check_base_name(name), check->process, style->plain, check->number,
         check->trigger, text_time(check->uptime, uptime), check->paused / 1e6,
         text_size(check->heap_bytes, heap), text_count(check->heap_blocks, blocks));
 }
@@ -151,16 +150,13 @@ static void write_name(const char *name, bool full, FILE *out) {
 static void write_frame(const struct symbol_frame *frame, const char *before, const char *after,
                         const struct report_options *options, const struct style *style,
                         FILE *out) {
-    const char *module = frame->module ? frame->module->path : NULL;
-    const char *slash = module ? strrchr(module, '/') : NULL;
     fprintf(out, "     %s", before);
     write_name(frame->function ? frame->function : "??", options->full_names, out);
     fputs(after, out);
     if (frame->file) {
-        const char *file = strrchr(frame->file, '/');
-        fprintf(out, "  %s:%d", file ? file + 1 : frame->file, frame->line);
-    } else if (module) {
-        fprintf(out, "  %s(%s+0x%" PRIx64 ")%s", style->faint, slash ? slash + 1 : module,
+        fprintf(out, "  %s:%d", check_base_name(frame->file), frame->line);
+    } else if (frame->module) {
+        fprintf(out, "  %s(%s+0x%" PRIx64 ")%s", style->faint, check_base_name(frame->module->path),
                 frame->offset, style->plain);
     } else {
         fprintf(out, "  %s(0x%" PRIx64 ", code without a file)%s", style->faint, frame->offset,

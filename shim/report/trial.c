@@ -9,9 +9,8 @@
 static void write_head(const struct check *check, const struct style *style, FILE *out) {
     char uptime[32], heap[32], blocks[32];
     const char *name = check->argument_count ? check->arguments[0] : check->program;
-    const char *slash = strrchr(name, '/');
     fprintf(out, "%sTRIAL  %s pid %d%s  (%s)  up %s  %zu cycle%s  heap %s in %s blocks\n",
-            style->strong, slash ? slash + 1 : name, check->process, style->plain, check->trigger,
+            style->strong, check_base_name(name), check->process, style->plain, check->trigger,
             text_time(check->uptime, uptime), check->trial.cycles,
             check->trial.cycles == 1 ? "" : "s", text_size(check->heap_bytes, heap),
             text_count(check->heap_blocks, blocks));
