@@ -3,6 +3,7 @@
  * figures of that page are printed. */
 #include "suite.h"
 
+#include "os/syscall.h"
 #include "tithe.h"
 
 #include <errno.h>
@@ -29,18 +30,6 @@
 
 enum { WAIT_MILLISECONDS = 20, WAIT = WAIT_MILLISECONDS * 1000000 };
 
-static long bare(long number, long a, long b, long c, long d, long e, long f) {
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-}
-
 static volatile bool ending;
 static volatile unsigned collections;
 static int ends[2], sockets[2], instance, word, semaphores;
@@ -64,80 +53,80 @@ static struct timespec while_waiting(void) { return (struct timespec){0, WAIT}; 
 
 static long wait_futex(void) {
     struct timespec time = while_waiting();
-    return bare(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&time, 0, 0);
+    return syscall_raw(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, (long)&time, 0, 0);
 }
 
 static long wait_futex_until(void) {
     long long end = now() + WAIT;
     struct timespec at = {end / 1000000000, end % 1000000000};
-    return bare(SYS_futex, (long)&word, FUTEX_WAIT_BITSET_PRIVATE, 0, (long)&at, 0, ~0u);
+    return syscall_raw(SYS_futex, (long)&word, FUTEX_WAIT_BITSET_PRIVATE, 0, (long)&at, 0, ~0u);
 }
 
 static long wait_epoll(void) {
     struct epoll_event event;
-    return bare(SYS_epoll_wait, instance, (long)&event, 1, WAIT_MILLISECONDS, 0, 0);
+    return syscall_raw(SYS_epoll_wait, instance, (long)&event, 1, WAIT_MILLISECONDS, 0, 0);
 }
 
 static long wait_poll(void) {
     struct pollfd polled = {ends[0], POLLIN, 0};
-    return bare(SYS_poll, (long)&polled, 1, WAIT_MILLISECONDS, 0, 0, 0);
+    return syscall_raw(SYS_poll, (long)&polled, 1, WAIT_MILLISECONDS, 0, 0, 0);
 }
 
 static long wait_ppoll(void) {
     struct pollfd polled = {ends[0], POLLIN, 0};
     struct timespec time = while_waiting();
-    return bare(SYS_ppoll, (long)&polled, 1, (long)&time, 0, 8, 0);
+    return syscall_raw(SYS_ppoll, (long)&polled, 1, (long)&time, 0, 8, 0);
 }
 
 static long wait_select(void) {
     struct timeval time = {0, WAIT / 1000};
-    return bare(SYS_select, 0, 0, 0, 0, (long)&time, 0);
+    return syscall_raw(SYS_select, 0, 0, 0, 0, (long)&time, 0);
 }
 
 static long wait_nanosleep(void) {
     struct timespec time = while_waiting();
-    return bare(SYS_nanosleep, (long)&time, 0, 0, 0, 0, 0);
+    return syscall_raw(SYS_nanosleep, (long)&time, 0, 0, 0, 0, 0);
 }
 
 static long wait_clock(void) {
     struct timespec time = while_waiting();
-    return bare(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&time, 0, 0, 0);
+    return syscall_raw(SYS_clock_nanosleep, CLOCK_MONOTONIC, 0, (long)&time, 0, 0, 0);
 }
 
 static long wait_signal(void) {
     uint64_t set = (uint64_t)1 << (SIGUSR2 - 1);
     struct timespec time = while_waiting();
-    return bare(SYS_rt_sigtimedwait, (long)&set, 0, (long)&time, sizeof set, 0, 0);
+    return syscall_raw(SYS_rt_sigtimedwait, (long)&set, 0, (long)&time, sizeof set, 0, 0);
 }
 
 static long wait_semaphore(void) {
     struct sembuf take = {0, -1, 0};
     struct timespec time = while_waiting();
-    return bare(SYS_semtimedop, semaphores, (long)&take, 1, (long)&time, 0, 0);
+    return syscall_raw(SYS_semtimedop, semaphores, (long)&take, 1, (long)&time, 0, 0);
 }
 
 static long wait_socket_with_time(void) {
     struct timeval time = {0, WAIT / 1000};
     char byte;
     setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &time, sizeof time);
-    return bare(SYS_recvfrom, sockets[0], (long)&byte, 1, 0, 0, 0);
+    return syscall_raw(SYS_recvfrom, sockets[0], (long)&byte, 1, 0, 0, 0);
 }
 
 /* Calls that another thread's doing ends after the same time. */
 static long wait_pipe(void) {
     char byte;
-    return bare(SYS_read, ends[0], (long)&byte, 1, 0, 0, 0) - 1;
+    return syscall_raw(SYS_read, ends[0], (long)&byte, 1, 0, 0, 0) - 1;
 }
 
 static long wait_socket(void) {
     struct timeval never = {0, 0};
     char byte;
     setsockopt(sockets[0], SOL_SOCKET, SO_RCVTIMEO, &never, sizeof never);
-    return bare(SYS_recvfrom, sockets[0], (long)&byte, 1, 0, 0, 0) - 1;
+    return syscall_raw(SYS_recvfrom, sockets[0], (long)&byte, 1, 0, 0, 0) - 1;
 }
 
 static long wait_futex_for_ever(void) {
-    long result = bare(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
+    long result = syscall_raw(SYS_futex, (long)&word, FUTEX_WAIT_PRIVATE, 0, 0, 0, 0);
     return result == -EAGAIN ? 0 : result;
 }
 
@@ -148,7 +137,7 @@ static long wait_child(void) {
         usleep(WAIT / 1000);
         _exit(0);
     }
-    return bare(SYS_wait4, child, (long)&status, 0, 0, 0, 0) - child;
+    return syscall_raw(SYS_wait4, child, (long)&status, 0, 0, 0, 0) - child;
 }
 
 static long wait_lock(void) {
@@ -163,7 +152,7 @@ static long wait_lock(void) {
         _exit(0);
     }
     REQUIRE(read(told[0], &byte, 1) == 1);
-    long result = bare(SYS_fcntl, file, F_SETLKW, (long)&lock, 0, 0, 0);
+    long result = syscall_raw(SYS_fcntl, file, F_SETLKW, (long)&lock, 0, 0, 0);
     waitpid(child, NULL, 0);
     close(file), close(told[0]), close(told[1]);
     return result;

@@ -342,7 +342,7 @@ struct files {
 
 static long files_call(const struct files *files, long number, long a, long b, long c, long d,
                        long e) {
-    return files->bare ? ring_bare(number, a, b, c, d, e, 0) : syscall(number, a, b, c, d, e);
+    return files->bare ? syscall_raw(number, a, b, c, d, e, 0) : syscall(number, a, b, c, d, e);
 }
 
 static bool files_open(struct files *files, bool bare) {
@@ -440,7 +440,7 @@ START_TEST(bare_asynchronous_requests_stop_the_collecting) {
     witness_churn();
     ck_assert_uint_eq(witness_intact(&group), WITNESSES);
     get_all(&files, &group);
-    ring_bare(SYS_io_destroy, files.context, 0, 0, 0, 0, 0);
+    syscall_raw(SYS_io_destroy, files.context, 0, 0, 0, 0, 0);
     ck_assert(tithe_collect());
     require_gone(&group);
 }

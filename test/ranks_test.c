@@ -101,9 +101,5 @@ int main(void) {
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         tcase_add_test_raise_signal(all, bad[i], SIGABRT);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_finish(suite);
 }

@@ -6,6 +6,8 @@
 #ifndef TITHE_TEST_RING_H
 #define TITHE_TEST_RING_H
 
+#include "os/syscall.h"
+
 #include <linux/io_uring.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -23,33 +25,6 @@ struct ring {
     struct io_uring_params asked;
 };
 
-static inline long ring_bare(long number, long a, long b, long c, long d, long e, long f) {
-#if defined(__x86_64__)
-    long result;
-    register long r10 __asm__("r10") = d;
-    register long r8 __asm__("r8") = e;
-    register long r9 __asm__("r9") = f;
-    __asm__ volatile("syscall"
-                     : "=a"(result)
-                     : "a"(number), "D"(a), "S"(b), "d"(c), "r"(r10), "r"(r8), "r"(r9)
-                     : "rcx", "r11", "memory");
-    return result;
-#elif defined(__aarch64__)
-    register long x8 __asm__("x8") = number;
-    register long x0 __asm__("x0") = a;
-    register long x1 __asm__("x1") = b;
-    register long x2 __asm__("x2") = c;
-    register long x3 __asm__("x3") = d;
-    register long x4 __asm__("x4") = e;
-    register long x5 __asm__("x5") = f;
-    __asm__ volatile("svc 0"
-                     : "+r"(x0)
-                     : "r"(x8), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(x5)
-                     : "memory");
-    return x0;
-#endif
-}
-
 static inline unsigned *ring_word(const struct ring *ring, unsigned offset) {
     return (unsigned *)(void *)(ring->memory + offset);
 }
@@ -63,7 +38,7 @@ static inline bool ring_open(struct ring *ring, unsigned entries, unsigned compl
     asked->cq_entries = completions;
     ring->number = -1;
     ring->bare = bare;
-    ring->fd = bare ? ring_bare(SYS_io_uring_setup, entries, (long)asked, 0, 0, 0, 0)
+    ring->fd = bare ? syscall_raw(SYS_io_uring_setup, entries, (long)asked, 0, 0, 0, 0)
                     : syscall(SYS_io_uring_setup, entries, asked);
     if (ring->fd < 0)
         return false;
@@ -106,7 +81,7 @@ static inline int ring_enter(struct ring *ring, unsigned count, unsigned least) 
     int fd = ring->number >= 0 ? ring->number : ring->fd;
     flags |= ring->number >= 0 ? 1u << 4 : 0; /* IORING_ENTER_REGISTERED_RING */
     if (ring->bare)
-        return ring_bare(SYS_io_uring_enter, fd, count, least, flags, 0, 0);
+        return syscall_raw(SYS_io_uring_enter, fd, count, least, flags, 0, 0);
     return syscall(SYS_io_uring_enter, fd, count, least, flags, NULL, 0);
 }
 

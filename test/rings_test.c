@@ -446,7 +446,7 @@ START_TEST(a_bare_ring_without_maps_is_found) {
     char *memory = mmap(NULL, 4 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     asked.cq_off.resv2 = (uintptr_t)memory;
     asked.sq_off.resv2 = (uintptr_t)memory + 4096;
-    int fd = ring_bare(SYS_io_uring_setup, 8, (long)&asked, 0, 0, 0, 0);
+    int fd = syscall_raw(SYS_io_uring_setup, 8, (long)&asked, 0, 0, 0, 0);
     if (fd < 0)
         return;
     require_unknown(NULL);

@@ -11,6 +11,15 @@ struct looped {
     int count;
 };
 
+/* Runs a suite and frees it. Returns main's status. */
+static inline int suite_finish(Suite *suite) {
+    SRunner *runner = srunner_create(suite);
+    srunner_run_all(runner, CK_NORMAL);
+    int failed = srunner_ntests_failed(runner);
+    srunner_free(runner);
+    return failed != 0;
+}
+
 /* Runs the tests, each in a process of its own unless CK_FORK=no, each within seconds. Returns
  * main's status. */
 static inline int suite_run(const char *name, const TTest *const *tests, size_t count,
@@ -23,11 +32,7 @@ static inline int suite_run(const char *name, const TTest *const *tests, size_t 
     for (size_t i = 0; i < loop_count; i++)
         tcase_add_loop_test(all, loops[i].test, 0, loops[i].count);
     suite_add_tcase(suite, all);
-    SRunner *runner = srunner_create(suite);
-    srunner_run_all(runner, CK_NORMAL);
-    int failed = srunner_ntests_failed(runner);
-    srunner_free(runner);
-    return failed != 0;
+    return suite_finish(suite);
 }
 
 /* An assertion for inner loops: libcheck's own make a system call each. */
