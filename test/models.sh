@@ -101,6 +101,9 @@ no_worker_crowd='MUTATORS=3 WORKERS=0 SCANS=0 CHARGE=1 QUANTUM=1'
     holds safety stop THREADS=3 STOPS=1 FREEZES=1 CANCELS=0
     holds collector_finishes stop
     holds sleeper_wakes stop
+    holds safety stop QUEUE_FILLS STOPS=1 FREEZES=1
+    holds safety stop QUEUE_FILLS THREADS=3 STOPS=1 FREEZES=0 CANCELS=0
+    holds collector_finishes stop QUEUE_FILLS STOPS=1 FREEZES=1
 
     rejects "$wrong" safety stop LEAVE_UNCHECKED
     rejects "$wrong" safety stop HANDLER_IGNORES_EPOCH
@@ -108,6 +111,7 @@ no_worker_crowd='MUTATORS=3 WORKERS=0 SCANS=0 CHARGE=1 QUANTUM=1'
     rejects "$wrong" safety stop HELD_TO_RUNNING
     rejects "$wrong" safety stop CANCEL_BY_STORE
     rejects "$stuck" safety stop ENTRY_DOES_NOT_STIR
+    rejects "$stuck" safety stop QUEUE_FILLS PLAIN_SENT_ONCE
     rejects "$endless" collector_finishes stop ENTRY_DOES_NOT_STIR
     rejects "$endless" sleeper_wakes stop ENTRY_DOES_NOT_STIR
 }

@@ -40,6 +40,10 @@ int signal_choose(int below) {
     return 0;
 }
 
+/* Those installed here. One that waits besides the one that is handled will tell for itself what it
+ * broke, or another thread will take it. Written before the first is sent. */
+static signal_set ours;
+
 bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
     struct signal_action action = {
         .handler = handler,
@@ -47,6 +51,7 @@ bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
         .restorer = signal_restorer,
         .mask = ~(signal_set)0,
     };
+    ours |= (signal_set)1 << (number - 1);
     return system_call(SYS_rt_sigaction, number, &action, 0, sizeof action.mask) == 0;
 }
 
@@ -71,6 +76,16 @@ int signal_send(int tid, int number, void *word) {
     return system_call(SYS_rt_tgsigqueueinfo, info.si_pid, tid, number, &info);
 }
 
+/* The kernel refuses a real-time signal that it cannot queue whenever that tells of a sender, as
+ * tgkill does, too; only what kill sends is never refused, and comes without its siginfo then. Kill
+ * takes the number of any thread, and asks that one first. */
+int signal_send_plain(int tid, int number) { return system_call(SYS_kill, tid, number); }
+
+bool signal_is_plain(const siginfo_t *info) {
+    return info->si_code == SI_USER &&
+           (info->si_pid == 0 || info->si_pid == system_call(SYS_getpid));
+}
+
 void *signal_word(const siginfo_t *info) {
     if (info->si_code != SI_QUEUE || info->si_pid != system_call(SYS_getpid))
         return NULL;
@@ -80,10 +95,12 @@ void *signal_word(const siginfo_t *info) {
 static struct signal_action lender;
 static volatile int wanted_signal;
 
+/* Libc sends it by tgkill only, so what comes from kill was sent for want of room in the queue, and
+ * whoever takes it may as well take the stop signal. */
 static void on_borrowed(int number, siginfo_t *info, void *context) {
     ucontext_t *interrupted = context;
     signal_set mask;
-    if (signal_word(info) == &wanted_signal) {
+    if (signal_word(info) == &wanted_signal || signal_is_plain(info)) {
         memcpy(&mask, &interrupted->uc_sigmask, sizeof mask);
         mask &= ~((signal_set)1 << (wanted_signal - 1));
         memcpy(&interrupted->uc_sigmask, &mask, sizeof mask);
@@ -105,8 +122,8 @@ static bool borrow(void) {
 
 void signal_unblock_in(int tid, int number) {
     wanted_signal = number;
-    if (borrow())
-        signal_send(tid, SIGNAL_BORROWED, (void *)&wanted_signal);
+    if (borrow() && signal_send(tid, SIGNAL_BORROWED, (void *)&wanted_signal) == -EAGAIN)
+        signal_send_plain(tid, SIGNAL_BORROWED);
 }
 
 /* Signals that nobody handles are dropped when they arrive, unless they are blocked, as all are
@@ -126,7 +143,7 @@ static bool other_signal_waits(const ucontext_t *context) {
     signal_set waiting = 0, masked;
     memcpy(&masked, &context->uc_sigmask, sizeof masked);
     system_call(SYS_rt_sigpending, &waiting, sizeof waiting);
-    for (waiting &= ~masked; waiting; waiting &= waiting - 1)
+    for (waiting &= ~masked & ~ours; waiting; waiting &= waiting - 1)
         if (!is_ignored(__builtin_ctzl(waiting) + 1))
             return true;
     return false;

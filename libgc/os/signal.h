@@ -41,6 +41,14 @@ bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 /* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
 int signal_send(int tid, int number, void *word);
 
+/* Sends the signal without a word, which needs no room in the kernel's queue; signal_send fails
+ * with EAGAIN where there is none. It goes to the process: the thread named is asked first, but
+ * another one that admits the signal may take it, and two of them that wait at once become one. */
+int signal_send_plain(int tid, int number);
+
+/* Whether it may be such a one, of this process. */
+bool signal_is_plain(const siginfo_t *info);
+
 /* What glibc sends to all threads when one of them changes its user; programs cannot block it by
  * libc's calls. */
 enum { SIGNAL_BORROWED = 33 };

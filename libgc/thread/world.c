@@ -6,6 +6,10 @@
  * over the end of one stop into the next knows which one it serves: a signal that arrives after its
  * stop was cancelled finds the record running and returns at once. Neither side waits for the other
  * to leave.
+ *
+ * Where the kernel has no room to queue a signal, one without a word is sent to the process, and no
+ * second one before somebody has taken it. Whoever takes it stops if its record says so, and the
+ * stopper sends the next one. So threads stop one after the other, in any order.
  */
 #include "thread/world.h"
 
@@ -20,6 +24,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <time.h>
 
 enum {
     HOLD_PATIENCE_MILLISECONDS = 200,
@@ -34,6 +39,10 @@ void (*world_asked_hook)(struct thread *thread);
 static int stop_signal, installed_signal;
 static volatile unsigned epoch; /* odd while stopping or stopped; the collecting thread, release */
 static volatile unsigned stirred; /* counts acknowledgements, to be slept on; any thread */
+
+static volatile unsigned plain_sent; /* 1: such a signal is on its way; see send_plain */
+static volatile bool
+    queue_is_full; /* met since the last stop or asking; with the registry's lock */
 
 int world_signal(void) {
     if (stop_signal == 0)
@@ -91,14 +100,42 @@ static void rest(struct thread *thread, const void *context) {
     world_thaw(thread);
 }
 
+/* While the stopper waits for this thread it keeps the registry as it is. At other times a record
+ * may be overlooked, which is no harm: nothing is wanted of it. */
+static struct thread *own_record(void) {
+    int tid = tasks_self();
+    struct thread *thread = thread_first();
+    while (thread && thread->tid != tid)
+        thread = thread->next;
+    return thread;
+}
+
+/* True for one caller. */
+static bool take_plain(void) { return AO_int_compare_and_swap_full(&plain_sent, 1, 0); }
+
+/* Whether the signal is one of ours, and whose record it is about; that may be nobody's. */
+static bool is_ours(const siginfo_t *info, struct thread **thread) {
+    *thread = signal_word(info);
+    if (thread_is_record(*thread))
+        return true;
+    if (!signal_is_plain(info) || !take_plain())
+        return false;
+    *thread = own_record();
+    if (*thread == NULL || thread_state(*thread) != THREAD_STOPPING)
+        tell_stopper();
+    return true;
+}
+
 /* Uses nothing thread-local: the thread may have been made by raw clone, with no TLS of its own. */
 static void stop_handler(int number, siginfo_t *info, void *context) {
-    struct thread *thread = signal_word(info);
-    if (!thread_is_record(thread)) {
+    struct thread *thread;
+    if (!is_ours(info, &thread)) {
         if (world_foreign_signal_hook)
             world_foreign_signal_hook(number, info, context);
         return;
     }
+    if (thread == NULL)
+        return;
     if (thread->tid == tasks_self()) {
         thread->context = context;
         thread->stack_pointer = signal_stack_pointer(context);
@@ -160,26 +197,54 @@ static bool install_handler(void) {
  * where it did not. */
 static volatile unsigned holders;
 
+/* What waits for the process, and not for one of its threads, would wait for the next program. */
+static void withdraw_plain(void) {
+    if (AO_int_load(&plain_sent) == 0)
+        return;
+    signal_set ours = (signal_set)1 << (installed_signal - 1);
+    struct timespec none = {0, 0};
+    if (system_call(SYS_rt_sigtimedwait, &ours, 0, &none, sizeof ours) == installed_signal)
+        take_plain();
+}
+
 bool world_hold_signals(void) {
     if (!lock_take_within(&thread_registry_lock, HOLD_PATIENCE_MILLISECONDS))
         return false;
     AO_int_fetch_and_add1_full(&holders);
     lock_give(&thread_registry_lock);
+    withdraw_plain();
     return true;
 }
 
 void world_release_signals(void) { AO_int_fetch_and_sub1_full(&holders); }
 
-void world_after_fork(void) { AO_int_store(&holders, 0); }
+void world_after_fork(void) {
+    AO_int_store(&holders, 0);
+    AO_int_store(&plain_sent, 0);
+}
+
+/* One at a time, because the kernel would make one of two. The thread named need not be the one
+ * that takes it; who waits for that one sends again when it was taken. */
+static bool send_plain(struct thread *thread) {
+    queue_is_full = true;
+    if (!AO_int_compare_and_swap_full(&plain_sent, 0, 1))
+        return true;
+    int result = signal_send_plain(thread->tid, installed_signal);
+    if (result != 0)
+        AO_int_store_full(&plain_sent, 0);
+    return result == 0 || result == -ESRCH;
+}
 
 /* Sends the signal; a thread that the kernel does not know any more is gone. False when it cannot
- * be sent, for want of room in the queue of signals or because of an exec. */
+ * be sent, as during an exec. */
 static bool send_signal(struct thread *thread) {
     if (AO_int_load(&holders) > 0)
         return false;
     int result = signal_send(thread->tid, installed_signal, thread);
     if (result == -ESRCH)
         AO_int_store(&thread->state, THREAD_GONE);
+    if (result == -EAGAIN)
+        return send_plain(thread);
     return result == 0 || result == -ESRCH;
 }
 
@@ -244,6 +309,8 @@ static bool wait_for(struct thread *thread, long long limit) {
         unsigned seen = AO_int_load_acquire(&stirred);
         if (thread_state(thread) != THREAD_STOPPING)
             return true;
+        if (queue_is_full)
+            send_plain(thread);
         park_wait(&stirred, seen, PATIENCE_MILLISECONDS * 1000000ll);
         if (AO_int_load(&stirred) == seen && (!check_late(thread) || clock_nanoseconds() > limit))
             return thread_state(thread) != THREAD_STOPPING;
@@ -331,6 +398,7 @@ void world_admit(void) {
 bool world_stop(void) {
     if (!install_handler() || !nobody_is_deaf())
         return false;
+    queue_is_full = false;
     AO_int_fetch_and_add1_full(&epoch);
     if (stop_everybody())
         return true;
@@ -364,6 +432,7 @@ long long world_start(void) {
 void world_ask_stacks(bool all) {
     if (!install_handler())
         return;
+    queue_is_full = false;
     for (struct thread *thread = thread_first(); thread; thread = thread->next) {
         enum thread_state state = thread_state(thread);
         bool asks = all || thread->outruns || AO_int_load(&thread->stack_due);
@@ -392,7 +461,8 @@ static bool is_waited_for(const struct thread *thread) {
 
 static bool outruns(const struct thread *thread) { return thread->outruns; }
 
-bool world_waits_for_stacks(void) { return any_thread(is_waited_for); }
+/* Nobody knows who has taken a signal without a word, and not all that were asked got one. */
+bool world_waits_for_stacks(void) { return !queue_is_full && any_thread(is_waited_for); }
 bool world_is_outrun(void) { return any_thread(outruns); }
 
 void world_suspend(struct thread *thread) {

@@ -5,7 +5,9 @@
  * A state word is a state and, where the state belongs to a stop, the epoch of that stop. The epoch
  * is odd from the beginning of a stop to its end. Each statement, and each atomic block, is one
  * access to a shared word; memory is sequentially consistent. Signals queue up, and come when the
- * thread is on its own stack and not in the handler, at any time after they were sent.
+ * thread is on its own stack and not in the handler, at any time after they were sent. With
+ * QUEUE_FILLS the kernel may have no room for one; then one goes to the process, and whichever thread
+ * could take a signal takes it.
  */
 #ifndef THREADS
 #define THREADS 2
@@ -27,6 +29,9 @@ byte stop_of[THREADS];
 byte epoch;
 bool stirred; /* somebody has acknowledged since the collector last read the count of that */
 byte signals[THREADS];
+bool queue_full; /* met in this stop */
+bool plain_sent; /* one to the process is on its way */
+bool plain;      /* the kernel has it */
 byte collections; /* who parks on the alternate stack waits for the end of one */
 bool over;        /* the collector stops nobody any more */
 
@@ -53,6 +58,20 @@ inline handle_signal(me) {
         signals[me]--;
         seen = (state[me] == STOPPING -> stop_of[me] : 0)
     }
+    obey_signal(me)
+}
+
+inline handle_plain(me) {
+    plain_sent = false;
+    seen = (state[me] == STOPPING -> stop_of[me] : 0);
+    if
+    :: seen == 0 -> stirred = true
+    :: else
+    fi;
+    obey_signal(me)
+}
+
+inline obey_signal(me) {
     if
     :: atomic {
            seen != 0 && state[me] == STOPPING && SAME_STOP ->
@@ -111,6 +130,7 @@ proctype mutator(byte me) {
     byte freezes = FREEZES, seen;
     do
     :: signals[me] > 0 -> handle_signal(me)
+    :: atomic { plain -> plain = false } handle_plain(me)
     :: freezes > 0 ->
        freezes--;
        enter_frozen(me);
@@ -120,10 +140,24 @@ proctype mutator(byte me) {
     od
 }
 
+inline send_plain() {
+    if
+    :: atomic { !plain_sent -> plain_sent = true }
+       plain = true
+    :: else
+    fi
+}
+
 inline ask(thread) {
     if
     :: atomic { state[thread] == RUNNING -> state[thread] = STOPPING; stop_of[thread] = epoch }
-       signals[thread]++
+       if
+       :: signals[thread]++
+#ifdef QUEUE_FILLS
+       :: queue_full = true;
+          send_plain()
+#endif
+       fi
     :: atomic { state[thread] == FROZEN -> state[thread] = HELD; stop_of[thread] = epoch }
     fi
 }
@@ -153,6 +187,12 @@ inline wait_for_all() {
     :: stirred = false;
        complete = true;
        each_thread { complete = complete && state[thread] != STOPPING }
+#ifndef PLAIN_SENT_ONCE
+       if
+       :: !complete && queue_full -> send_plain()
+       :: else
+       fi;
+#endif
        if
        :: complete -> break
        :: !complete && stirred
@@ -170,6 +210,7 @@ proctype collector() {
     bool complete;
     do
     :: stops > 0 ->
+       queue_full = false;
        epoch++;
        each_thread { ask(thread) }
        wait_for_all();
