@@ -22,7 +22,7 @@
 /* What the trial of this program has found would be forgotten. */
 static void trial_before_exec(void) {
     if (trial_is_on())
-        trial_end(CHECK_EXEC, NULL, 0);
+        trial_end(CHECK_EXEC, (struct mark_from){0});
 }
 
 static bool hold_signals(void) {

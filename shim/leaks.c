@@ -4,6 +4,8 @@
 #include "program.h"
 #include "watched.h"
 
+#include "os/signal.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -41,7 +43,6 @@ static const char usage[] =
     "      --keep=DIRECTORY   keep the check files there, for tithe report\n"
     "      --on-signal=N      check when the program gets this signal, unless it handles that "
     "itself\n"
-    "      --on-term          check when SIGTERM is about to end the program\n"
     "      --pid=PID          ask this process\n"
     "      --sample=SIZE      take the stack of one block in so many bytes (512K), for production\n"
     "  -h, --help             print this\n";
@@ -69,14 +70,11 @@ static long number_of(const char *argument, const char *value, long most) {
 
 /* Options that only become one of the collector's. */
 static bool is_passed_on(const char *argument) {
-    static const char *const names[][2] = {{"--depth", "depth"},
-                                           {"--every", "check_every"},
-                                           {"--on-signal", "check_signal"},
-                                           {"--sample", "sample"}};
+    static const char *const names[][2] = {
+        {"--depth", "depth"}, {"--every", "check_every"}, {"--sample", "sample"}};
     static const char *const switches[][3] = {{"--collect", "check_collects", "1"},
                                               {"--dangling", "quarantine", "on"},
-                                              {"--dangling=fill", "quarantine", "fill"},
-                                              {"--on-term", "check_at_term", "1"}};
+                                              {"--dangling=fill", "quarantine", "fill"}};
     for (size_t i = 0; i < sizeof switches / sizeof *switches; i++)
         if (strcmp(argument, switches[i][0]) == 0) {
             watched_set_option(switches[i][1], switches[i][2]);
@@ -90,6 +88,15 @@ static bool is_passed_on(const char *argument) {
             return true;
     }
     return false;
+}
+
+/* A fault that is handled and not mended comes again at once, for ever. */
+static void refuse_unfit_signal(const char *argument, const char *value) {
+    long number = number_of(argument, value, 64);
+    if (signal_tells_of_fault(number) || number == SIGABRT || number == SIGKILL ||
+        number == SIGSTOP)
+        refuse(EXIT_REFUSED, "%s: no check can be asked for by that signal; %d is SIGUSR2",
+               argument, SIGUSR2);
 }
 
 static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
@@ -109,6 +116,10 @@ static bool is_own_option(struct leaks *leaks, char **arguments, int *at) {
     } else if ((value = value_of(argument, "--exitcode")) ||
                (value = value_of(argument, "--exit-code"))) {
         leaks->watched.exit_status = number_of(argument, value, 255);
+    } else if ((value = value_of(argument, "--on-signal"))) {
+        refuse_unfit_signal(argument, value);
+        watched_set_option("check_signal", value);
+    } else if (strcmp(argument, "--on-term") == 0) { /* of earlier versions; now it always is so */
     } else if ((value = value_of(argument, "--pid"))) {
         leaks->process = number_of(argument, value, INT_MAX);
     } else if ((value = value_of(argument, "--keep"))) {

@@ -12,6 +12,7 @@ libtithe_la_SOURCES = \
 	shim/beyond.c shim/beyond.h \
 	shim/blocking.c \
 	shim/connect.c \
+	shim/deadly.c shim/deadly.h \
 	shim/dismiss.c shim/dismiss.h \
 	shim/exec.c \
 	shim/fork.c shim/fork.h \

@@ -5,14 +5,15 @@
  * needs, and there is no way to ask first. So a process that sandboxes itself is not collected any
  * more, and the collector's threads end before the filter comes, which may be put on all threads:
  * one that sleeps would be killed when it wakes. The heap goes on serving the program. Nor is its
- * signal stack ours any more, where handlers begin with calls that the filter may not know; and
- * where a handler would be put off by such calls, signals are blocked instead. A program that was
- * started inside a sandbox is collected, with calls that the usual service filters allow
- * (os/memory.h).
+ * signal stack ours any more, nor a handler of deadly signals, since handlers begin with calls that
+ * the filter may not know; and where a handler would be put off by such calls, signals are blocked
+ * instead. A program that was started inside a sandbox is collected, with calls that the usual
+ * service filters allow (os/memory.h).
  */
 #include "sandbox.h"
 
 #include "altstack.h"
+#include "deadly.h"
 #include "dismiss.h"
 #include "real.h"
 
@@ -31,6 +32,7 @@ void sandbox_enter(void) {
     cycle_disable();
     dismiss_threads(); /* those that were made meanwhile */
     altstack_hand_back();
+    deadly_withdraw();
     section_block_from_now_on();
 }
 

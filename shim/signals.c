@@ -8,6 +8,7 @@
  */
 #include "signals.h"
 
+#include "deadly.h"
 #include "leak/listener.h"
 #include "real.h"
 
@@ -30,14 +31,6 @@ static __thread bool believed_blocked __attribute__((tls_model("initial-exec")))
 /* Set by any thread that believes to block the stop signal, and so may wait for it. */
 static volatile bool was_blocked;
 
-static void die(int number) {
-    struct signal_action by_default = {0};
-    signal_set none = 0;
-    system_call(SYS_rt_sigaction, number, &by_default, 0, sizeof none);
-    system_call(SYS_tgkill, tasks_process(), tasks_self(), number);
-    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &none, 0, sizeof none);
-}
-
 /* In the stop handler: the program's takes its place. */
 static void foreign_signal(int number, void *info, void *context) {
     struct sigaction action = program_action;
@@ -47,7 +40,7 @@ static void foreign_signal(int number, void *info, void *context) {
         return;
     if (action.sa_handler == SIG_DFL) {
         if (!was_blocked)
-            die(number);
+            deadly_die(number, info);
         return;
     }
     if (action.sa_flags & SA_RESETHAND)
@@ -104,8 +97,8 @@ static bool is_taken(int number) {
     return false;
 }
 
-/* The handlers of leak hunting stand where the program had none, and it is told so: it may call
- * what it finds. */
+/* The handlers that stand where the program had none, which is what it is told: it may call what it
+ * finds. */
 TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct sigaction *old) {
     struct sigaction changed;
     if (action == NULL ? number == world_signal() : is_taken(number)) {
@@ -118,10 +111,11 @@ TITHE_EXPORT int sigaction(int number, const struct sigaction *action, struct si
     if (action) {
         changed = *action;
         sigdelset(&changed.sa_mask, world_signal());
+        deadly_take_place(number, &changed);
         action = &changed;
     }
     int result = handler_install(number, action, old);
-    if (result == 0 && old && listener_handles(old))
+    if (result == 0 && old && (listener_handles(old) || deadly_handles(old)))
         *old = (struct sigaction){.sa_handler = SIG_DFL};
     return result;
 }

@@ -8,6 +8,7 @@
 
 #include "altstack.h"
 #include "beyond.h"
+#include "deadly.h"
 #include "fork.h"
 #include "ioctl.h"
 #include "leak/check.h"
@@ -59,35 +60,6 @@ void start_read_options(void) {
 static void prepare_trial(void) {
     memcpy(options.quarantine, "off", sizeof "off");
     options.collect &= record_is_on();
-}
-
-__attribute__((constructor)) static void start(void) {
-    real_find_all();
-    libc_names_replace();
-    start_read_options();
-    record_decide();
-    if (options.trial)
-        prepare_trial();
-    if (options.log[0])
-        log_to_file(options.log);
-    else if (says_summary())
-        log_keep_stderr();
-    evidence_of_programs();
-    threads_start();
-    signals_start();
-    altstack_start();
-    beyond_start();
-    ioctl_start();
-    fork_start();
-    cycle_enable();
-    if (record_is_on() && options.trial) {
-        trial_start();
-        exit_start();
-    } else if (record_is_on()) {
-        check_start();
-        exit_start();
-        listener_start();
-    }
 }
 
 /* "12.3M": three figures are enough for people. */
@@ -165,6 +137,43 @@ static void say_faults(void) {
     faults_say();
 }
 
+static void say_last(const void *context) {
+    exit_by_signal(context);
+    say_summary();
+    say_faults();
+}
+
+__attribute__((constructor)) static void start(void) {
+    real_find_all();
+    libc_names_replace();
+    start_read_options();
+    record_decide();
+    if (options.trial)
+        prepare_trial();
+    if (options.log[0])
+        log_to_file(options.log);
+    else if (says_summary())
+        log_keep_stderr();
+    evidence_of_programs();
+    threads_start();
+    signals_start();
+    altstack_start();
+    beyond_start();
+    ioctl_start();
+    fork_start();
+    cycle_enable();
+    if (record_is_on() && options.trial) {
+        trial_start();
+        exit_start();
+    } else if (record_is_on()) {
+        check_start();
+        exit_start();
+        listener_start();
+    }
+    if (record_is_on() || says_summary())
+        deadly_start(record_is_on(), say_last);
+}
+
 __attribute__((destructor)) static void finish(void) {
     exit_by_destructor();
     say_summary();
@@ -184,7 +193,9 @@ TITHE_EXPORT void _Exit(int status) { _exit(status); }
 
 int tithe_collect(void) { return cycle_collect(CYCLE_FORCED); }
 
-long tithe_check_leaks(void) { return record_is_on() ? check_in_program(CHECK_CALL, NULL, 0) : -1; }
+long tithe_check_leaks(void) {
+    return record_is_on() ? check_in_program(CHECK_CALL, (struct mark_from){0}) : -1;
+}
 
 int tithe_ignore_leak(const void *address) { return record_is_on() && record_ignore(address); }
 

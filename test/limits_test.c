@@ -228,7 +228,6 @@ static const struct {
     {"check_collects", {"x", "", "2"}, "1, on, yes, 0, off, no"},
     {"chains", {"x", "", "2"}, "1, on, yes, 0, off, no"},
     {"fault", {"x", "open/0", ""}, "CALL/N/ERRNO"},
-    {"check_at_term", {"x", "", "2"}, "1, on, yes, 0, off, no"},
 };
 
 START_TEST(a_wrong_value_is_one_line_that_names_the_valid_ones) {

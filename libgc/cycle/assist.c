@@ -12,6 +12,7 @@
 #include "os/clock.h"
 #include "os/options.h"
 #include "os/section.h"
+#include "os/signal.h"
 #include "os/syscall.h"
 #include "roots/stacks.h"
 #include "thread/thread.h"
@@ -128,15 +129,17 @@ void assist_scan_own_stack(struct thread *thread) {
 struct run {
     struct thread *thread;
     void (*function)(struct thread *thread);
-    uintptr_t live; /* the stack pointer to publish instead, or 0 */
+    struct assist_live live;
 };
 
 /* The argument lies on the thread's own stack, so it is read before that is frozen. */
 static void run_frozen(void *context) {
     const struct run run = *(const struct run *)context;
-    if (run.live)
-        run.thread->stack_pointer = run.live;
-    world_freeze(run.thread, NULL);
+    if (run.live.interrupted)
+        run.thread->stack_pointer = signal_stack_pointer(run.live.interrupted);
+    else if (run.live.stack_pointer)
+        run.thread->stack_pointer = run.live.stack_pointer;
+    world_freeze(run.thread, run.live.interrupted);
     run.function(run.thread);
     assist_scan_own_stack(run.thread);
     world_thaw(run.thread);
@@ -150,7 +153,7 @@ static uintptr_t free_top(const struct thread *thread) {
     return top - thread->altstack_low >= STACK_NEEDED ? top : 0;
 }
 
-void assist_run_frozen_on(struct thread *thread, uintptr_t top, uintptr_t live,
+void assist_run_frozen_on(struct thread *thread, uintptr_t top, struct assist_live live,
                           void (*function)(struct thread *thread)) {
     struct run run = {thread, function, live};
     unsigned long all = ~0ul, before;
@@ -163,7 +166,7 @@ bool assist_run_frozen(struct thread *thread, void (*function)(struct thread *th
     uintptr_t top = thread->altstack_low ? free_top(thread) : 0;
     if (top == 0)
         return false;
-    assist_run_frozen_on(thread, top, 0, function);
+    assist_run_frozen_on(thread, top, (struct assist_live){0}, function);
     return true;
 }
 

@@ -30,9 +30,14 @@ bool assist_charge(struct thread *thread, size_t bytes);
  * the thread has none, or no room on it. */
 bool assist_run_frozen(struct thread *thread, void (*function)(struct thread *thread));
 
-/* The same on the stack that ends at top. Of its own stack only what lies at and above live counts
- * as in use; 0 means all. */
-void assist_run_frozen_on(struct thread *thread, uintptr_t top, uintptr_t live,
+/* What counts as in use of the calling thread's stack and registers: all, unless one is given. */
+struct assist_live {
+    uintptr_t stack_pointer; /* what lies at and above it, and no registers; or 0 */
+    const void *interrupted; /* the context of the signal handler that it is in: what that tells */
+};
+
+/* The same on the stack that ends at top. */
+void assist_run_frozen_on(struct thread *thread, uintptr_t top, struct assist_live live,
                           void (*function)(struct thread *thread));
 
 /* Marks until quota bytes are done or nothing is left to do; the thread is frozen. Returns how much

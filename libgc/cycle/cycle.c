@@ -352,7 +352,7 @@ static void collect_frozen(struct thread *thread) {
         help(thread);
 }
 
-bool cycle_collect_on(uintptr_t top, uintptr_t live) {
+bool cycle_collect_on(uintptr_t top, struct assist_live live) {
     if (!is_possible())
         return false;
     unsigned number = conduct_begun() + 1;

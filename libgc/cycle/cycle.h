@@ -17,6 +17,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct assist_live;
+
 struct marker;
 
 enum cycle_trigger { CYCLE_PACED, CYCLE_FORCED, CYCLE_OUT_OF_MEMORY };
@@ -59,8 +61,8 @@ bool cycle_collect_unless(int (*stop)(void));
 void cycle_start(void);
 
 /* Collects as cycle_collect does, with the calling thread at work on the stack that ends at top, at
- * least 128 KiB. Of its own stack only what lies at and above live counts; 0 means all. */
-bool cycle_collect_on(uintptr_t top, uintptr_t live);
+ * least 128 KiB. */
+bool cycle_collect_on(uintptr_t top, struct assist_live live);
 
 /* Asks for a whole cycle and returns its number at once; workers conduct it, or the next threads
  * that allocate. Any thread, the collector's own too. The others tell what has become of it. */

@@ -160,11 +160,8 @@ static uintptr_t interrupted_stack(struct frame *frame) {
 
 /* Without the kernel's information it is taken for a fault. */
 static bool tells_of_fault(int number, const struct frame *frame, bool informed) {
-    static const signal_set faults = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) |
-                                     1ull << (SIGFPE - 1) | 1ull << (SIGILL - 1) |
-                                     1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1);
     const siginfo_t *information = (const siginfo_t *)frame->information;
-    return (faults >> (number - 1) & 1) && (!informed || information->si_code > 0);
+    return signal_tells_of_fault(number) && (!informed || information->si_code > 0);
 }
 
 /* The thread gets the signal once more. Where no memory is left to queue what it tells, it comes

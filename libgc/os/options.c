@@ -77,7 +77,6 @@ static const struct option table[] = {
     {"check_every", OPTION_SIZE, &options.check_every, 0, 1 << 30, NULL},
     {"check_collects", OPTION_SWITCH, &options.check_collects, 0, 0, NULL},
     {"chains", OPTION_SWITCH, &options.chains, 0, 0, NULL},
-    {"check_at_term", OPTION_SWITCH, &options.check_at_term, 0, 0, NULL},
     {"fault", OPTION_FAULT, NULL, 0, 0, NULL},
     {"log", OPTION_TEXT, options.log, 0, sizeof options.log, NULL},
 };

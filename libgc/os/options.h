@@ -44,7 +44,6 @@ struct options {
     size_t check_every;  /* check_every: seconds between checks; 0 none */
     bool check_collects; /* check_collects: what a check has told is freed */
     bool chains;         /* chains: find out at the exit, too, why live blocks are reachable */
-    bool check_at_term;  /* check_at_term: SIGTERM, if it would kill, is an exit, too */
     char log[256];       /* log: file the lines are appended to instead of standard error */
 };
 

@@ -38,6 +38,15 @@ bool signal_is_default(int number);
  */
 bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 
+/* True for signals that the kernel sends for what the thread itself did wrong; where it goes on as
+ * if nothing had happened, they come again. */
+static inline bool signal_tells_of_fault(size_t number) {
+    static const signal_set faults = 1ull << (SIGSEGV - 1) | 1ull << (SIGBUS - 1) |
+                                     1ull << (SIGFPE - 1) | 1ull << (SIGILL - 1) |
+                                     1ull << (SIGTRAP - 1) | 1ull << (SIGSYS - 1);
+    return number > 0 && (faults >> (number - 1) & 1);
+}
+
 /* Sends the signal with a word to a thread of this process. 0, or a negative errno. */
 int signal_send(int tid, int number, void *word);
 

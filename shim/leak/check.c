@@ -55,7 +55,7 @@ static bool can_check_here(void) {
            thread_in_own_process();
 }
 
-static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes);
+static long check_locked(enum check_trigger trigger, struct mark_from from);
 
 /* A check is due because the heap has grown, and lost blocks are what it may have grown by: the
  * listener makes it. If the program is faster than that, so does a thread of the program's itself,
@@ -68,7 +68,7 @@ static void check_growth(void) {
         return;
     }
     if (pace_due())
-        check_locked(CHECK_GROWTH, NULL, 0);
+        check_locked(CHECK_GROWTH, (struct mark_from){0});
     lock_give(&check.lock);
 }
 
@@ -291,13 +291,13 @@ static long finish(struct head *head) {
     return blocks;
 }
 
-static long check_locked(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+static long check_locked(enum check_trigger trigger, struct mark_from from) {
     struct head head = head_begin(trigger);
     long blocks = -1;
     if (check.forbidden || !prepare())
         return -1;
     check.forbidden = trigger == CHECK_EXIT;
-    if (mark_here(beyond, beyond_bytes))
+    if (mark_here(from))
         blocks = finish(&head);
     else
         log_line("no leak check was possible: not all threads or roots could be seen");
@@ -305,12 +305,12 @@ static long check_locked(enum check_trigger trigger, const void *beyond, size_t 
     return blocks;
 }
 
-long check_in_program(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+long check_in_program(enum check_trigger trigger, struct mark_from from) {
     if (!can_check_here())
         return -1;
     kernel_held_drop_closed();
     lock_take(&check.lock);
-    long blocks = check_locked(trigger, beyond, beyond_bytes);
+    long blocks = check_locked(trigger, from);
     lock_give(&check.lock);
     return blocks;
 }

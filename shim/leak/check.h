@@ -9,6 +9,8 @@
 #ifndef TITHE_SHIM_LEAK_CHECK_H
 #define TITHE_SHIM_LEAK_CHECK_H
 
+#include "leak/mark_here.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -26,12 +28,10 @@ enum check_trigger {
 /* Prepares for checks; by the constructor. */
 void check_start(void);
 
-/* By a thread of the program's, on its own stack: a whole check, on a private stack. Returns the
- * number of lost blocks that are not to be ignored, -1 when no check was possible. With beyond,
- * only the frames outwards of the function at that address count as live, for the exit of the
- * program.
- */
-long check_in_program(enum check_trigger trigger, const void *beyond, size_t beyond_bytes);
+/* By a thread of the program's, on its own stack or in a signal handler: a whole check, on a
+ * private stack. Returns the number of lost blocks that are not to be ignored, -1 when no check was
+ * possible. */
+long check_in_program(enum check_trigger trigger, struct mark_from from);
 
 /* By the listener, a thread of the collector's: asks for a cycle whose end it awaits. Sets *number
  * to the check's. The same result. */

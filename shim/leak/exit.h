@@ -1,4 +1,5 @@
-/* The check at the program's end, however it ends: exit, return from main, quick_exit, _exit.
+/* The check at the program's end, however it ends: exit, return from main, quick_exit, _exit, a
+ * signal.
  *
  * On a private stack, and without the frames beneath the function by which the program left, so
  * that what those hold by chance hides no leak.
@@ -12,5 +13,8 @@ void exit_start(void);
 /* By the destructor, and by _exit. */
 void exit_by_destructor(void);
 void exit_by_call(void);
+
+/* By the handler of a deadly signal, with its context. */
+void exit_by_signal(const void *context);
 
 #endif

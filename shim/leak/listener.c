@@ -17,6 +17,7 @@
 #include "os/log.h"
 #include "os/options.h"
 #include "os/permitted.h"
+#include "os/signal.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
 #include "os/worker_thread.h"
@@ -50,21 +51,15 @@ static struct {
     int socket;
     int process;
     volatile bool ending;
-    volatile unsigned due_at;             /* milliseconds of record_time */
-    volatile bool grown;                  /* a check is wanted because of that */
-    volatile sig_atomic_t asked, killing; /* by signal: a check; and then the end by SIGTERM */
+    volatile unsigned due_at;    /* milliseconds of record_time */
+    volatile bool grown;         /* a check is wanted because of that */
+    volatile sig_atomic_t asked; /* by signal: a check */
     volatile AO_TS_t starting;
 } listener = {.starting = AO_TS_INITIALIZER};
 
 static void on_check_signal(int number, siginfo_t *info, void *context) {
     (void)number, (void)info;
     listener.asked = 1;
-    handler_hide(context);
-}
-
-static void on_term_signal(int number, siginfo_t *info, void *context) {
-    (void)number, (void)info;
-    listener.killing = 1;
     handler_hide(context);
 }
 
@@ -106,26 +101,8 @@ static void accept_one(void) {
     system_call(SYS_close, connection);
 }
 
-/* Ends the process as the signal would have. */
-static void end_by_term(void) {
-    unsigned number;
-    struct {
-        void *handler;
-        unsigned long flags;
-        void *restorer;
-        unsigned long mask;
-    } by_default = {0};
-    check_in_background(CHECK_EXIT, &number);
-    system_call(SYS_rt_sigaction, SIGTERM, &by_default, 0, sizeof by_default.mask);
-    system_call(SYS_kill, tasks_process(), SIGTERM);
-}
-
 static void look_around(long long *next_check) {
     unsigned number;
-    if (listener.killing) {
-        listener.killing = 0;
-        end_by_term();
-    }
     if (listener.asked) {
         listener.asked = 0;
         check_in_background(CHECK_SIGNAL, &number);
@@ -226,20 +203,24 @@ static void start(void) {
 }
 
 bool listener_handles(const struct sigaction *action) {
-    return action->sa_sigaction == on_check_signal || action->sa_sigaction == on_term_signal;
+    return action->sa_sigaction == on_check_signal;
 }
 
-static void handle(size_t number, void (*handler)(int, siginfo_t *, void *)) {
-    struct sigaction action = {.sa_sigaction = handler, .sa_flags = SA_RESTART | SA_SIGINFO},
+static void handle(int number) {
+    struct sigaction action = {.sa_sigaction = on_check_signal,
+                               .sa_flags = SA_RESTART | SA_SIGINFO},
                      before;
     sigfillset(&action.sa_mask);
-    if (number > 0 && REAL(sigaction)(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
+    if (REAL(sigaction)(number, NULL, &before) == 0 && before.sa_handler == SIG_DFL)
         REAL(sigaction)(number, &action, NULL);
 }
 
+/* A fault that is handled comes again at once, for ever. */
 void listener_start(void) {
-    handle(options.check_signal, on_check_signal);
-    handle(options.check_at_term ? SIGTERM : 0, on_term_signal);
+    if (signal_tells_of_fault(options.check_signal))
+        log_line("check_signal=%zu: that signal tells of a fault", options.check_signal);
+    else if (options.check_signal > 0)
+        handle(options.check_signal);
     start();
 }
 
@@ -284,7 +265,7 @@ void listener_after_fork(void) {
         system_call(SYS_close, listener.socket);
     listener.thread = NULL;
     AO_CLEAR(&listener.starting);
-    listener.asked = listener.killing = 0;
+    listener.asked = 0;
     listener.grown = false;
     listener.due_at = record_time() + CHILD_PATIENCE;
     listener_is_due = true;

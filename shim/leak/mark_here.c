@@ -3,6 +3,7 @@
 
 #include "leak/unwind.h"
 
+#include "cycle/assist.h"
 #include "cycle/cycle.h"
 #include "mark/scan.h"
 #include "os/vm.h"
@@ -25,13 +26,13 @@ static bool make_stack(void) {
     return true;
 }
 
-bool mark_here(const void *beyond, size_t beyond_bytes) {
+bool mark_here(struct mark_from from) {
     struct unwind_caller caller;
-    uintptr_t live = 0;
+    struct assist_live live = {.interrupted = from.interrupted};
     if (!make_stack())
         return false;
-    if (beyond && unwind_to_caller((uintptr_t)beyond, beyond_bytes, &caller)) {
-        live = caller.sp;
+    if (from.function && unwind_to_caller((uintptr_t)from.function, from.function_bytes, &caller)) {
+        live.stack_pointer = caller.sp;
         registers = caller.saved;
     }
     bool done = cycle_collect_on(stack.start + STACK_BYTES, live);

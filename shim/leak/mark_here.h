@@ -9,9 +9,16 @@
 
 struct marker;
 
-/* With beyond, only the frames outwards of the function at that address count as live, for the exit
- * of the program. False when no cycle was possible. */
-bool mark_here(const void *beyond, size_t beyond_bytes);
+/* What counts as live of the calling thread, at the program's end. All of it, where nothing is
+ * given, or what is given is not found. */
+struct mark_from {
+    const void *function; /* only the frames outwards of the one that begins there */
+    size_t function_bytes;
+    const void *interrupted; /* only what the handler with this context has interrupted */
+};
+
+/* False when no cycle was possible. */
+bool mark_here(struct mark_from from);
 
 /* In the stop: the registers of the frame from which on the thread's stack counts are roots. */
 void mark_here_push(struct marker *marker);

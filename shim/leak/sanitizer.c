@@ -50,10 +50,10 @@ void __lsan_unregister_root_region(const void *start, size_t bytes) {
 
 /* Ends the program if there are leaks, and is the last check otherwise. */
 void __lsan_do_leak_check(void) {
-    if (record_is_on() && check_in_program(CHECK_EXIT, NULL, 0) > 0)
+    if (record_is_on() && check_in_program(CHECK_EXIT, (struct mark_from){0}) > 0)
         _exit(EXIT_LEAKS);
 }
 
 int __lsan_do_recoverable_leak_check(void) {
-    return record_is_on() && check_in_program(CHECK_CALL, NULL, 0) > 0;
+    return record_is_on() && check_in_program(CHECK_CALL, (struct mark_from){0}) > 0;
 }

@@ -356,7 +356,7 @@ static void write_file(struct head head) {
 
 /* A handler of the program's may have interrupted the very holder of the lock, and end the program;
  * any other thread that ends it waits for the file. */
-void trial_end(enum check_trigger trigger, const void *beyond, size_t beyond_bytes) {
+void trial_end(enum check_trigger trigger, struct mark_from from) {
     if (thread_current() == &thread_left || !thread_in_own_process() || trial.ended ||
         (trigger == CHECK_EXEC && returned_blocks() == 0))
         return;
@@ -367,7 +367,7 @@ void trial_end(enum check_trigger trigger, const void *beyond, size_t beyond_byt
         modules_notice_gone();
         trial.last = trigger == CHECK_EXIT;
         trial.locks = cycle_may_lock();
-        trial.has_last = trial.last && trial.locks && mark_here(beyond, beyond_bytes);
+        trial.has_last = trial.last && trial.locks && mark_here(from);
         trial.ended = trial.last;
         write_file(head);
     }

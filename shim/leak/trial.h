@@ -35,7 +35,7 @@ void trial_use(struct object object, struct note *note, enum returned_how how, u
 /* At the program's end, by the thread that ends it: one more cycle, a look at all that is dead, and
  * the check file, if there is a directory for it. With CHECK_EXEC only the file, if there is
  * anything to tell. */
-void trial_end(enum check_trigger trigger, const void *beyond, size_t beyond_bytes);
+void trial_end(enum check_trigger trigger, struct mark_from from);
 
 struct trial_totals trial_totals(void);
 
