@@ -33,15 +33,28 @@ void deadly_die(int number, siginfo_t *information) {
         system_call(SYS_tgkill, process, thread, number);
 }
 
-/* The stop signal, too: a stop of another thread's may be waited for. */
+static void on_deadly_signal(int number, siginfo_t *information, void *context);
+
+bool deadly_handles(const struct sigaction *action) {
+    return action->sa_sigaction == on_deadly_signal;
+}
+
+static bool is_ours(int number) {
+    struct sigaction found;
+    return REAL(sigaction)(number, NULL, &found) == 0 && deadly_handles(&found);
+}
+
+/* The stop signal, though there may have been no stop yet, and those that end it. Handlers of the
+ * program's could leave by longjmp. */
 static void let_in_while_dying(void) {
-    signal_set admitted = (signal_set)1 << (SIGINT - 1) | (signal_set)1 << (SIGQUIT - 1);
-    if (world_signal_installed())
-        admitted |= (signal_set)1 << (world_signal() - 1);
+    signal_set admitted = (signal_set)1 << (world_signal() - 1);
+    for (int number = SIGINT; number <= SIGQUIT; number++)
+        if (is_ours(number))
+            admitted |= (signal_set)1 << (number - 1);
     system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &admitted, 0, sizeof admitted);
 }
 
-/* What comes while another thread says the last: a fault would come again and again. */
+/* While another thread says the last: a fault would come again and again. */
 static void await_end(const siginfo_t *information) {
     while (information && information->si_code > 0)
         system_call(SYS_pause);
@@ -63,6 +76,7 @@ static void on_deadly_signal(int number, siginfo_t *information, void *context) 
     } else if (number == SIGINT || number == SIGQUIT) {
         deadly_die(number, information);
     } else {
+        let_in_while_dying();
         await_end(information);
     }
 }
@@ -82,10 +96,6 @@ void deadly_take_place(int number, struct sigaction *action) {
     sigfillset(&action->sa_mask);
 }
 
-bool deadly_handles(const struct sigaction *action) {
-    return action->sa_sigaction == on_deadly_signal;
-}
-
 void deadly_start(bool of_every_signal, void (*say_last)(const void *context)) {
     say = say_last;
     numbers = of_every_signal ? all : of_services;
@@ -100,9 +110,9 @@ void deadly_start(bool of_every_signal, void (*say_last)(const void *context)) {
 }
 
 void deadly_withdraw(void) {
-    struct sigaction by_default = {.sa_handler = SIG_DFL}, found;
+    const struct sigaction by_default = {.sa_handler = SIG_DFL};
     for (size_t i = 0; i < count; i++)
-        if (REAL(sigaction)(numbers[i], NULL, &found) == 0 && deadly_handles(&found))
+        if (is_ours(numbers[i]))
             REAL(sigaction)(numbers[i], &by_default, NULL);
     count = 0;
 }

@@ -112,7 +112,11 @@ test_leaks_corpus_library_la_LDFLAGS = -module -avoid-version -shared -rpath /no
 check_PROGRAMS += test/leaks/report
 test_leaks_report_SOURCES = test/leaks/report.c
 test_leaks_report_CFLAGS = $(AM_CFLAGS) -g -fno-optimize-sibling-calls
-check_PROGRAMS += test/leaks/server test/leaks/dangling test/leaks/churn test/leaks/naps
+check_PROGRAMS += test/leaks/server test/leaks/dangling test/leaks/churn test/leaks/naps test/leaks/ends
+test_leaks_ends_SOURCES = test/leaks/ends.c
+test_leaks_ends_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -Wno-infinite-recursion
+test_leaks_ends_LDFLAGS = -Wl,-z,now # binding a name leaves registers on the stack
+test_leaks_ends_LDADD = -lpthread
 test_leaks_server_SOURCES = test/leaks/server.c
 test_leaks_server_LDADD = -lpthread
 test_leaks_server_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
@@ -123,9 +127,9 @@ test_leaks_naps_SOURCES = test/leaks/naps.c
 test_leaks_dangling_SOURCES = test/leaks/dangling.c
 test_leaks_dangling_CFLAGS = $(AM_CFLAGS) -g -fno-builtin -fno-optimize-sibling-calls
 EXTRA_DIST += test/leaks.sh test/leaks_symbols.sh test/leaks/symbols/chain.c test/leaks/symbols/lambdas.cc test/leaks/symbols/containers.cc \
-	test/leaks/symbols/assembled.S test/leaks_report.sh test/leaks/README.md test/leaks/corpus.py \
+	test/leaks/symbols/assembled.S test/leaks_report.sh test/leaks_ends.sh test/leaks/ends.py test/leaks/README.md test/leaks/corpus.py \
 	test/leaks/report.py test/leaks_page.sh test/leaks/page.py test/leaks_programs.sh test/leaks/programs.py doc/leaks.schema.json doc/leaks-page.png
-TESTS += test/leaks.sh test/leaks_symbols.sh test/leaks_report.sh test/leaks_page.sh test/leaks_programs.sh
+TESTS += test/leaks.sh test/leaks_symbols.sh test/leaks_report.sh test/leaks_ends.sh test/leaks_page.sh test/leaks_programs.sh
 
 # Trials: programs that hide their pointers, and programs that do not.
 check_PROGRAMS += test/trial/hidden
