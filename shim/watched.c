@@ -193,6 +193,7 @@ int watched_run(struct watched *watched, char **arguments) {
     await_rest(watched, status);
     watched->report.process = watched->children || watched->others ? 0 : child;
     watched->report.program = child;
+    bool was_checked = has_check(watched, child);
     int failed = report_directory(&watched->report, watched->directory, &result);
     clear_directory(watched);
     if (WIFSIGNALED(status)) {
@@ -200,8 +201,15 @@ int watched_run(struct watched *watched, char **arguments) {
                 strsignal(WTERMSIG(status)), failed ? " before it was checked" : "");
         return 128 + WTERMSIG(status);
     }
-    if (failed)
+    if (failed) {
+        if (!was_checked)
+            fprintf(
+                stderr,
+                "tithe: %s was not checked: it ended by a system call of its own, or as another "
+                "program, which loads no library\n",
+                arguments[0]);
         return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
+    }
     return WEXITSTATUS(status) == 0 && result.blocks > 0 ? watched->exit_status
                                                          : WEXITSTATUS(status);
 }

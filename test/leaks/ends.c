@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -207,6 +208,15 @@ static void by_child(void) {
            WTERMSIG(status) == SIGTERM);
 }
 
+/* As the runtime of another language does. */
+static void by_bare_call(void) {
+#if defined(__x86_64__)
+    __asm__ volatile("syscall" : : "a"(SYS_exit_group), "D"(3) : "rcx", "r11", "memory");
+#else
+    syscall(SYS_exit_group, 3);
+#endif
+}
+
 static void by_raise(const char *number) { raise(atoi(number)); }
 
 static const struct end {
@@ -229,6 +239,7 @@ static const struct end {
     {"pending", by_pending},
     {"return", by_return},
     {"child", by_child},
+    {"bare", by_bare_call},
     {"abort", abort},
 };
 

@@ -80,6 +80,11 @@ class Ends(unittest.TestCase):
         result = self.hunt("return")
         self.assertEqual(result.returncode, 23, result.stderr)
 
+    def test_bare_exit(self):
+        result = self.hunt("bare")
+        self.assertIn("was not checked: it ended by a system call of its own", result.stderr)
+        self.assertEqual(result.returncode, 3)
+
     def test_child(self):
         result = self.hunt("child", "--children")
         counts = sorted(int(count) for count in re.findall('"leaked_blocks":([0-9]+),', result.stderr))
