@@ -67,6 +67,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/roots/plan.c libgc/roots/plan.h \
 	libgc/roots/ranges.c libgc/roots/ranges.h \
 	libgc/roots/roots.h \
+	libgc/roots/sorting.c libgc/roots/sorting.h \
 	libgc/roots/stacks.c libgc/roots/stacks.h \
 	libgc/roots/unknown.c libgc/roots/unknown.h \
 	libgc/roots/walk.c \

@@ -15,10 +15,8 @@ enum { PATIENCE_MILLISECONDS = 200 };
 
 struct thread *unbroken_record_of_left(void) {
     struct thread *thread = NULL;
-    int tid = tasks_self();
     if (lock_take_within(&thread_registry_lock, PATIENCE_MILLISECONDS)) {
-        for (thread = thread_first(); thread && thread->tid != tid; thread = thread->next)
-            continue;
+        thread = thread_by_id(tasks_self());
         lock_give(&thread_registry_lock);
     }
     return thread ? thread : &thread_left;

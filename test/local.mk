@@ -141,7 +141,8 @@ TESTS += test/trial.sh
 
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
-	test/cord_test test/quarantine_test test/faults_test test/limits_test test/evidence_test
+	test/cord_test test/quarantine_test test/faults_test test/limits_test test/evidence_test \
+	test/scale_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/rings_test.preload test/kernel_held_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
@@ -178,6 +179,8 @@ test_evidence_test_CFLAGS = $(suite_cflags)
 test_evidence_test_LDADD = $(suite_libs)
 test_quarantine_test_CFLAGS = $(suite_cflags)
 test_quarantine_test_LDADD = $(suite_libs)
+test_scale_test_CFLAGS = $(suite_cflags)
+test_scale_test_LDADD = $(suite_libs)
 test_limits_test_CFLAGS = $(suite_cflags)
 test_limits_test_LDADD = $(suite_libs)
 

@@ -5,6 +5,7 @@
 #include "heap/layout.h"
 #include "heap/metadata.h"
 #include "roots/ranges.h"
+#include "roots/sorting.h"
 #include "roots/stacks.h"
 #include "thread/thread.h"
 
@@ -13,7 +14,7 @@
 enum { OWN_REGIONS = 4, PER_THREAD = 2, NEW_THREADS = 64 };
 
 static struct exception *list;
-static size_t room, count, next;
+static size_t room, count;
 
 /* The list grows by doubling; what it outgrows is not used again. */
 bool exceptions_make_room(unsigned threads) {
@@ -74,25 +75,37 @@ static void add_told(void) {
         add(disregarded[i].start, disregarded[i].end, true);
 }
 
-/* Insertion sort: the list is short, and qsort may allocate. */
-static void sort(void) {
-    for (size_t i = 1; i < count; i++) {
+/* Of those that begin together, what is to be passed over comes first. */
+static bool comes_before(const void *one, const void *other) {
+    const struct exception *a = one, *b = other;
+    return a->start != b->start ? a->start < b->start : a->skipped && !b->skipped;
+}
+
+/* Where some overlap, the first one counts; then their ends are in order, too. */
+static void part_from_each_other(void) {
+    size_t kept = 0;
+    uintptr_t end = 0;
+    for (size_t i = 0; i < count; i++) {
         struct exception exception = list[i];
-        size_t at = i;
-        for (; at > 0 && list[at - 1].start > exception.start; at--)
-            list[at] = list[at - 1];
-        list[at] = exception;
+        if (exception.start < end)
+            exception.start = end;
+        if (exception.start >= exception.end)
+            continue;
+        end = exception.end;
+        list[kept++] = exception;
     }
+    count = kept;
 }
 
 void exceptions_find(bool stopped) {
-    count = next = 0;
+    count = 0;
     heap_each_region(add_region, NULL);
     add_told();
     for (const struct thread *thread = thread_first(); thread; thread = thread->next)
         if (stack_is_there(thread))
             add_stack(thread, stopped);
-    sort();
+    sort_in_place(list, count, sizeof *list, comes_before);
+    part_from_each_other();
 }
 
 static const struct exception *at(size_t index, uintptr_t end) {
@@ -100,9 +113,15 @@ static const struct exception *at(size_t index, uintptr_t end) {
 }
 
 const struct exception *exceptions_behind(uintptr_t start, uintptr_t end) {
-    while (next < count && list[next].end <= start)
-        next++;
-    return at(next, end);
+    size_t low = 0, high = count;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (list[middle].end <= start)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return at(low, end);
 }
 
 const struct exception *exceptions_next(const struct exception *exception, uintptr_t end) {

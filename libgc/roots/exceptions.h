@@ -1,8 +1,8 @@
 /* The parts of memory that are not plain memory, found before the maps are walked.
  *
  * Our own regions, the dead part of each stack and what was excluded are passed over; the live part
- * of each stack is read as one. The walk needs one look at the list a map, since both are in the
- * order of addresses. The conductor's alone.
+ * of each stack is read as one. The list is in the order of addresses, and none overlap. The
+ * conductor finds them; then any number may ask.
  */
 #ifndef TITHE_ROOTS_EXCEPTIONS_H
 #define TITHE_ROOTS_EXCEPTIONS_H
@@ -19,12 +19,12 @@ struct exception {
  * when out of memory. */
 bool exceptions_make_room(unsigned threads);
 
-/* Finds them all anew. While the program runs, stacks are skipped whole. The registry's lock is
- * held. */
+/* Finds them all anew, after stacks_find. While the program runs, stacks are skipped whole. The
+ * registry's lock is held. */
 void exceptions_find(bool stopped);
 
-/* Those that reach behind an address, which is never smaller than the last one asked for, and begin
- * before the end, one after the other: NULL, or more of them, when there is no other. */
+/* Those that reach into [start, end), one after the other: NULL, or more of them, when there is no
+ * other. */
 const struct exception *exceptions_behind(uintptr_t start, uintptr_t end);
 const struct exception *exceptions_next(const struct exception *exception, uintptr_t end);
 

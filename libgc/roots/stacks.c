@@ -1,15 +1,34 @@
 /* Where stacks are live, and reading them; see stacks.h. */
 #include "roots/stacks.h"
 
+#include "heap/metadata.h"
 #include "mark/scan.h"
 #include "os/maps.h"
 #include "os/registers.h"
 #include "os/tasks.h"
+#include "roots/sorting.h"
 #include "thread/thread.h"
 
-enum { RED_ZONE = 128 /* below the stack pointer the ABI lets functions keep data */ };
+enum {
+    RED_ZONE = 128, /* below the stack pointer the ABI lets functions keep data */
+    NEW_THREADS = 64
+};
+
+/* Bounds in the order of their lower ends; the higher one is that of any so far. */
+struct bounds {
+    uintptr_t low, highest;
+};
 
 static struct map main_stack; /* as it was last seen */
+
+/* As they were when they were last looked for: stack pointers, in order, bounds, and the main
+ * thread's. */
+static uintptr_t *pointers;
+static struct bounds *bounds;
+static size_t room, pointer_count, bounds_count;
+static bool is_overfull; /* threads came in the stop for which there was no room: any map may be
+                            the stack of one */
+static const struct thread *main_thread;
 
 bool stack_is_there(const struct thread *thread) { return thread_state(thread) != THREAD_GONE; }
 
@@ -19,28 +38,82 @@ uintptr_t stack_live_start(const struct thread *thread) {
     return thread->stack_pointer - (thread->context ? RED_ZONE : 0);
 }
 
+/* The lists grow by doubling; what they outgrow is not used again. */
+bool stacks_make_room(unsigned threads) {
+    size_t needed = threads + NEW_THREADS;
+    if (room >= needed)
+        return true;
+    pointers = metadata_take(2 * needed * sizeof *pointers);
+    bounds = metadata_take(2 * needed * sizeof *bounds);
+    room = pointers && bounds ? 2 * needed : 0;
+    return room > 0;
+}
+
+static bool is_lower(const void *one, const void *other) {
+    return *(const uintptr_t *)one < *(const uintptr_t *)other;
+}
+
+static void note(const struct thread *thread) {
+    if (pointer_count == room) {
+        is_overfull = true;
+        return;
+    }
+    pointers[pointer_count++] = thread->stack_pointer;
+    if (thread->stack_low < thread->stack_high)
+        bounds[bounds_count++] = (struct bounds){thread->stack_low, thread->stack_high};
+}
+
+static void sort_all(void) {
+    sort_in_place(pointers, pointer_count, sizeof *pointers, is_lower);
+    sort_in_place(bounds, bounds_count, sizeof *bounds, is_lower);
+    for (size_t i = 1; i < bounds_count; i++)
+        if (bounds[i].highest < bounds[i - 1].highest)
+            bounds[i].highest = bounds[i - 1].highest;
+}
+
+void stacks_find(void) {
+    int process = tasks_process();
+    pointer_count = bounds_count = 0;
+    is_overfull = false;
+    main_thread = NULL;
+    for (const struct thread *thread = thread_first(); thread; thread = thread->next) {
+        if (thread->tid == process)
+            main_thread = thread;
+        if (stack_is_there(thread))
+            note(thread);
+    }
+    sort_all();
+}
+
+/* How many elements, which begin with an address, lie below one. */
+static size_t count_below(const void *list, size_t count, size_t bytes, uintptr_t address) {
+    size_t low = 0;
+    while (low < count) {
+        size_t middle = low + (count - low) / 2;
+        if (*(const uintptr_t *)((const char *)list + middle * bytes) < address)
+            low = middle + 1;
+        else
+            count = middle;
+    }
+    return low;
+}
+
 bool stacks_hold_pointer(uintptr_t start, uintptr_t end) {
-    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (stack_is_there(thread) && thread->stack_pointer - start < end - start)
-            return true;
-    return false;
+    size_t below = count_below(pointers, pointer_count, sizeof *pointers, start);
+    return is_overfull || (below < pointer_count && pointers[below] < end);
 }
 
 bool stacks_overlap(uintptr_t start, uintptr_t end) {
-    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (stack_is_there(thread) && thread->stack_low < end && start < thread->stack_high)
-            return true;
-    return stacks_hold_pointer(start, end);
+    size_t below = count_below(bounds, bounds_count, sizeof *bounds, end);
+    return (below > 0 && bounds[below - 1].highest > start) || stacks_hold_pointer(start, end);
 }
 
 /* The main thread has no fixed bounds: its stack is the map, from its stack pointer up. */
 uintptr_t stack_main_start(const struct map *map) {
-    int process = tasks_process();
     main_stack = *map;
-    for (const struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid == process && stack_live_start(thread) >= map->start &&
-            thread->stack_pointer < map->end)
-            return stack_live_start(thread);
+    if (main_thread && stack_live_start(main_thread) >= map->start &&
+        main_thread->stack_pointer < map->end)
+        return stack_live_start(main_thread);
     return map->start;
 }
 

@@ -19,6 +19,12 @@ bool stack_is_there(const struct thread *thread);
 /* Where the live part of a thread's stack begins. */
 uintptr_t stack_live_start(const struct thread *thread);
 
+/* Room for what stacks_find notes of so many threads. Before a stop. False when out of memory. */
+bool stacks_make_room(unsigned threads);
+
+/* Looks where all stacks are. What the next three tell is as of then. */
+void stacks_find(void);
+
 /* True if a thread's stack pointer lies in the range; if a thread's stack lies in it, too. */
 bool stacks_hold_pointer(uintptr_t start, uintptr_t end);
 bool stacks_overlap(uintptr_t start, uintptr_t end);

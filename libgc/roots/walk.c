@@ -25,7 +25,8 @@ bool roots_follow_libgc(void) { return follows_libgc; }
 size_t roots_bytes(void) { return found_bytes; }
 
 bool roots_make_room(unsigned threads) {
-    return exceptions_make_room(threads) && plan_make_room() && added_make_room();
+    return stacks_make_room(threads) && exceptions_make_room(threads) && plan_make_room() &&
+           added_make_room();
 }
 
 /* A data segment that was made read-only may still be a program's. */
@@ -78,10 +79,7 @@ static bool is_safe(const struct map *map) {
 
 /* True if nothing in the map is to be read in another way than the rest. */
 static bool is_plain(const struct map *map) {
-    const struct exception *exception = exceptions_behind(map->start, map->end);
-    while (exception && exception->end <= map->start)
-        exception = exceptions_next(exception, map->end);
-    return exception == NULL && map->writable && !map->executable;
+    return exceptions_behind(map->start, map->end) == NULL && map->writable && !map->executable;
 }
 
 static bool visit_added(const struct map *map, struct part part) {
@@ -156,6 +154,7 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     data_end = 0;
     plan_begin(scope);
     added_begin();
+    stacks_find();
     exceptions_find(scope != ROOTS_TRACKED);
     if (scope != ROOTS_TRACKED)
         scan_registers(marker);

@@ -23,6 +23,15 @@ bool thread_covers_altstacks;
 
 static struct thread *first, *unused;
 static unsigned count, collectors; /* the latter among the former */
+
+/* The same by their ids, where they have one: chains of records. The table grows by doubling, so
+ * that finding one costs as much with ten thousand as with ten; what it outgrows is not used again.
+ */
+enum { FIRST_CHAINS = 64 };
+static struct thread *first_chains[FIRST_CHAINS];
+static struct thread **chains = first_chains;
+static unsigned chain_count = FIRST_CHAINS;
+
 static int process; /* the one that the collector belongs to; 0 before thread_own_process */
 
 static volatile bool stops_ended; /* once and for all */
@@ -65,15 +74,62 @@ bool thread_is_record(const void *word) {
            ((const struct thread *)word)->record == word;
 }
 
-static void record_link(struct thread *thread, int tid) {
+/* The kernel tells the ids of the collector's own, and when: they are few and have one chain. */
+static struct thread *collectors_chain;
+
+static struct thread **chain_of(int tid) { return &chains[(unsigned)tid % chain_count]; }
+
+/* A new record comes before one of a thread that is gone, whose id it may have. */
+static void chain_add(struct thread **chain, struct thread *thread) {
+    thread->next_in_chain = *chain;
+    *chain = thread;
+}
+
+static void chain_remove(struct thread **link, const struct thread *thread) {
+    while (*link != thread)
+        link = &(*link)->next_in_chain;
+    *link = thread->next_in_chain;
+}
+
+static struct thread *chain_find(struct thread *thread, int tid) {
+    while (thread && thread->tid != tid)
+        thread = thread->next_in_chain;
+    return thread;
+}
+
+/* From the oldest on, so that newer ones come first again. Without memory the chains get longer. */
+static void chains_grow(void) {
+    struct thread **grown = metadata_take(2 * chain_count * sizeof *grown), *oldest = first;
+    if (grown == NULL)
+        return;
+    memset(grown, 0, 2 * chain_count * sizeof *grown);
+    chains = grown;
+    chain_count *= 2;
+    while (oldest && oldest->next)
+        oldest = oldest->next;
+    for (; oldest; oldest = oldest->previous)
+        if (!oldest->collects)
+            chain_add(chain_of(oldest->tid), oldest);
+}
+
+static struct thread **chain_for(const struct thread *thread) {
+    return thread->collects ? &collectors_chain : chain_of(thread->tid);
+}
+
+static void record_link(struct thread *thread, int tid, bool collects) {
+    if (count >= chain_count)
+        chains_grow();
     thread->tid = tid;
-    AO_int_store(&thread->state, THREAD_RUNNING);
+    thread->collects = collects;
+    AO_int_store(&thread->state, collects ? THREAD_COLLECTS : THREAD_RUNNING);
+    chain_add(chain_for(thread), thread);
     thread->previous = NULL;
     thread->next = first;
     if (first)
         first->previous = thread;
     first = thread;
     count++;
+    collectors += collects;
 }
 
 /* What a reused record must not inherit; the alternate stack's memory it may keep. */
@@ -101,20 +157,20 @@ static void record_clear(struct thread *thread) {
 }
 
 static void record_unlink(struct thread *thread) {
+    chain_remove(chain_for(thread), thread);
     if (thread->next)
         thread->next->previous = thread->previous;
     *(thread->previous ? &thread->previous->next : &first) = thread->next;
     count--;
+    collectors -= thread->collects;
     record_clear(thread);
     thread->next = unused;
     unused = thread;
 }
 
-static struct thread *record_of(int tid) {
-    for (struct thread *thread = first; thread; thread = thread->next)
-        if (thread->tid == tid)
-            return thread;
-    return NULL;
+struct thread *thread_by_id(int tid) {
+    struct thread *thread = chain_find(*chain_of(tid), tid);
+    return thread ? thread : chain_find(collectors_chain, tid);
 }
 
 struct thread *thread_by_handle(uintptr_t handle) {
@@ -124,35 +180,32 @@ struct thread *thread_by_handle(uintptr_t handle) {
     return NULL;
 }
 
-struct thread *thread_adopt(int tid) {
+static struct thread *record_add(int tid, bool collects) {
     struct thread *thread = record_take();
     if (thread)
-        record_link(thread, tid);
+        record_link(thread, tid, collects);
     return thread;
+}
+
+struct thread *thread_adopt(int tid) {
+    return record_add(tid, false);
 }
 
 struct thread *thread_add_collector(void) {
-    struct thread *thread = thread_adopt(0);
-    if (thread == NULL)
-        return NULL;
-    AO_int_store(&thread->state, THREAD_COLLECTS);
-    collectors++;
-    return thread;
+    return record_add(0, true);
 }
 
-void thread_drop_collector(struct thread *thread) {
-    record_unlink(thread);
-    collectors--;
-}
+void thread_drop_collector(struct thread *thread) { record_unlink(thread); }
 
-/* A thread that was adopted during an earlier stop keeps its record. */
+/* A thread that was adopted during an earlier stop keeps its record; one that is gone may have had
+ * the same id. */
 static struct thread *thread_register(void) {
     int tid = stops_ended ? 0 : tasks_self();
     if (!heap_start())
         return NULL;
     lock_take(&thread_registry_lock);
-    struct thread *thread = tid ? record_of(tid) : NULL;
-    if (thread)
+    struct thread *thread = tid ? thread_by_id(tid) : NULL;
+    if (thread && thread_state(thread) != THREAD_GONE)
         record_clear(thread);
     else
         thread = thread_adopt(tid);
@@ -310,6 +363,9 @@ void thread_drop_gone(void) {
 void thread_after_fork(void) {
     for (struct thread *thread = first; thread; thread = thread->next)
         AO_int_store(&thread->state, thread == thread_self ? THREAD_RUNNING : THREAD_GONE);
-    if (thread_self->has_cache && !stops_ended)
-        thread_self->tid = tasks_self();
+    if (!thread_self->has_cache || stops_ended)
+        return;
+    chain_remove(chain_for(thread_self), thread_self);
+    thread_self->tid = tasks_self();
+    chain_add(chain_for(thread_self), thread_self);
 }

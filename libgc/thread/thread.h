@@ -34,6 +34,7 @@ struct thread {
     const struct thread *record; /* itself, by which a record is known; see thread_is_record */
     int tid;
     bool has_cache;
+    bool collects;           /* it is one of the collector's own */
     volatile unsigned state; /* a state word: which stop, and enum thread_state; see world.c */
 
     uintptr_t stack_low, stack_high;       /* bounds of its own stack; 0 when not known */
@@ -80,6 +81,7 @@ struct thread {
     volatile bool call_cut; /* the same for a call that ended early with a part of its work done */
 
     struct thread *next, *previous; /* registered threads; under the registry's lock */
+    struct thread *next_in_chain;   /* those with an id, by that; the same */
 };
 
 /* The calling thread. Points to a thread without a cache before registration and after leaving, so
@@ -126,6 +128,10 @@ extern struct lock thread_registry_lock;
 struct thread *thread_first(void);
 unsigned thread_count(void);
 unsigned thread_count_of_program(void); /* without the collector's own; a glance needs no lock */
+
+/* With the registry's lock: the record of a thread by its id, the latest one if the id was used
+ * before; NULL when there is none. Takes the same time however many there are. */
+struct thread *thread_by_id(int tid);
 
 /* With the registry's lock: the registered thread in which pthread_self is this; NULL when there is
  * none. */

@@ -334,9 +334,8 @@ struct adoption {
 
 static bool adopt_unknown(int tid, void *context) {
     struct adoption *adoption = context;
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid == tid)
-            return true;
+    if (thread_by_id(tid))
+        return true;
     if (tasks_needs_no_stop(tid)) {
         adoption->dead++;
         adoption->dead_sum += tid;
@@ -359,10 +358,7 @@ static unsigned count_present(void) {
 
 /* The main thread is counted by the kernel until the last one ends. */
 static bool main_is_dead(void) {
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->tid == tasks_process())
-            return false;
-    return tasks_is_gone(tasks_process());
+    return !thread_by_id(tasks_process()) && tasks_is_gone(tasks_process());
 }
 
 /* Stops everybody known, then looks whether the kernel knows more, until it does not. Dead threads
