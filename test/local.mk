@@ -252,7 +252,8 @@ endif
 
 if HAVE_CHECK
 signal_suites = test/signal_stacks_test.preload test/signal_frames_test.preload \
-	test/stop_signal_test.preload test/full_queue_test.preload
+	test/stop_signal_test.preload test/full_queue_test.preload \
+	test/reach_test.preload
 check_PROGRAMS += $(signal_suites)
 TESTS += $(signal_suites)
 test_signal_stacks_test_preload_SOURCES = test/signal_stacks_test.c
@@ -261,6 +262,9 @@ test_signal_stacks_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread
 test_stop_signal_test_preload_SOURCES = test/stop_signal_test.c
 test_stop_signal_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_stop_signal_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
+test_reach_test_preload_SOURCES = test/reach_test.c
+test_reach_test_preload_CFLAGS = $(suite_cflags) -Wno-address
+test_reach_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_full_queue_test_preload_SOURCES = test/full_queue_test.c
 test_full_queue_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_full_queue_test_preload_LDADD = $(CHECK_LIBS) -lpthread

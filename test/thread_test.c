@@ -37,11 +37,15 @@ static void go_on(void) {
     world_thaw(thread_self);
 }
 
+/* Nanoseconds, for a busy machine. */
+#define BUDGET 1000000000ll
+#define PATIENCE 10000000000ll
+
 /* Whoever stops the world is frozen. Here it does so on its own stack, which nobody scans. */
 static bool stop_world(void) {
     world_freeze(thread_current(), NULL);
     lock_take(&thread_registry_lock);
-    bool stopped = world_stop();
+    bool stopped = world_stop(BUDGET) == WORLD_STOPPED;
     if (!stopped)
         go_on();
     return stopped;
@@ -102,14 +106,15 @@ static void *make_short_lives(void *argument) {
 }
 
 /* A thread that is taken off its processor while it starts or ends another one, or itself, has all
- * signals blocked; then the stop is given up, and tried again, as a cycle does. */
+ * signals blocked; then the stop is given up, and tried again for some time, as a cycle does. */
 static bool stop_world_soon(void) {
-    for (int try = 0; try < 50; try++) {
-        if (stop_world())
-            return true;
+    long long end = clock_nanoseconds() + PATIENCE;
+    while (!stop_world()) {
+        if (clock_nanoseconds() > end)
+            return false;
         usleep(1000);
     }
-    return false;
+    return true;
 }
 
 START_TEST(threads_may_come_and_go) {

@@ -4,6 +4,7 @@
 #include "cycle/assist.h"
 #include "cycle/credit.h"
 #include "cycle/pace.h"
+#include "cycle/patience.h"
 #include "cycle/phase.h"
 #include "cycle/relax.h"
 #include "cycle/report.h"
@@ -37,13 +38,11 @@
 
 enum {
     MOST_ROUNDS = 16,
-    FEWEST_ROUNDS = 3,        /* while more than few pages are written */
-    MOST_CHASES = 8,          /* rounds after threads that outrun the mark */
-    FEW_WRITTEN = 1 << 20,    /* bytes of written pages that the stop can do with */
-    MOST_FAILED_STOPS = 6,    /* then the cycle is given up */
-    FIRST_PATIENCE = 1000000, /* nanoseconds before a stop is tried again, doubled each time */
-    STOPPED_NAP = 20000,      /* nanoseconds, when others have the last work of the stop */
-    STACK_NAP = 100000,       /* nanoseconds between two looks whether stacks have been scanned */
+    FEWEST_ROUNDS = 3,     /* while more than few pages are written */
+    MOST_CHASES = 8,       /* rounds after threads that outrun the mark */
+    FEW_WRITTEN = 1 << 20, /* bytes of written pages that the stop can do with */
+    STOPPED_NAP = 20000,   /* nanoseconds, when others have the last work of the stop */
+    STACK_NAP = 100000,    /* nanoseconds between two looks whether stacks have been scanned */
     STACK_NAPS = 50,
     FAR_BEHIND = 4 << 20,       /* bytes of written pages that are worth another round */
     PROMPT = 2000000,           /* nanoseconds that a round may take without being looked behind, */
@@ -123,6 +122,7 @@ static void close(bool done) {
     if (!done)
         AO_int_store(&last_cancelled, AO_int_load(&begun));
     report_cycle(&current, done);
+    patience_end(done);
     TELL(ended, done);
     if (cycle_watcher.ended)
         cycle_watcher.ended(done);
@@ -212,12 +212,17 @@ static bool open_first_round(struct thread *self) {
     return known;
 }
 
-static void stop_and_end(struct thread *self);
+static void stop_and_end(void);
 
 static void number_cycle(void) {
     current.number = AO_int_load(&begun) + 1;
     AO_int_store_release(&begun, current.number);
     AO_int_store_release(&assist_cycle, current.number);
+}
+
+void conduct_go_on(void) {
+    if (patience_is_due() && patience_try())
+        stop_and_end();
 }
 
 void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
@@ -242,7 +247,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
         return;
     }
     if (!current.concurrent) {
-        stop_and_end(self);
+        stop_and_end();
         return;
     }
     rescan_take_missed();
@@ -301,15 +306,17 @@ static bool has_fallen_behind(void) {
     return rescan_is_behind(often > FAR_BEHIND ? often : FAR_BEHIND);
 }
 
+/* After a failed stop, what was written meanwhile is read before the next one. */
 void conduct_advance(struct thread *self) {
-    current.rounds++;
-    if (wants_round() || has_fallen_behind()) {
+    bool retries = patience_try();
+    current.rounds += !retries;
+    if (retries || wants_round() || has_fallen_behind()) {
         if (!open_round(self))
             give_up("out of memory for the list of written pages");
     } else if (is_outrun()) {
         give_up("the program writes faster than its memory can be read");
     } else {
-        stop_and_end(self);
+        stop_and_end();
     }
 }
 
@@ -422,7 +429,7 @@ static void settle(void) {
     sweep_begin(false);
 }
 
-enum stop_result { STOP_FAILED, STOP_ROOTS_UNKNOWN, STOP_DONE };
+enum stop_result { STOP_LATE, STOP_IMPOSSIBLE, STOP_ROOTS_UNKNOWN, STOP_DONE };
 
 /* With the locks of the heap; if nothing is marked yet, all of it is swept. */
 static enum stop_result stopped_phase(void) {
@@ -430,8 +437,11 @@ static enum stop_result stopped_phase(void) {
     struct marker marker = {.copy = copy};
     current.stop_begun = clock_nanoseconds();
     TELL(stopping);
-    if (!world_stop())
-        return STOP_FAILED;
+    enum world_answer answer = world_stop(patience_budget());
+    if (answer != WORLD_STOPPED) {
+        report_stop(clock_nanoseconds() - current.stop_begun);
+        return answer == WORLD_LATE ? STOP_LATE : STOP_IMPOSSIBLE;
+    }
     queue_serve(CREW_STOPPED, current.alone);
     if (!current.alone)
         worker_call_helpers();
@@ -454,6 +464,7 @@ static enum stop_result stopped_phase(void) {
     queue_serve(CREW_BESIDE, false);
     TELL(starting);
     current.stop_nanoseconds = world_start() - current.stop_begun;
+    report_stop(current.stop_nanoseconds);
     TELL(started);
     pace_work_done(marker.scanned);
     return known ? STOP_DONE : STOP_ROOTS_UNKNOWN;
@@ -466,7 +477,18 @@ static bool maps_can_be_had(void) {
     return false;
 }
 
+/* Before the locks are taken for which allocating threads would wait. */
+static bool can_stop(void) {
+    lock_take(&thread_registry_lock);
+    bool possible = world_can_stop();
+    lock_give(&thread_registry_lock);
+    return possible;
+}
+
 static enum stop_result try_stop(void) {
+    current.stop_begun = clock_nanoseconds();
+    if (!can_stop())
+        return STOP_IMPOSSIBLE;
     TELL(lock);
     if (current.concurrent)
         conduct_lock_heap();
@@ -488,36 +510,34 @@ static void end(void) {
         sweep_finish(); /* or what died in one size would keep its pages from all others */
 }
 
-/* Some thread did not stop: it is in an uninterruptible call, or waits for a child of vfork. True
- * when that is worth another try after a while. */
-static bool waits_for_another_try(void) {
-    long patience = (long)FIRST_PATIENCE << current.failed_stops;
-    if (++current.failed_stops == MOST_FAILED_STOPS) {
-        give_up("not every thread could be stopped");
-        return false;
-    }
-    clock_nap(patience);
-    return true;
+/* The round stays complete until the stop is due again. Where the whole mark is in the stop, the
+ * phase stays off, and the cycle is gone on with in the place of a new one. */
+static void put_stop_off(const char *reason) {
+    if (!current.put_off && options.stats)
+        log_line("cycle %u: %s: it is tried again, and the heap grows meanwhile", current.number,
+                 reason);
+    current.put_off = true;
+    if (!current.concurrent)
+        return;
+    phase_open_entered(false);
+    phase_leave();
+    credit_wake_all();
 }
 
-/* When a stop fails beside the program, marking goes on, and another is tried when that is complete
- * again. Where the whole mark is in the stop it is tried here: in a loop, because the stack is a
- * small one, and what stopped_phase has on it may be in this very frame. */
-static void stop_and_end(struct thread *self) {
-    enum stop_result result;
-    while ((result = try_stop()) == STOP_FAILED) {
-        if (!waits_for_another_try())
-            return;
-        if (!current.concurrent)
-            continue;
-        if (!open_round(self))
-            give_up("out of memory for the list of written pages");
-        return;
-    }
+static void stop_and_end(void) {
+    static const char *const reasons[] = {
+        [STOP_LATE] = "not every thread could be stopped in time",
+        [STOP_IMPOSSIBLE] = "a thread is out of reach of the stop signal: held, frozen or deaf",
+    };
+    enum stop_result result = try_stop();
     if (result == STOP_DONE)
         end();
-    else
+    else if (result == STOP_ROOTS_UNKNOWN)
         give_up(unknown_reason());
+    else if (patience_lasts(current.stop_begun))
+        put_stop_off(reasons[result]);
+    else
+        give_up(reasons[result]);
 }
 
 void conduct_after_fork(void) {
@@ -531,6 +551,7 @@ void conduct_after_fork(void) {
     if (marking)
         forget_mark();
     AO_int_store(&ended, AO_int_load(&begun));
+    patience_end(true);
     closed_after_fork();
     maps_after_fork();
     tasks_after_fork();

@@ -11,6 +11,10 @@ struct thread;
 /* Begins a cycle; the phase is off. Returns with marking open, or with the cycle ended. */
 void conduct_begin(struct thread *self, enum cycle_trigger trigger);
 
+/* Tries the stop of a cycle again that is nothing else, if that is due; the phase is off, and the
+ * stop was put off. */
+void conduct_go_on(void);
+
 /* Goes on from a round that was complete and is claimed: opens another one, or ends the cycle. */
 void conduct_advance(struct thread *self);
 

@@ -6,6 +6,7 @@
 #include "cycle/conduct.h"
 #include "cycle/credit.h"
 #include "cycle/pace.h"
+#include "cycle/patience.h"
 #include "cycle/phase.h"
 #include "cycle/relax.h"
 #include "cycle/worker.h"
@@ -37,11 +38,13 @@ enum {
     WORKER_QUOTA = 256 << 10, /* bytes scanned between two flushes of credit */
     HELP_QUOTA = 4 << 20, /* by a thread that waits for a cycle, between two looks for signals */
     CYCLES_A_LOOK = 8,    /* between two looks at how much memory the process has */
+    RETRY_NAP = 1000000,  /* nanoseconds of a worker, until a stop is due again */
     HELP_NAP = 200000,    /* nanoseconds, when only others have work */
     STOP_TRIES = 100,
-    LOCK_PATIENCE = 500, /* milliseconds for a lock that others hold for moments */
-    STOP_NAP = 5000000,  /* nanoseconds between two tries */
-    REST_NAP = 20000,    /* nanoseconds between two looks whether a thread rests */
+    LOCK_PATIENCE = 500,    /* milliseconds for a lock that others hold for moments */
+    STOP_BUDGET_SHARE = 16, /* that the budget of a stop grows by from try to try */
+    STOP_NAP = 5000000,     /* nanoseconds between two tries */
+    REST_NAP = 20000,       /* nanoseconds between two looks whether a thread rests */
     REST_NAPS = 1000
 };
 
@@ -75,18 +78,26 @@ static bool is_possible(void) {
 }
 
 /* On a worker's stack, or in the thread self, frozen. What was due may have been done by another
- * one meanwhile. */
+ * one meanwhile; a cycle whose stop was put off comes first. */
+static void begin_locked(struct thread *self, enum cycle_trigger trigger) {
+    if (!enabled || phase_now() != PHASE_OFF)
+        return;
+    if (patience_waits())
+        conduct_go_on();
+    else if (trigger != CYCLE_PACED || pace_due())
+        conduct_begin(self, trigger);
+}
+
 static void begin(struct thread *self, enum cycle_trigger trigger) {
     lock_take(&cycle_lock);
-    if (enabled && phase_now() == PHASE_OFF && (trigger != CYCLE_PACED || pace_due()))
-        conduct_begin(self, trigger);
+    begin_locked(self, trigger);
     lock_give(&cycle_lock);
 }
 
 /* The same: the round is complete, so somebody has to see to the next step. */
 static void advance(struct thread *self) {
     lock_take(&cycle_lock);
-    if (phase_claim())
+    if (patience_is_due() && phase_claim())
         conduct_advance(self);
     lock_give(&cycle_lock);
 }
@@ -123,9 +134,22 @@ static bool helper_mark(struct marker *marker) {
 
 static bool is_wanted(void) { return AO_int_load(&wanted) > conduct_begun(); }
 
+/* A stop is to be tried again, also if the program does nothing meanwhile. */
+static bool worker_retry(void) {
+    if (!patience_is_due())
+        clock_nap(RETRY_NAP);
+    else if (phase_now() == PHASE_OFF)
+        begin(NULL, CYCLE_PACED);
+    else
+        advance(NULL);
+    return true;
+}
+
 static bool worker_turn(struct marker *marker) {
     if (worker_mark(marker))
         return true;
+    if (patience_waits() && !program_conducts)
+        return worker_retry();
     if (program_conducts)
         return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
     if (phase_now() == PHASE_COMPLETE) {
@@ -271,6 +295,8 @@ void cycle_poll(size_t bytes) {
     if (__builtin_expect(pace_wants_look(bytes), 0) && thread_in_own_process())
         pace_look();
     prepare_for_stop();
+    if (!patience_is_due())
+        return;
     if (!AO_char_load(&heap.marking)) {
         if (__builtin_expect(is_wanted(), 0))
             serve_request();
@@ -291,11 +317,20 @@ void cycle_poll(size_t bytes) {
         assist_run_frozen(thread, advance);
 }
 
+static void begin_awaited(struct thread *thread) {
+    lock_take(&cycle_lock);
+    if (conduct_ended() < thread->awaited)
+        begin_locked(thread, CYCLE_FORCED);
+    lock_give(&cycle_lock);
+}
+
 /* One piece of whatever brings the cycle that the thread waits for nearer. */
 static void help(struct thread *thread) {
     enum phase phase = phase_now();
-    if (phase == PHASE_OFF && conduct_begun() < thread->awaited) {
-        begin(thread, CYCLE_FORCED);
+    if (!patience_is_due()) {
+        clock_nap(HELP_NAP);
+    } else if (phase == PHASE_OFF && conduct_ended() < thread->awaited) {
+        begin_awaited(thread);
     } else if (phase == PHASE_COMPLETE) {
         advance(thread);
     } else if (assist_mark(thread, HELP_QUOTA) == 0 && thread->param == NULL) {
@@ -458,11 +493,17 @@ bool cycle_may_lock(void) {
 static bool stopped_world;
 
 void cycle_stop_world(void) {
+    long long budget = (long long)options.stop_budget * 1000000;
+    long long most = (long long)options.stop_timeout * 1000000;
     take_locks();
     thread_self->stack_pointer = (uintptr_t)__builtin_frame_address(0);
     world_freeze(thread_self, NULL);
-    for (int tries = 0; !(stopped_world = world_stop()) && tries < STOP_TRIES; tries++)
+    stopped_world = world_stop(budget) == WORLD_STOPPED;
+    for (int tries = 1; !stopped_world && tries < STOP_TRIES; tries++) {
         clock_nap(STOP_NAP);
+        budget += budget < most ? budget / STOP_BUDGET_SHARE : 0;
+        stopped_world = world_stop(budget) == WORLD_STOPPED;
+    }
 }
 
 void cycle_start_world(void) {

@@ -61,6 +61,8 @@ static volatile AO_t assist_time; /* nanoseconds; any thread adds */
 static volatile AO_t worker_time;
 static volatile AO_t work_per_byte; /* times RATE_ONE; whoever reports work, racily: a hint */
 
+static volatile bool forgiving; /* nobody waits for debt; the conductor */
+
 /* Of marks that ended. */
 static size_t last_scanned, last_roots;
 static size_t doomed;       /* kept by the mark that ends, and about to be freed */
@@ -291,8 +293,10 @@ static bool takes_too_much(void) {
            passed / 100 * LIMIT_MOST_PERCENT * processors_count();
 }
 
+void pace_forgive(bool all) { forgiving = all; }
+
 double pace_work_per_byte(void) {
-    if (pace_is_limited() && takes_too_much())
+    if (forgiving || (pace_is_limited() && takes_too_much()))
         return 0;
     size_t mark = AO_load(&work_per_byte), rescan = AO_load(&rescan_per_byte);
     return (mark > rescan ? mark : rescan) / (double)RATE_ONE;

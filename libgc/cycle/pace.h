@@ -100,6 +100,10 @@ void pace_work_done(size_t scanned);
 /* Bytes of marking that an allocated byte owes now, at least 0. */
 double pace_work_per_byte(void);
 
+/* Until told otherwise an allocated byte owes nothing: the mark cannot end for now, whatever
+ * allocating threads do for it. */
+void pace_forgive(bool all);
+
 /* Bytes scanned in one assist at least: in a large heap few and longer waits spoil fewer operations
  * than many short ones, in a small one none should be long. */
 size_t pace_least_assist(void);

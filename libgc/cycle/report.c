@@ -91,6 +91,12 @@ void report_each_reason(void (*visit)(const char *reason, size_t cycles, void *c
             visit(cancelled[i].reason, cycles, context);
 }
 
+void report_stop(long long nanoseconds) {
+    totals.stop_total += nanoseconds;
+    if (nanoseconds > totals.stop_longest)
+        totals.stop_longest = nanoseconds;
+}
+
 void report_cycle(const struct cycle *cycle, bool done) {
     totals.assist_total += pace_assist_time();
     totals.worker_total += pace_worker_time();
@@ -102,9 +108,6 @@ void report_cycle(const struct cycle *cycle, bool done) {
         return;
     }
     totals.cycles++;
-    totals.stop_total += cycle->stop_nanoseconds;
-    if (cycle->stop_nanoseconds > totals.stop_longest)
-        totals.stop_longest = cycle->stop_nanoseconds;
     if (options.stats)
         say(cycle);
 }

@@ -13,7 +13,8 @@ struct cycle {
     unsigned number;
     bool concurrent; /* else marked in the stop as a whole */
     bool alone;      /* and so little that nobody is woken to help */
-    unsigned rounds, failed_stops;
+    unsigned rounds;
+    bool put_off; /* its stop has failed and is to be tried again */
     size_t trigger_bytes, goal_bytes, live_before, live_most, live_after;
     long long round_opened; /* clock */
     size_t written;         /* bytes on written pages that the last round found */
@@ -27,6 +28,9 @@ struct cycle {
 
 /* Counts the cycle, and says its line if statistics are wanted. */
 void report_cycle(const struct cycle *cycle, bool done);
+
+/* Counts a time for which the program stood, whatever came of it. */
+void report_stop(long long nanoseconds);
 
 /* Calls visit for each reason for which cycles were cancelled, and how many were. A glance. */
 void report_each_reason(void (*visit)(const char *reason, size_t cycles, void *context),

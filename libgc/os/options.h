@@ -20,6 +20,7 @@ struct options {
     size_t percent;      /* percent: how much the heap may grow between collections */
     size_t min_heap;     /* min_heap: no collection below this many live bytes */
     size_t reserve;      /* reserve: address space reserved for objects */
+    size_t stop_budget;  /* stop_budget: milliseconds in which all threads should stop, at first */
     size_t stop_timeout; /* stop_timeout: milliseconds until a thread that won't stop cancels */
     size_t signal;       /* signal: number of the stop signal; 0 chooses a free one */
     bool mask;           /* mask: an address under a tag in its high bits counts */

@@ -133,13 +133,28 @@ bool tasks_is_gone(int tid) { return is_unknown(tid) || is_dead(tid, tasks_state
 
 bool tasks_status(int tid, char *text, size_t room) { return task_file(tid, "status", text, room); }
 
-bool tasks_block(int tid, int signal) {
-    static const char field[] = "\nSigBlk:";
+/* Name begins with a line's end and ends with a colon. */
+static unsigned long status_number(const char *text, const char *name, int base) {
+    const char *line = strstr(text, name);
+    return line ? strtoul(line + strlen(name), NULL, base) : 0;
+}
+
+bool tasks_look(int tid, struct task_look *look) {
+    static const char state[] = "\nState:\t";
     char text[4096];
     if (!tasks_status(tid, text, sizeof text))
         return false;
-    const char *value = strstr(text, field);
-    return value && (strtoull(value + sizeof field - 1, NULL, 16) >> (signal - 1) & 1);
+    const char *line = strstr(text, state);
+    look->state = line ? line[sizeof state - 1] : 0;
+    look->blocked = status_number(text, "\nSigBlk:", 16);
+    look->switches = status_number(text, "\nvoluntary_ctxt_switches:", 10) +
+                     status_number(text, "\nnonvoluntary_ctxt_switches:", 10);
+    return line != NULL;
+}
+
+bool tasks_block(int tid, int signal) {
+    struct task_look look;
+    return tasks_look(tid, &look) && (look.blocked >> (signal - 1) & 1);
 }
 
 /* Older kernels mean other things by the flags, but not in threads that block libc's own signals.

@@ -36,6 +36,15 @@ bool tasks_needs_no_stop(int tid);
 /* Reads what /proc tells of a thread's state in lines. False when it cannot. */
 bool tasks_status(int tid, char *text, size_t room);
 
+/* The same of a thread, in part: its state as above but for the kernel's own, the signals that it
+ * blocks, and how often it has left a processor: as long as that stays the same and it is not 'R',
+ * it has not run. False when it cannot be told. */
+struct task_look {
+    char state;
+    unsigned long blocked, switches;
+};
+bool tasks_look(int tid, struct task_look *look);
+
 /* True when the thread is known to have this signal blocked. */
 bool tasks_block(int tid, int signal);
 

@@ -147,8 +147,7 @@ static void record_clear(struct thread *thread) {
     thread->suspended = 0;
     thread->handle = thread->stack_bottom = 0;
     thread->call_broken = thread->call_cut = false;
-    thread->deaf = false;
-    thread->deaf_looks = 0;
+    thread->unreachable = false;
     AO_int_store(&thread->stack_due, 0);
     thread->freed_bytes = 0;
     thread->assist_bytes = 0;

@@ -50,8 +50,8 @@ struct thread {
     volatile unsigned suspended; /* 1: the program wants it to rest; under the registry's lock */
     uintptr_t handle;            /* what pthread_self tells in it; 0 when not known */
     uintptr_t stack_bottom;      /* what libgc's programs said it is; 0: they did not */
-    bool deaf;                   /* blocks the stop signal, as was last found; the stopper */
-    unsigned deaf_looks;         /* how often since it was asked not to; the stopper */
+    bool unreachable;       /* by the stop signal, as was last found; see reach.h; the stopper */
+    unsigned long switches; /* how often it had left its processor then; the stopper */
 
     /* 1 asks the thread to scan its own stack at the next safepoint: a signal that it was sent, an
      * assist. Set by the collecting thread; whoever sets it to 0 does the work. */

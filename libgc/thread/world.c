@@ -20,6 +20,7 @@
 #include "os/signal.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
+#include "thread/reach.h"
 #include "thread/thread.h"
 
 #include <errno.h>
@@ -28,9 +29,8 @@
 
 enum {
     HOLD_PATIENCE_MILLISECONDS = 200,
-    PATIENCE_MILLISECONDS = 20,
-    MOST_ROUNDS = 1000,
-    MOST_DEAF_LOOKS = 10
+    LOOK = 3000000, /* nanoseconds without any answer until the awaited thread is looked at */
+    MOST_ROUNDS = 1000
 };
 
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
@@ -41,8 +41,9 @@ static volatile unsigned epoch; /* odd while stopping or stopped; the collecting
 static volatile unsigned stirred; /* counts acknowledgements, to be slept on; any thread */
 
 static volatile unsigned plain_sent; /* 1: such a signal is on its way; see send_plain */
-static volatile bool
-    queue_is_full; /* met since the last stop or asking; with the registry's lock */
+
+/* Met since the last stop or asking began; with the registry's lock. */
+static volatile bool queue_is_full;
 
 int world_signal(void) {
     if (stop_signal == 0)
@@ -269,60 +270,50 @@ static bool stop_known(void) {
     return true;
 }
 
-static bool is_deaf(struct thread *thread) {
-    return thread->deaf = tasks_block(thread->tid, installed_signal);
-}
-
-/* It is asked once to admit the signal, and is waited for a while. Threads that have registered
- * admit it anyway, and may only seem deaf because they are in a handler; they are left alone,
- * because the call they are in would fail. */
-static bool is_deaf_for_good(struct thread *thread) {
-    if (!is_deaf(thread))
+bool world_can_stop(void) {
+    if (!install_handler())
         return false;
-    if (thread->has_cache || thread->deaf_looks >= MOST_DEAF_LOOKS ||
-        tasks_block(thread->tid, SIGNAL_BORROWED))
-        return true;
-    if (thread->deaf_looks++ == 0)
-        signal_unblock_in(thread->tid, installed_signal);
-    return false;
-}
-
-static bool nobody_is_deaf(void) {
     for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (thread->deaf && thread_state(thread) == THREAD_RUNNING && is_deaf_for_good(thread))
+        if (thread->unreachable && thread_state(thread) == THREAD_RUNNING &&
+            !reach_again(thread, installed_signal))
             return false;
     return true;
 }
 
-/* False when the thread is in an uninterruptible call, or has the signal blocked, so that waiting
- * for it has no end in sight. */
-static bool check_late(struct thread *thread) {
+static void count_as_gone(struct thread *thread) {
     unsigned word = AO_int_load(&thread->state);
-    bool gone = tasks_needs_no_stop(thread->tid);
-    if (word % THREAD_STATES == THREAD_STOPPING && gone)
+    if (word % THREAD_STATES == THREAD_STOPPING)
         exchange_state(thread, word, THREAD_GONE);
-    return gone || (tasks_state(thread->tid) != 'D' && !is_deaf_for_good(thread));
 }
 
-static bool wait_for(struct thread *thread, long long limit) {
+static enum world_answer wait_for(struct thread *thread, long long limit) {
+    struct reach_looks looks = {0};
     for (;;) {
         unsigned seen = AO_int_load_acquire(&stirred);
         if (thread_state(thread) != THREAD_STOPPING)
-            return true;
+            return WORLD_STOPPED;
         if (queue_is_full)
             send_plain(thread);
-        park_wait(&stirred, seen, PATIENCE_MILLISECONDS * 1000000ll);
-        if (AO_int_load(&stirred) == seen && (!check_late(thread) || clock_nanoseconds() > limit))
-            return thread_state(thread) != THREAD_STOPPING;
+        park_wait(&stirred, seen, LOOK);
+        enum reach reach = REACH_LATE;
+        if (AO_int_load(&stirred) == seen)
+            reach = reach_look(thread, installed_signal, !queue_is_full, &looks);
+        if (reach == REACH_GONE)
+            count_as_gone(thread);
+        bool answers = thread_state(thread) != THREAD_STOPPING;
+        if (!answers && reach == REACH_NONE)
+            return WORLD_OUT_OF_REACH;
+        if (!answers && clock_nanoseconds() > limit)
+            return WORLD_LATE;
     }
 }
 
-static bool wait_for_all(void) {
-    long long limit = clock_nanoseconds() + (long long)options.stop_timeout * 1000000;
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        if (!wait_for(thread, limit))
-            return false;
-    return true;
+static enum world_answer wait_for_all(long long limit) {
+    enum world_answer answer = WORLD_STOPPED;
+    struct thread *thread = thread_first();
+    for (; thread && answer == WORLD_STOPPED; thread = thread->next)
+        answer = wait_for(thread, limit);
+    return answer;
 }
 
 /* What one look at the kernel's list has found: threads that nobody knew, and the dead, among which
@@ -364,25 +355,26 @@ static bool main_is_dead(void) {
 /* Stops everybody known, then looks whether the kernel knows more, until it does not. Dead threads
  * count if two looks have found the same: one that was alive a moment ago may have left a new one
  * behind that takes its place in the number. */
-static bool stop_everybody(void) {
+static enum world_answer stop_everybody(long long limit) {
     struct adoption last = {0};
     unsigned main_dead = main_is_dead(), dead = main_dead;
     for (int round = 0; round < MOST_ROUNDS; round++) {
-        if (!stop_known() || !wait_for_all())
-            return false;
+        enum world_answer answer = stop_known() ? wait_for_all(limit) : WORLD_OUT_OF_REACH;
+        if (answer != WORLD_STOPPED)
+            return answer;
         int count = tasks_count();
         if (count >= 0 && (unsigned)count == count_present() + dead)
-            return true;
+            return WORLD_STOPPED;
         struct adoption adoption = {0};
         if (!tasks_each(adopt_unknown, &adoption))
-            return false;
+            return WORLD_OUT_OF_REACH;
         bool settled = adoption.adopted == 0 && round > 0 && are_same_dead(&adoption, &last);
         dead = settled ? adoption.dead : main_dead;
         last = adoption;
         if (count < 0 && settled)
-            return true;
+            return WORLD_STOPPED;
     }
-    return false;
+    return WORLD_LATE;
 }
 
 void world_admit(void) {
@@ -391,15 +383,15 @@ void world_admit(void) {
         system_call(SYS_rt_sigprocmask, SIG_UNBLOCK, &set, 0, sizeof set);
 }
 
-bool world_stop(void) {
-    if (!install_handler() || !nobody_is_deaf())
-        return false;
+enum world_answer world_stop(long long budget) {
+    if (!world_can_stop())
+        return WORLD_OUT_OF_REACH;
     queue_is_full = false;
     AO_int_fetch_and_add1_full(&epoch);
-    if (stop_everybody())
-        return true;
-    world_start();
-    return false;
+    enum world_answer answer = stop_everybody(clock_nanoseconds() + budget);
+    if (answer != WORLD_STOPPED)
+        world_start();
+    return answer;
 }
 
 /* What the record becomes again, also when the stop was given up before the thread had stopped. */
@@ -451,7 +443,7 @@ static bool any_thread(bool (*holds)(const struct thread *thread)) {
 }
 
 static bool is_waited_for(const struct thread *thread) {
-    return thread_state(thread) == THREAD_RUNNING && !thread->deaf &&
+    return thread_state(thread) == THREAD_RUNNING && !thread->unreachable &&
            AO_int_load(&thread->stack_due);
 }
 

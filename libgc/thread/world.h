@@ -2,9 +2,9 @@
  *
  * A stopped thread sits in a signal handler with all signals masked; the interrupted stack pointer
  * and registers are in its record. Threads nobody registered are found in /proc/self/task and get a
- * record first. A thread that does not stop within the limit, is in an uninterruptible call, or
- * blocks the signal cancels the stop: everybody goes on and nothing may be concluded. As long as a
- * thread is known to block it nobody is stopped at all.
+ * record first. A thread that does not stop within the budget, or is out of reach (thread/reach)
+ * cancels the stop: everybody goes on and nothing may be concluded. As long as a thread is known to
+ * be out of reach nobody is stopped at all.
  *
  * A thread whose own stack is frozen, because it works on another one, counts as stopped without
  * being sent anything; it may not return to its own stack before the world starts again. The
@@ -47,8 +47,18 @@ void world_after_fork(void);
 /* What to do with a stop signal that somebody else sent. */
 extern void (*world_foreign_signal_hook)(int number, void *info, void *context);
 
-/* False when some thread could not be stopped; then everybody runs again. */
-bool world_stop(void);
+/* False while some thread is known to be out of reach, so that nobody would be stopped. With the
+ * registry's lock alone. */
+bool world_can_stop(void);
+
+/* Stops everybody; threads may take so many nanoseconds to answer. Unless all have stopped,
+ * everybody runs again. */
+enum world_answer {
+    WORLD_STOPPED,
+    WORLD_LATE,        /* another try may find everybody quicker */
+    WORLD_OUT_OF_REACH /* some thread takes no signal for now, or nobody may be sent one */
+};
+enum world_answer world_stop(long long budget);
 
 /* Returns when all were woken, by clock_nanoseconds. */
 long long world_start(void);
