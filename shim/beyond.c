@@ -43,9 +43,9 @@ static void end_walk(struct marker *marker) {
     requests_unlock(lock);
 }
 
-static const char *ask(void) {
+static const char *ask(bool stopped) {
     struct requests_lock lock = requests_lock();
-    const char *why = rings_why_unknown();
+    const char *why = rings_why_unknown(stopped);
     requests_unlock(lock);
     return why;
 }

@@ -91,7 +91,8 @@ static bool heap_is_handled(void) {
     return handled_kind(heap.objects.start, heap.objects.start + heap.objects.reserved);
 }
 
-static const char *ask(void) {
+static const char *ask(bool stopped) {
+    (void)stopped;
     if (heap_is_handled())
         handled_settle();
     if (heap_is_handled())

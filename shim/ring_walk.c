@@ -15,6 +15,7 @@
 enum { MOST_DESCRIPTORS = 65536 };
 
 static const char name_of_rings[] = "anon_inode:[io_uring]";
+static const char set_up_unseen[] = "a ring of io_uring was set up unseen";
 static bool meets_unknown; /* a map of a ring that nobody has told of, in this walk */
 
 static bool is_ring(int fd) {
@@ -111,20 +112,24 @@ static const char *why_unknown(struct ring *ring) {
     return ring->opaque;
 }
 
-static bool looked; /* at the descriptors, in this cycle */
+static bool meets_unknown_descriptor(void) {
+    long count = count_descriptors();
+    return (count > 0 || rings_first()) && look_at_descriptors(count);
+}
+
+static bool looked; /* at the descriptors, in this cycle, beside the program */
 
 void rings_forget_look(void) { looked = false; }
 
-/* Descriptors are looked at while the program runs, because that takes a while; in the stop only
- * where a ring that is known may be closed. Maps tell of nearly all rings that are not known. */
+/* Descriptors are looked at when a cycle begins, because that takes a while. After that only where
+ * a ring that is known may be closed, and in the stop if all of the cycle is there. Maps tell of
+ * nearly all rings that are not known. */
 static bool meets_others(bool stopped) {
-    bool needed = !stopped || !looked;
+    bool needed = stopped && !looked;
     for (struct ring *ring = rings_first(); ring; ring = ring->next)
         needed |= !ring->mapped;
-    long count = needed ? count_descriptors() : -1;
-    bool unknown = needed && (count > 0 || rings_first()) && look_at_descriptors(count);
     looked = !stopped;
-    return unknown || meets_unknown;
+    return (needed && meets_unknown_descriptor()) || meets_unknown;
 }
 
 /* The kernel writes to it by another way, and nobody records that. */
@@ -138,7 +143,7 @@ static void scan_own_memory(const struct ring *ring, struct marker *marker) {
 void rings_end_walk(struct marker *marker) {
     bool stopped = marker != NULL;
     if (meets_others(stopped))
-        roots_cannot_know("a ring of io_uring was set up unseen");
+        roots_cannot_know(set_up_unseen);
     for (struct ring *ring = rings_first(), *next; ring; ring = next) {
         const char *why = is_gone(ring) ? NULL : why_unknown(ring);
         next = ring->next;
@@ -151,8 +156,12 @@ void rings_end_walk(struct marker *marker) {
     }
 }
 
-const char *rings_why_unknown(void) {
+/* A thread that waits for a ring by a bare call cannot be stopped without breaking the call, so
+ * that a ring is not known must be found out before. */
+const char *rings_why_unknown(bool stopped) {
     struct stat status;
+    if (!stopped && meets_unknown_descriptor())
+        return set_up_unseen;
     for (struct ring *ring = rings_first(); ring; ring = ring->next)
         if (ring->opaque && system_call(SYS_fstat, ring->fd, &status) == 0 &&
             status.st_ino == ring->inode && status.st_dev == ring->device)

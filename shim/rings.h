@@ -52,8 +52,8 @@ void rings_begin_walk(void);
 void rings_visit_map(const struct map *map, struct marker *marker);
 void rings_end_walk(struct marker *marker);
 
-/* Why no cycle need begin: a ring is there of which not all is known; or NULL. */
-const char *rings_why_unknown(void);
+/* Why no cycle need begin, or go on: a ring is there of which not all is known; or NULL. */
+const char *rings_why_unknown(bool stopped);
 
 /* A ring was set up. */
 void rings_set_up(int fd, const struct io_uring_params *params);

@@ -225,6 +225,29 @@ START_TEST(memory_may_be_closed_and_opened_while_it_is_marked) {
 }
 END_TEST
 
+/* Guards in the middle of the frames of a thread, which scans its stack itself when it is asked. */
+static void *close_pages_of_own_stack(void *unused) {
+    char space[BYTES + 2 * PAGE];
+    char *pages = (char *)(((uintptr_t)space + PAGE) & -(uintptr_t)PAGE);
+    memset(space, 0, sizeof space);
+    hide_in(pages);
+    for (unsigned i = 0; i < WITNESSES; i += 2)
+        ck_assert_int_eq(mprotect(pages + (size_t)i * PAGE, PAGE, PROT_NONE), 0);
+    for (int i = 0; i < 4; i++)
+        churn();
+    ck_assert_int_eq(mprotect(pages, BYTES, PROT_READ | PROT_WRITE), 0);
+    ck_assert_uint_eq(witness_intact(&witnesses), WITNESSES);
+    return unused;
+}
+
+START_TEST(pages_of_a_stack_may_be_closed) {
+    pthread_t thread;
+    close_pages_of_own_stack(NULL);
+    ck_assert_int_eq(pthread_create(&thread, NULL, close_pages_of_own_stack, NULL), 0);
+    pthread_join(thread, NULL);
+}
+END_TEST
+
 /* Where nothing was ever written nothing is read, and what was is found all the same. */
 START_TEST(vast_closed_memory_costs_nothing) {
     enum { GUARDS = 500 };
@@ -476,13 +499,10 @@ END_TEST
 
 static int run_all(void) {
     const TTest *const tests[] = {
-        memory_for_writing_only_is_read,
-        closed_shared_memory_that_was_never_touched_counts,
-        vast_closed_memory_costs_nothing,
-        closed_pages_of_a_block_are_read,
-        what_is_mapped_over_a_block_is_read,
-        what_is_moved_out_of_a_block_is_read,
-        a_child_does_without_what_it_did_not_inherit,
+        memory_for_writing_only_is_read,      closed_shared_memory_that_was_never_touched_counts,
+        pages_of_a_stack_may_be_closed,       vast_closed_memory_costs_nothing,
+        closed_pages_of_a_block_are_read,     what_is_mapped_over_a_block_is_read,
+        what_is_moved_out_of_a_block_is_read, a_child_does_without_what_it_did_not_inherit,
         a_hole_is_not_given_to_others,
     };
     const struct looped loops[] = {

@@ -87,7 +87,10 @@ END_TEST
 
 static const char *unknown;
 
-static const char *ask(void) { return unknown; }
+static const char *ask(bool stopped) {
+    (void)stopped;
+    return unknown;
+}
 
 static void count_reason(const char *reason, size_t cycles, void *context) {
     if (reason == unknown)

@@ -1,6 +1,6 @@
 /* What is only in a ring of io_uring, or in the kernel behind it, is kept until it has come back,
  * and no longer; what cannot be known stops the collecting for as long as the ring is there. Run
- * under tithe.
+ * under tithe; the suite runs itself once more with all marking in the stop.
  */
 #include "suite.h"
 
@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -410,6 +411,34 @@ START_TEST(a_bare_ring_stops_the_collecting_while_it_is_there) {
 }
 END_TEST
 
+static volatile int waits_begun;
+
+static void *wait_for_ring(void *ring) {
+    waits_begun = 1;
+    return (void *)(intptr_t)ring_enter(ring, 0, 1);
+}
+
+/* Nobody makes the call again for such a program, so no stop must break it. */
+START_TEST(a_wait_for_a_bare_ring_is_not_broken) {
+    struct ring ring;
+    pthread_t waiter;
+    void *result;
+    open_pipe();
+    OPEN_OR_SKIP(&ring, 8, 256, 0, true);
+    poll_for(&ring, 1, 0);
+    ck_assert_int_eq(pthread_create(&waiter, NULL, wait_for_ring, &ring), 0);
+    while (!waits_begun)
+        usleep(1000);
+    usleep(10000);
+    for (int i = 0; i < 20; i++)
+        ck_assert(!tithe_collect());
+    write_pipe();
+    pthread_join(waiter, &result);
+    ck_assert_int_ge((intptr_t)result, 0);
+    ring_close(&ring);
+}
+END_TEST
+
 START_TEST(a_bare_call_for_a_known_ring_is_found_out) {
     struct ring ring;
     struct witnesses group;
@@ -512,7 +541,21 @@ START_TEST(a_child_keeps_what_was_under_way) {
 }
 END_TEST
 
-int main(void) {
+/* The options are read when the program is loaded. */
+static int run_stopped(const char *program) {
+    int status;
+    pid_t child = fork();
+    if (child == 0) {
+        setenv("TITHE_OPTIONS", "dirty=none", 1);
+        setenv("RINGS_STOPPED", "1", 1);
+        execl(program, program, NULL);
+        _exit(127);
+    }
+    return waitpid(child, &status, 0) != child || status != 0;
+}
+
+int main(int count, char **arguments) {
+    (void)count;
     const TTest *const tests[] = {
         what_comes_back_with_a_request_is_kept_until_it_does,
         a_registered_ring_is_the_same,
@@ -528,6 +571,7 @@ int main(void) {
         registered_buffers_and_their_tags_are_kept,
         what_a_ring_gives_to_epoll_is_kept_after_the_ring,
         a_bare_ring_stops_the_collecting_while_it_is_there,
+        a_wait_for_a_bare_ring_is_not_broken,
         a_bare_call_for_a_known_ring_is_found_out,
         a_ring_with_a_thread_of_the_kernels_stops_the_collecting,
         a_bare_ring_without_maps_is_found,
@@ -535,5 +579,6 @@ int main(void) {
         rings_may_come_and_go,
         a_child_keeps_what_was_under_way,
     };
-    return SUITE_RUN("rings", tests, 60);
+    int failed = SUITE_RUN("rings", tests, 60);
+    return getenv("RINGS_STOPPED") ? failed : run_stopped(arguments[0]) | failed;
 }

@@ -109,7 +109,8 @@ static void assist_alloc_1(struct thread *thread) {
  * goes on owing that. */
 static void scan_stack_asked(void *context) {
     struct thread *thread = context;
-    struct marker marker = {0};
+    _Alignas(16) unsigned char copy[SCAN_COPY_BYTES];
+    struct marker marker = {.copy = copy};
     if (!phase_enter()) {
         AO_int_store_full(&thread->stack_due, 1);
         return;

@@ -242,7 +242,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
     number_cycle();
     evidence_look_around(false);
     TELL(begun);
-    if (unknown_ask()) {
+    if (unknown_ask(false)) {
         give_up(unknown_reason());
         return;
     }
@@ -382,7 +382,7 @@ static bool plan_written_heap(void) {
 static bool mark_stopped(struct marker *marker) {
     bool whole = rescan_take_missed() || !current.concurrent;
     bool known = heap_pages_look(true) && heap_pages_open();
-    known = known && unknown_ask() == NULL && (!current.concurrent || plan_written_heap());
+    known = known && unknown_ask(true) == NULL && (!current.concurrent || plan_written_heap());
     scan_world_stopped(true);
     TELL(push_roots, marker);
     if (cycle_watcher.push_roots)

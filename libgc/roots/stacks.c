@@ -6,6 +6,7 @@
 #include "os/maps.h"
 #include "os/registers.h"
 #include "os/tasks.h"
+#include "roots/roots.h"
 #include "roots/sorting.h"
 #include "thread/thread.h"
 
@@ -143,6 +144,8 @@ static bool stack_bounds(const struct thread *thread, uintptr_t *low, uintptr_t 
     return *low <= thread->stack_pointer && thread->stack_pointer < *high;
 }
 
+/* A program may close pages of its stack, as guards of fibres that it runs there. What cannot be
+ * read now is seen to in the stop. */
 void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
     uintptr_t low, high;
     if (!stack_bounds(thread, &low, &high))
@@ -151,5 +154,9 @@ void roots_scan_own_stack(struct marker *marker, const struct thread *thread) {
         registers_visit((const void *)thread->context, scan_words, marker);
     scan_words(thread->segment_bases, sizeof thread->segment_bases, marker);
     uintptr_t live = stack_live_start(thread);
-    scan_range(marker, live > low ? live : low, high, SCAN_STACK);
+    live = live > low ? live : low;
+    if (roots_follow_libgc())
+        scan_range(marker, live, high, SCAN_STACK);
+    else
+        scan_foreign(marker, live, high, SCAN_STACK);
 }

@@ -38,7 +38,8 @@ uintptr_t stack_main_start(const struct map *map);
 void stack_scan_registers(struct marker *marker, const struct thread *thread);
 
 /* Scans the live part of a thread's own stack, as a thread that is frozen or in its signal handler
- * does for itself. Does nothing when the thread is not on a stack with known bounds. */
+ * does for itself; the marker can copy. Does nothing when the thread is not on a stack with known
+ * bounds. */
 void roots_scan_own_stack(struct marker *marker, const struct thread *thread);
 
 #endif

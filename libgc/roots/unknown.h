@@ -10,10 +10,11 @@
 #include <stdbool.h>
 
 /* Has the question asked in each cycle: "is there anything you cannot know?" The answer is NULL, or
- * the reason. The conductor asks before it begins, so that no cycle runs in vain, and again with
- * the world stopped and all locks of the heap held; a question may neither allocate nor wait. At
- * most eight of them, told before there is a second thread; false beyond. */
-bool roots_ask(const char *(*question)(void));
+ * the reason. The conductor asks before it begins, so that no cycle runs in vain and no thread is
+ * stopped for it, and again with the world stopped and all locks of the heap held; a question may
+ * neither allocate nor wait. At most eight of them, told before there is a second thread; false
+ * beyond. */
+bool roots_ask(const char *(*question)(bool stopped));
 
 /* Whoever finds out by itself: a marker, a plan, a hook. Any thread, at any time in a cycle. */
 void roots_cannot_know(const char *reason);
@@ -22,7 +23,7 @@ void roots_cannot_know(const char *reason);
 void unknown_begin(void);
 
 /* Asks all questions. The first reason of this cycle, NULL if there is none. */
-const char *unknown_ask(void);
+const char *unknown_ask(bool stopped);
 
 /* The reason, without asking again. */
 const char *unknown_reason(void);
