@@ -174,6 +174,28 @@ static void await_rest(struct watched *watched, int status) {
     watched->children |= is_daemon;
 }
 
+/* What the report leaves out, in a line: processes that the program has started. */
+static void tell_of_others(const struct report_others *others) {
+    const char *plural = others->processes == 1 ? "" : "es";
+    if (others->losing > 0)
+        fprintf(
+            stderr,
+            "tithe: %zu other process%s checked, %zu lost memory: %zu bytes in %zu block%s, most "
+            "in %s[%d]; --children reports them\n",
+            others->processes, plural, others->losing, others->bytes, others->blocks,
+            others->blocks == 1 ? "" : "s", others->most_program, others->most_process);
+    else if (others->processes > 0)
+        fprintf(stderr, "tithe: %zu other process%s checked, nothing lost\n", others->processes,
+                plural);
+}
+
+/* The program's own, unless that is 0 and somebody lost something. */
+static int exit_status_of(const struct watched *watched, int status,
+                          const struct report_result *result) {
+    bool lost = result->blocks > 0 || result->others.blocks > 0;
+    return WEXITSTATUS(status) == 0 && lost ? watched->exit_status : WEXITSTATUS(status);
+}
+
 int watched_run(struct watched *watched, char **arguments) {
     char path[PATH_MAX];
     sigset_t all, before;
@@ -195,6 +217,7 @@ int watched_run(struct watched *watched, char **arguments) {
     watched->report.program = child;
     bool was_checked = has_check(watched, child);
     int failed = report_directory(&watched->report, watched->directory, &result);
+    tell_of_others(&result.others);
     clear_directory(watched);
     if (WIFSIGNALED(status)) {
         fprintf(stderr, "tithe: %s was ended by signal %d (%s)%s\n", arguments[0], WTERMSIG(status),
@@ -210,6 +233,5 @@ int watched_run(struct watched *watched, char **arguments) {
                 arguments[0]);
         return WEXITSTATUS(status) ? WEXITSTATUS(status) : EXIT_REFUSED;
     }
-    return WEXITSTATUS(status) == 0 && result.blocks > 0 ? watched->exit_status
-                                                         : WEXITSTATUS(status);
+    return exit_status_of(watched, status, &result);
 }

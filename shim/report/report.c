@@ -67,8 +67,7 @@ static bool list_checks(struct run *run) {
         int process, used = 0;
         unsigned number;
         if (sscanf(entry->d_name, "%d.%u.check%n", &process, &number, &used) == 2 && used > 0 &&
-            entry->d_name[used] == 0 &&
-            (run->options->process == 0 || run->options->process == process))
+            entry->d_name[used] == 0)
             add_number(run, process, number);
     }
     closedir(directory);
@@ -121,8 +120,8 @@ static void suppress(const struct run *run, const struct check *check, struct gr
     suppressions_free(brought);
 }
 
-static void count(const struct run *run, const struct groups *groups) {
-    struct report_result *result = run->result;
+static void count(const struct run *run, const struct groups *groups,
+                  struct report_result *result) {
     const struct check *check = groups->check;
     if (check->has_trial) {
         result->blocks += check->trial.returned_blocks;
@@ -185,7 +184,7 @@ static bool report_page(const struct run *run, const struct series *series, size
             made++;
     if (made == 0)
         return false;
-    count(run, checks[made - 1]);
+    count(run, checks[made - 1], run->result);
     render_html(checks, made, run->options, run->out);
     return true;
 }
@@ -196,7 +195,7 @@ static bool is_worth_telling(const struct run *run, const struct check *check) {
 }
 
 static void tell(const struct run *run, const struct groups *groups) {
-    count(run, groups);
+    count(run, groups, run->result);
     if (is_worth_telling(run, groups->check))
         render(run, groups);
 }
@@ -228,6 +227,38 @@ static bool report_series(const struct run *run, const struct series *series) {
     return true;
 }
 
+static bool is_reported(const struct run *run, const struct series *series) {
+    return run->options->process == 0 || run->options->process == series->process;
+}
+
+/* What can be said of a process without naming anything. */
+static void count_other(const struct run *run, const struct series *series) {
+    struct report_others *others = &run->result->others;
+    struct report_result its = {0};
+    struct groups *groups = make_groups(run, series, series->count - 1);
+    others->processes++;
+    if (groups == NULL)
+        return;
+    count(run, groups, &its);
+    others->losing += its.blocks > 0;
+    others->blocks += its.blocks;
+    others->bytes += its.bytes;
+    if (its.bytes > others->most_bytes) {
+        const char *name = strrchr(groups->check->program, '/');
+        others->most_bytes = its.bytes;
+        others->most_process = series->process;
+        snprintf(others->most_program, sizeof others->most_program, "%s",
+                 name ? name + 1 : groups->check->program);
+    }
+}
+
+static size_t count_reported(const struct run *run) {
+    size_t reported = 0;
+    for (size_t i = 0; i < run->series_count; i++)
+        reported += is_reported(run, &run->series[i]);
+    return reported;
+}
+
 static FILE *open_output(const struct report_options *options) {
     if (options->output == NULL)
         return options->stream;
@@ -243,7 +274,7 @@ int report_directory(const struct report_options *given, const char *directory,
     struct run run = {.options = &options, .directory = directory, .result = result};
     if (!list_checks(&run))
         return 1;
-    if (run.series_count == 0) {
+    if (count_reported(&run) == 0) {
         fprintf(stderr, "tithe: there is no leak check to be reported in %s\n", directory);
         return 1;
     }
@@ -252,7 +283,10 @@ int report_directory(const struct report_options *given, const char *directory,
         options.colour = isatty(fileno(run.out)) && getenv("NO_COLOR") == NULL;
     bool good = true;
     for (size_t i = 0; i < run.series_count; i++)
-        good &= report_series(&run, &run.series[i]);
+        if (is_reported(&run, &run.series[i]))
+            good &= report_series(&run, &run.series[i]);
+        else
+            count_other(&run, &run.series[i]);
     if (fflush(run.out) != 0 || (options.output && fclose(run.out) != 0)) {
         fprintf(stderr, "tithe: %s: %s\n", options.output ? options.output : "the report",
                 strerror(errno));

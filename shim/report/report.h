@@ -37,6 +37,16 @@ struct report_result {
                                      what came back */
     size_t suppressed_groups, suppressed_bytes;
     size_t checks; /* reported */
+
+    /* Of the directory's processes that were not reported: how many there are, what the last checks
+     * of these tell, and which of them lost most. */
+    struct report_others {
+        size_t processes, losing;
+        size_t blocks, bytes;
+        int most_process;
+        size_t most_bytes;
+        char most_program[64];
+    } others;
 };
 
 /* The defaults, with a stream to print to. */
