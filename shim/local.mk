@@ -81,6 +81,7 @@ tithe_SOURCES = shim/tithe.c \
 	shim/report/html.c \
 	shim/report/json.c \
 	shim/report/options.c \
+	shim/report/output.c shim/report/output.h \
 	shim/report/pprof.c \
 	shim/report/render.h \
 	shim/report/report.c shim/report/report.h \

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "report/baseline.h"
+#include "report/output.h"
 #include "report/own_frames.h"
 
 #include "program.h"
@@ -26,7 +27,7 @@ const char report_options_help[] =
     "      --gen-suppressions     print a block for each leak, for --suppressions\n"
     "      --growing=N            checks in a row in which a live group must have grown (2)\n"
     "      --min-bytes=N          leave smaller groups out\n"
-    "      --output=FILE          write the report there\n"
+    "      --output=FILE          write the report there; %p: the process, %n: the program\n"
     "      --since=N              compare with this check (the one before)\n"
     "      --suppressions=FILE    leaks not to be told; LeakSanitizer's or valgrind's form\n"
     "      --top=N                groups printed (10)\n"
@@ -90,7 +91,7 @@ static bool take(struct report_options *options, const char *argument, const cha
     else if (strcmp(name, "--min-bytes") == 0)
         options->least = number_of(argument, value);
     else if (strcmp(name, "--output") == 0)
-        options->output = value;
+        output_check(options->output = value);
     else if (strcmp(name, "--since") == 0)
         options->since = number_of(argument, value);
     else if (strcmp(name, "--suppressions") == 0)

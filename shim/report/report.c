@@ -4,6 +4,7 @@
 #include "program.h"
 #include "report/baseline.h"
 #include "report/groups.h"
+#include "report/output.h"
 #include "report/render.h"
 #include "report/suppressions.h"
 
@@ -25,7 +26,6 @@ struct run {
     const struct report_options *options;
     const char *directory;
     struct report_result *result;
-    FILE *out;
     struct series *series;
     size_t series_count;
 };
@@ -145,20 +145,24 @@ static void count(const struct run *run, const struct groups *groups,
     result->checks++;
 }
 
-static void render(const struct run *run, const struct groups *groups) {
+static bool render(const struct run *run, const struct groups *groups) {
+    FILE *out = output_open(run->options, groups->check);
+    if (out == NULL)
+        return false;
     switch (run->options->format) {
     case REPORT_JSON:
-        render_json(groups, run->options, run->out);
+        render_json(groups, run->options, out);
         break;
     case REPORT_FOLDED:
-        render_folded(groups, run->options, run->out);
+        render_folded(groups, run->options, out);
         break;
     case REPORT_PPROF:
-        render_pprof(groups, run->options, run->out);
+        render_pprof(groups, run->options, out);
         break;
     default:
-        render_text(groups, run->options, run->out);
+        render_text(groups, run->options, out);
     }
+    return true;
 }
 
 static struct groups *make_groups(const struct run *run, const struct series *series, size_t at) {
@@ -185,8 +189,10 @@ static bool report_page(const struct run *run, const struct series *series, size
     if (made == 0)
         return false;
     count(run, checks[made - 1], run->result);
-    render_html(checks, made, run->options, run->out);
-    return true;
+    FILE *out = output_open(run->options, checks[made - 1]->check);
+    if (out)
+        render_html(checks, made, run->options, out);
+    return out != NULL;
 }
 
 static bool is_worth_telling(const struct run *run, const struct check *check) {
@@ -194,10 +200,9 @@ static bool is_worth_telling(const struct run *run, const struct check *check) {
            check->process == run->options->program || check->trial.returned_blocks > 0;
 }
 
-static void tell(const struct run *run, const struct groups *groups) {
+static bool tell(const struct run *run, const struct groups *groups) {
     count(run, groups, run->result);
-    if (is_worth_telling(run, groups->check))
-        render(run, groups);
+    return !is_worth_telling(run, groups->check) || render(run, groups);
 }
 
 /* Programs that were on trial in the process before this one took their place. */
@@ -223,8 +228,7 @@ static bool report_series(const struct run *run, const struct series *series) {
         return false;
     if (groups->check->has_trial && run->options->check == 0)
         report_replaced(run, series, at);
-    tell(run, groups);
-    return true;
+    return tell(run, groups);
 }
 
 static bool is_reported(const struct run *run, const struct series *series) {
@@ -259,15 +263,6 @@ static size_t count_reported(const struct run *run) {
     return reported;
 }
 
-static FILE *open_output(const struct report_options *options) {
-    if (options->output == NULL)
-        return options->stream;
-    FILE *file = fopen(options->output, "w");
-    if (file == NULL)
-        refuse(EXIT_REFUSED, "%s: %s", options->output, strerror(errno));
-    return file;
-}
-
 int report_directory(const struct report_options *given, const char *directory,
                      struct report_result *result) {
     struct report_options options = *given;
@@ -278,20 +273,16 @@ int report_directory(const struct report_options *given, const char *directory,
         fprintf(stderr, "tithe: there is no leak check to be reported in %s\n", directory);
         return 1;
     }
-    run.out = open_output(&options);
     if (!options.colour_given)
-        options.colour = isatty(fileno(run.out)) && getenv("NO_COLOR") == NULL;
+        options.colour =
+            options.output == NULL && isatty(fileno(options.stream)) && getenv("NO_COLOR") == NULL;
     bool good = true;
     for (size_t i = 0; i < run.series_count; i++)
         if (is_reported(&run, &run.series[i]))
             good &= report_series(&run, &run.series[i]);
         else
             count_other(&run, &run.series[i]);
-    if (fflush(run.out) != 0 || (options.output && fclose(run.out) != 0)) {
-        fprintf(stderr, "tithe: %s: %s\n", options.output ? options.output : "the report",
-                strerror(errno));
-        good = false;
-    }
+    good &= output_close(&options);
     symbols_end();
     return good ? 0 : 1;
 }

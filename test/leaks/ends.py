@@ -11,6 +11,7 @@ import resource
 import signal
 import subprocess
 import sys
+import tempfile
 import unittest
 
 OPTIONS = None
@@ -84,6 +85,48 @@ class Ends(unittest.TestCase):
         result = self.hunt("bare")
         self.assertIn("was not checked: it ended by a system call of its own", result.stderr)
         self.assertEqual(result.returncode, 3)
+
+    def test_children_in_a_line(self):
+        """Not reported, but told of, and the exit status is theirs."""
+        result = self.hunt("child")
+        self.assertRegex(result.stderr, r"tithe: 1 other process checked, 1 lost memory: \d+ bytes in "
+                         r"\d+ blocks, most in ends\[\d+\]; --children reports them")
+        result = run("leaks", "sh", "-c", f"{OPTIONS.program} 0; {OPTIONS.program} 15; true")
+        self.assertIn("tithe: 2 other processes checked, 2 lost memory: 10000 bytes in 100 blocks",
+                      result.stderr)
+        self.assertEqual(result.returncode, 23)
+        result = run("leaks", "sh", "-c", "true; ls >/dev/null; true")
+        self.assertIn("tithe: 1 other process checked, nothing lost", result.stderr)
+        self.assertEqual(result.returncode, 0)
+
+    def test_a_file_for_each_process(self):
+        hunted = ["--children", "sh", "-c", f"{OPTIONS.program} 0; {OPTIONS.program} 0; true"]
+        with tempfile.TemporaryDirectory() as directory:
+            run("leaks", "--format=html", f"--output={directory}/all.html", *hunted)
+            pages = sorted(os.listdir(directory))
+            self.assertEqual(len(pages), 3, pages)
+            for page in pages:
+                with open(f"{directory}/{page}", encoding="utf-8") as file:
+                    self.assertEqual(file.read().count("<html"), 1, page)
+        with tempfile.TemporaryDirectory() as directory:
+            run("leaks", "--format=json", f"--output={directory}/%n-%p%%.json", *hunted)
+            names = os.listdir(directory)
+            self.assertEqual(len(names), 3, names)
+            for name in names:
+                with open(f"{directory}/{name}", encoding="utf-8") as file:
+                    told = json.load(file)
+                self.assertEqual(name, f"{os.path.basename(told['program'])}-{told['pid']}%.json")
+        with tempfile.TemporaryDirectory() as directory:
+            run("leaks", f"--output={directory}/all.txt", *hunted)
+            self.assertEqual(os.listdir(directory), ["all.txt"])
+            with open(f"{directory}/all.txt", encoding="utf-8") as file:
+                self.assertEqual(file.read().count("LEAKS  "), 3)
+
+    def test_unwritable_output(self):
+        """It is told before the program runs."""
+        for name in "/nonexistent/report", "/tmp", "":
+            result = run("leaks", f"--output={name}", "sh", "-c", "echo ran")
+            self.assertEqual((result.returncode, result.stdout), (125, ""), result.stderr)
 
     def test_child(self):
         result = self.hunt("child", "--children")
