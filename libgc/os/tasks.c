@@ -146,6 +146,7 @@ bool tasks_look(int tid, struct task_look *look) {
         return false;
     const char *line = strstr(text, state);
     look->state = line ? line[sizeof state - 1] : 0;
+    look->pending = status_number(text, "\nSigPnd:", 16);
     look->blocked = status_number(text, "\nSigBlk:", 16);
     look->switches = status_number(text, "\nvoluntary_ctxt_switches:", 10) +
                      status_number(text, "\nnonvoluntary_ctxt_switches:", 10);

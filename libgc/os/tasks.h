@@ -41,7 +41,7 @@ bool tasks_status(int tid, char *text, size_t room);
  * it has not run. False when it cannot be told. */
 struct task_look {
     char state;
-    unsigned long blocked, switches;
+    unsigned long blocked, pending, switches; /* pending: sent to it alone */
 };
 bool tasks_look(int tid, struct task_look *look);
 

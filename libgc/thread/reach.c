@@ -7,12 +7,22 @@
 
 #include <string.h>
 
-/* Looks in a row that must find the same: strace holds a thread for a moment, a call may take one,
- * and so may a handler of ours that scans a stack with all signals blocked. */
-enum { LOOKS = 2 };
+/* Looks in a row that must find the same: strace holds a thread for a moment, and a call may take
+ * one. A thread that holds the signal back while it can run may be in a handler of ours from the
+ * stop before, waiting for a processor. */
+enum { LOOKS = 2, LOOKS_RUNNING = 6 };
 
 static bool blocks(const struct task_look *look, int signal) {
     return look->blocked >> (signal - 1) & 1;
+}
+
+/* One that blocks it and has taken it is about to answer. */
+static bool holds_back(const struct task_look *look, int signal) {
+    return blocks(look, signal) && (look->pending >> (signal - 1) & 1);
+}
+
+static bool is_out_of_reach(const struct task_look *look, const struct reach_looks *looks) {
+    return looks->still >= LOOKS || looks->deaf >= (look->state == 'R' ? LOOKS_RUNNING : LOOKS);
 }
 
 /* One that is asleep in a call a signal wakes becomes runnable as soon as it is sent one, unless it
@@ -38,10 +48,10 @@ enum reach reach_look(struct thread *thread, int signal, bool was_sent, struct r
     bool same = looks->still == 0 || looks->switches == look.switches;
     looks->still = same && stands_still(&look, was_sent) ? looks->still + 1 : 0;
     looks->switches = look.switches;
-    looks->deaf = blocks(&look, signal) ? looks->deaf + 1 : 0;
+    looks->deaf = holds_back(&look, signal) ? looks->deaf + 1 : 0;
     if (looks->deaf == 1)
         ask_to_hear(thread, &look, signal);
-    if (looks->still < LOOKS && looks->deaf < LOOKS)
+    if (!is_out_of_reach(&look, looks))
         return REACH_LATE;
     thread->unreachable = true;
     thread->switches = look.switches;
@@ -52,8 +62,9 @@ enum reach reach_look(struct thread *thread, int signal, bool was_sent, struct r
 bool reach_again(struct thread *thread, int signal) {
     struct task_look look;
     if (thread->unreachable && tasks_look(thread->tid, &look))
-        thread->unreachable = blocks(&look, signal) || (look.state != 'R' && look.state != 'Z' &&
-                                                        look.switches == thread->switches);
+        thread->unreachable =
+            holds_back(&look, signal) ||
+            (look.state != 'R' && look.state != 'Z' && look.switches == thread->switches);
     else
         thread->unreachable = false;
     return !thread->unreachable;

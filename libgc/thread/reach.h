@@ -20,7 +20,7 @@ enum reach {
 
 /* What was seen of one thread while it was waited for; at first 0. */
 struct reach_looks {
-    unsigned still, deaf; /* looks in a row in which it had not run, or blocked the signal */
+    unsigned still, deaf; /* looks in a row in which it had not run, or held it back */
     unsigned long switches;
 };
 
