@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -310,12 +311,20 @@ enum way {
     BY_MEMORY_FILE,
     BY_DEVICE,
     BY_GUARD,
+    BY_BARE_GUARD, /* the kernel tells of it since Linux 6.15 */
     BY_UNMAPPING,
     BY_BARE_UNMAPPING,
     BY_MOVING,
     BY_DONTFORK,
     WAYS
 };
+
+static bool kernel_tells_of_guards(void) {
+    struct utsname system;
+    int major = 0, minor = 0;
+    uname(&system);
+    return sscanf(system.release, "%d.%d", &major, &minor) == 2 && major * 1000 + minor >= 6015;
+}
 
 static bool close_page(char *page, enum way way) {
     const int fixed = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED;
@@ -338,6 +347,9 @@ static bool close_page(char *page, enum way way) {
     }
     case BY_GUARD:
         return madvise(page, PAGE, GUARD_INSTALL) == 0;
+    case BY_BARE_GUARD:
+        return kernel_tells_of_guards() &&
+               syscall_raw(SYS_madvise, (long)page, PAGE, GUARD_INSTALL, 0, 0, 0) == 0;
     case BY_UNMAPPING:
         return munmap(page, PAGE) == 0;
     case BY_BARE_UNMAPPING:

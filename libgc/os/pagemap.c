@@ -29,10 +29,14 @@ bool pagemap_open(void) {
 void pagemap_after_fork(void) { descriptor_close(&file); }
 
 /* An empty query tells. */
-bool pagemap_can_scan(void) {
-    struct scan_argument argument = {.size = sizeof argument, .return_mask = PAGEMAP_PRESENT};
+static bool knows(enum pagemap_category category) {
+    struct scan_argument argument = {.size = sizeof argument, .return_mask = category};
     return file.fd >= 0 && system_call(SYS_ioctl, file.fd, SCAN_REQUEST, &argument) >= 0;
 }
+
+bool pagemap_can_scan(void) { return knows(PAGEMAP_PRESENT); }
+
+bool pagemap_knows_guards(void) { return knows(PAGEMAP_GUARD); }
 
 static bool is_wanted(const struct scan_region *region, const struct pagemap_query *query) {
     return (query->needed == 0 || (region->categories & query->needed)) &&

@@ -1,7 +1,7 @@
 /* The kernel's interfaces to the state of pages: /proc/self/pagemap and its PAGEMAP_SCAN request.
  *
- * Shared by the two files that ask (maps, dirty). The request is newer than Debian 12's headers, so
- * its ABI stands here, as linux/fs.h documents it.
+ * Shared by those who ask (resident, dirty, roots/heap_pages). The request is newer than Debian
+ * 12's headers, so its ABI stands here, as linux/fs.h documents it.
  */
 #ifndef TITHE_OS_PAGEMAP_H
 #define TITHE_OS_PAGEMAP_H
@@ -15,7 +15,8 @@ enum pagemap_category {
     PAGEMAP_FILE = 1 << 2,
     PAGEMAP_PRESENT = 1 << 3,
     PAGEMAP_SWAPPED = 1 << 4,
-    PAGEMAP_ZERO = 1 << 5 /* the kernel's page of zeros */
+    PAGEMAP_ZERO = 1 << 5, /* the kernel's page of zeros */
+    PAGEMAP_GUARD = 1 << 8 /* by MADV_GUARD_INSTALL; told since Linux 6.15 */
 };
 
 enum pagemap_flag {
@@ -42,8 +43,9 @@ bool pagemap_open(void);
 bool pagemap_is_open(void);
 void pagemap_after_fork(void);
 
-/* True when the kernel knows PAGEMAP_SCAN. */
+/* True when the kernel knows PAGEMAP_SCAN; and when that tells of guards. */
 bool pagemap_can_scan(void);
+bool pagemap_knows_guards(void);
 
 /* False when the kernel does not answer. Bounds are whole pages. */
 bool pagemap_scan(uintptr_t start, uintptr_t end, struct pagemap_query query,

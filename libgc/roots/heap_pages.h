@@ -10,8 +10,8 @@
 
 #include <stdbool.h>
 
-/* Before a mark, and in the stop, where quick: looks at the maps that the heap is made of. False
- * for roots_cannot_know. */
+/* Before a mark, and in the stop, where quick: looks at the maps that the heap is made of, and
+ * for guards in it. False for roots_cannot_know. */
 bool heap_pages_look(bool stopped);
 
 /* True once a bare call was found, or if the last look found what changed meanwhile. */
