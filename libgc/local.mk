@@ -70,6 +70,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/roots/roots.h \
 	libgc/roots/sorting.c libgc/roots/sorting.h \
 	libgc/roots/stacks.c libgc/roots/stacks.h \
+	libgc/roots/tracked.c libgc/roots/tracked.h \
 	libgc/roots/unknown.c libgc/roots/unknown.h \
 	libgc/roots/walk.c \
 	libgc/cycle/assist.c libgc/cycle/assist.h \

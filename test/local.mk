@@ -73,7 +73,9 @@ test_core_aborting_CFLAGS = $(AM_CFLAGS) -g -fno-builtin
 EXTRA_DIST += test/core.sh
 TESTS += test/core.sh
 
-check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping
+check_PROGRAMS += test/storms/moving test/storms/coming test/storms/mapping test/storms/slots
+test_storms_slots_SOURCES = test/storms/slots.c test/storms/storm.h
+test_storms_slots_LDADD = -lpthread
 test_storms_moving_SOURCES = test/storms/moving.c test/storms/storm.h
 test_storms_moving_LDADD = -lpthread
 test_storms_coming_SOURCES = test/storms/coming.c test/storms/storm.h
@@ -142,7 +144,7 @@ TESTS += test/trial.sh
 if HAVE_CHECK
 room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/cycle_test test/assist_test \
 	test/cord_test test/quarantine_test test/faults_test test/limits_test test/evidence_test \
-	test/scale_test
+	test/scale_test test/stretches_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/rings_test.preload test/kernel_held_test.preload \
 	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
@@ -179,6 +181,8 @@ test_evidence_test_CFLAGS = $(suite_cflags)
 test_evidence_test_LDADD = $(suite_libs)
 test_quarantine_test_CFLAGS = $(suite_cflags)
 test_quarantine_test_LDADD = $(suite_libs)
+test_stretches_test_CFLAGS = $(suite_cflags)
+test_stretches_test_LDADD = $(suite_libs)
 test_scale_test_CFLAGS = $(suite_cflags)
 test_scale_test_LDADD = $(suite_libs)
 test_limits_test_CFLAGS = $(suite_cflags)

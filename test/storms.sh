@@ -16,7 +16,7 @@ while [ $# -gt 0 ]; do
     esac
     shift
 done
-[ ${#names[@]} -gt 0 ] || names=(moving coming mapping)
+[ ${#names[@]} -gt 0 ] || names=(moving coming mapping slots)
 configurations=(
     min_heap=1M:verify=1
     verify=1:gc_every=64K

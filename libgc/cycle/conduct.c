@@ -396,6 +396,7 @@ static bool mark_stopped(struct marker *marker) {
         queue_stir(CREW_STOPPED);
     drain_and_leave(marker);
     drain_with_helpers(marker);
+    known &= roots_plan_late(marker);
     drain_stopped(marker);
     if (memory_is_refused())
         roots_cannot_know("the kernel refuses to read memory: a filter of the program's");

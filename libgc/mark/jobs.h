@@ -14,12 +14,14 @@
 #include <stdint.h>
 
 enum job_kind {
-    JOB_ROOTS,         /* foreign memory, all of it */
-    JOB_SAFE_ROOTS,    /* the same, but it will neither vanish nor be closed to us */
-    JOB_WRITTEN_ROOTS, /* foreign memory, the pages written since they were last taken */
-    JOB_WRITTEN_HEAP,  /* marked objects on the heap's pages written since they were last taken */
-    JOB_HEAP_STOPPED,  /* finds such pages with the world stopped, and adds jobs of the next kind */
-    JOB_HEAP_PAGES     /* marked objects on the heap's pages, whether written or not */
+    JOB_ROOTS,           /* foreign memory, all of it */
+    JOB_SAFE_ROOTS,      /* the same, but it will neither vanish nor be closed to us */
+    JOB_WRITTEN_ROOTS,   /* foreign memory, the pages written since they were last taken */
+    JOB_STRETCH,         /* many maps of foreign memory, for whoever fills rescan_stretch_hook */
+    JOB_STRETCH_STOPPED, /* the same with the world stopped */
+    JOB_WRITTEN_HEAP,    /* marked objects on the heap's pages written since they were last taken */
+    JOB_HEAP_STOPPED, /* finds such pages with the world stopped, and adds jobs of the next kind */
+    JOB_HEAP_PAGES    /* marked objects on the heap's pages, whether written or not */
 };
 
 struct job {

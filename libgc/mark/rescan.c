@@ -17,6 +17,10 @@ enum {
 static volatile AO_t written;    /* bytes; any marker adds */
 static volatile unsigned missed; /* 1 after a read that failed; any marker sets */
 
+void (*rescan_stretch_hook)(const struct job *job);
+
+void rescan_count_written(size_t bytes) { AO_fetch_and_add(&written, bytes); }
+
 size_t rescan_take_count(void) {
     size_t bytes = AO_load(&written);
     AO_fetch_and_add(&written, -bytes);
@@ -106,7 +110,7 @@ static uintptr_t rescan_span(struct marker *marker, uintptr_t start, uintptr_t e
 }
 
 static void visit_heap(uintptr_t start, uintptr_t end, void *marker) {
-    AO_fetch_and_add(&written, end - start);
+    rescan_count_written(end - start);
     while (start < end) {
         start = rescan_span(marker, start, end);
         scan_in_hand(marker);
@@ -137,7 +141,7 @@ struct foreign {
 static void visit_roots(uintptr_t start, uintptr_t end, void *context) {
     const struct foreign *foreign = context;
     const struct job *job = foreign->job;
-    AO_fetch_and_add(&written, end - start);
+    rescan_count_written(end - start);
     start = start - 8 > job->start ? start - 8 : job->start;
     end = end + 8 < job->end ? end + 8 : job->end;
     if (start < end)
@@ -157,6 +161,10 @@ void rescan_run(struct marker *marker, const struct job *job) {
         break;
     case JOB_WRITTEN_ROOTS:
         told = dirty_take(job->start, job->end, visit_roots, &foreign);
+        break;
+    case JOB_STRETCH:
+    case JOB_STRETCH_STOPPED:
+        rescan_stretch_hook(job);
         break;
     case JOB_WRITTEN_HEAP:
         told = dirty_take(job->start, job->end, visit_heap, marker);

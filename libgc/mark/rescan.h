@@ -19,6 +19,13 @@ void rescan_run(struct marker *marker, const struct job *job);
  * gone. It may be open again, unwritten, when the world is stopped, and must then be read. */
 bool rescan_take_missed(void);
 
+/* Runs a job about a stretch of maps, which is the roots' to know. Set before there are such jobs.
+ */
+extern void (*rescan_stretch_hook)(const struct job *job);
+
+/* Any marker that has found written pages tells how many bytes. */
+void rescan_count_written(size_t bytes);
+
 /* How many bytes of written pages were found since the last call. */
 size_t rescan_take_count(void);
 

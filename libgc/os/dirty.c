@@ -198,3 +198,31 @@ bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only,
     end = page_after(end);
     return backend == DIRTY_USERFAULT && pagemap_scan(start, end, query, visit, context);
 }
+
+bool dirty_take_stretch(uintptr_t start, uintptr_t end,
+                        void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                        void *context) {
+    struct pagemap_query query = taking;
+    query.flags = PAGEMAP_PROTECT;
+    return backend == DIRTY_USERFAULT &&
+           pagemap_scan(page_of(start), page_after(end), query, visit, context);
+}
+
+/* As for dirty_peek_any, a page counts as unwritten only where its map is tracked now. */
+bool dirty_peek_stretch(uintptr_t start, uintptr_t end,
+                        void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                        void (*untracked)(uintptr_t start, uintptr_t end, void *context),
+                        void *context) {
+    const struct pagemap_query query = {
+        .inverted = PAGEMAP_TRACKED,
+        .any = PAGEMAP_WRITTEN | PAGEMAP_TRACKED,
+        .report =
+            PAGEMAP_WRITTEN | PAGEMAP_TRACKED | PAGEMAP_PRESENT | PAGEMAP_SWAPPED | PAGEMAP_ZERO,
+        .needed = PAGEMAP_PRESENT | PAGEMAP_SWAPPED,
+        .unwanted = PAGEMAP_ZERO,
+        .usual = PAGEMAP_TRACKED,
+        .visit_unusual = untracked,
+    };
+    return backend == DIRTY_USERFAULT &&
+           pagemap_scan(page_of(start), page_after(end), query, visit, context);
+}

@@ -65,4 +65,17 @@ bool dirty_peek(uintptr_t start, uintptr_t end,
 bool dirty_peek_any(uintptr_t start, uintptr_t end, bool private_only,
                     void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context);
 
+/* For a stretch of many maps and what lies between them. Takes the pages of those that are tracked
+ * and leaves others alone. */
+bool dirty_take_stretch(uintptr_t start, uintptr_t end,
+                        void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                        void *context);
+
+/* Tells, without taking, of resident pages: of those written, where their map is tracked, and of
+ * all others' by untracked. */
+bool dirty_peek_stretch(uintptr_t start, uintptr_t end,
+                        void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                        void (*untracked)(uintptr_t start, uintptr_t end, void *context),
+                        void *context);
+
 #endif

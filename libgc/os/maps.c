@@ -200,7 +200,8 @@ enum map_query_flag {
     MAP_QUERY_WRITABLE = 2,
     MAP_QUERY_EXECUTABLE = 4,
     MAP_QUERY_SHARED = 8,
-    MAP_QUERY_OR_NEXT = 16
+    MAP_QUERY_OR_NEXT = 16,
+    MAP_QUERY_WITH_FILE = 32
 };
 
 /* The first map of a sort that ends behind an address: 1, 0 where there is none, else negative. */
@@ -245,4 +246,17 @@ bool maps_each_between(uintptr_t start, uintptr_t end,
     while (map.end < end && (found = query_next(map.end, 0, &map)) > 0 && map.start < end)
         visit(&map, context);
     return found >= 0 && descriptor_is_open(&list);
+}
+
+bool maps_next(uintptr_t address, enum maps_sort sort, struct map *map) {
+    int found = query_next(
+        address, sort == MAPS_WITH_FILE ? MAP_QUERY_WITH_FILE : MAP_QUERY_EXECUTABLE, map);
+    if (found == 0)
+        map->start = map->end = UINTPTR_MAX;
+    return found >= 0 && descriptor_is_open(&list);
+}
+
+bool maps_can_be_asked(void) {
+    struct map map;
+    return query_next(0, 0, &map) >= 0;
 }

@@ -55,4 +55,15 @@ bool maps_each_writable(void (*visit)(const struct map *map, void *context), voi
 bool maps_each_between(uintptr_t start, uintptr_t end,
                        void (*visit)(const struct map *map, void *context), void *context);
 
+/* Those of a sort: the kernel passes over others in some 50 ns each. One with a file is any that is
+ * shared, too, whether anybody ever named the file or not. */
+enum maps_sort { MAPS_WITH_FILE, MAPS_EXECUTABLE };
+
+/* Finds the first one that reaches behind an address; one at the very end of all memory where there
+ * is none. False where the kernel cannot be asked so. */
+bool maps_next(uintptr_t address, enum maps_sort sort, struct map *map);
+
+/* Whether the kernel can be asked for single maps. */
+bool maps_can_be_asked(void);
+
 #endif

@@ -43,6 +43,17 @@ static bool is_wanted(const struct scan_region *region, const struct pagemap_que
            !(region->categories & query->unwanted);
 }
 
+static void visit_regions(const struct scan_region *regions, long count,
+                          const struct pagemap_query *query,
+                          void (*visit)(uintptr_t start, uintptr_t end, void *context),
+                          void *context) {
+    for (long i = 0; i < count; i++) {
+        bool usual = (regions[i].categories & query->usual) == query->usual;
+        if (is_wanted(&regions[i], query))
+            (usual ? visit : query->visit_unusual)(regions[i].start, regions[i].end, context);
+    }
+}
+
 /* Another file of the program's that got the number does not know the request, and says so. */
 bool pagemap_scan(uintptr_t start, uintptr_t end, struct pagemap_query query,
                   void (*visit)(uintptr_t start, uintptr_t end, void *context), void *context) {
@@ -63,9 +74,7 @@ bool pagemap_scan(uintptr_t start, uintptr_t end, struct pagemap_query query,
         long count = system_call(SYS_ioctl, file.fd, SCAN_REQUEST, &argument);
         if (count < 0 || argument.walk_end <= start)
             return false;
-        for (long i = 0; i < count; i++)
-            if (is_wanted(&regions[i], &query))
-                visit(regions[i].start, regions[i].end, context);
+        visit_regions(regions, count, &query, visit, context);
         start = argument.walk_end;
     }
     return true;

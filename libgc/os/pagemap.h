@@ -31,6 +31,9 @@ struct pagemap_query {
     unsigned flags;
     unsigned inverted, all, any, report;
     unsigned needed, unwanted;
+    /* Those without the usual category, if any, are another one's to visit. */
+    unsigned usual;
+    void (*visit_unusual)(uintptr_t start, uintptr_t end, void *context);
 };
 
 /* Bits of an entry of the file. */

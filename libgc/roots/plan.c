@@ -8,12 +8,12 @@
 #include "os/memory.h"
 #include "os/resident.h"
 #include "roots/opened.h"
+#include "roots/tracked.h"
 #include "roots/unknown.h"
 
 #include <sys/mman.h>
 
 enum {
-    MOST_TRACKED = 4096,        /* parts; what is beyond is read whole in the stop */
     SMALL_PART = 128 << 10,     /* bytes that are sooner read again than tracked */
     MOST_UNTRACKED = 512 << 10, /* bytes of such, because reading them makes the stop longer */
     GUARD_BYTES = 16 << 10,     /* closed parts of no more are mostly guards with nothing there */
@@ -26,8 +26,7 @@ static enum roots_scope scope;
 static bool complete;    /* all jobs could be added */
 static size_t bytes;     /* that jobs were added for */
 static size_t untracked; /* bytes of small parts */
-static struct part *tracked;
-static size_t tracked_count, tracked_next;
+static bool is_many;     /* small parts are more than that, and tracked */
 
 /* Parts whose resident pages are asked for together: one question for each of 60,000 maps with a
  * guard page would take longer than all the rest of a stop. */
@@ -41,21 +40,19 @@ static struct part *unread;
 static size_t unread_count;
 
 bool plan_make_room(void) {
-    if (tracked == NULL)
-        tracked = metadata_take(MOST_TRACKED * sizeof *tracked);
     if (together.parts == NULL)
         together.parts = metadata_take(MOST_TOGETHER * sizeof *together.parts);
     if (unread == NULL)
         unread = metadata_take(MOST_UNREAD * sizeof *unread);
-    return tracked && together.parts && unread && opened_make_room();
+    return tracked_make_room() && together.parts && unread && opened_make_room();
 }
 
 void plan_begin(enum roots_scope new_scope) {
     scope = new_scope;
     complete = true;
-    bytes = untracked = tracked_next = unread_count = 0;
-    if (scope == ROOTS_TRACKED)
-        tracked_count = 0;
+    bytes = untracked = unread_count = 0;
+    is_many = false;
+    tracked_begin(scope == ROOTS_TRACKED);
 }
 
 size_t plan_bytes(void) { return bytes; }
@@ -93,22 +90,18 @@ static void add_pages(uintptr_t start, uintptr_t end, void *context) {
     complete &= jobs_add((struct job){start, end, kind, part->mode});
 }
 
-static void forget_pages(uintptr_t start, uintptr_t end, void *context) {
-    (void)start, (void)end, (void)context;
-}
-
-/* Remembers the part for roots_plan_written; where it cannot, the last plan reads it whole. */
+/* Remembers the part for roots_plan_written; where it cannot, the last plan reads it whole. Guards
+ * are many where there are many stacks, and would part these from each other. */
 static void track(const struct part *part) {
     size_t size = part->end - part->start, most = roots_follow_libgc() ? SIZE_MAX : MOST_UNTRACKED;
-    if (part->closed && size <= GUARD_BYTES)
+    if (part->closed && size <= GUARD_BYTES && !is_many)
         return;
     if (size < SMALL_PART && untracked + size <= most) {
         untracked += size;
         return;
     }
-    if (tracked_count < MOST_TRACKED && dirty_track(part->start, part->end) &&
-        dirty_take(part->start, part->end, forget_pages, NULL))
-        tracked[tracked_count++] = *part;
+    is_many |= size < SMALL_PART;
+    tracked_add(part);
 }
 
 /* Runs of resident pages come in order, and may reach over several parts. */
@@ -157,14 +150,11 @@ static struct part between(struct part part, uintptr_t start, uintptr_t end) {
 /* Only what this very mark has read and tracked may be passed over where it was not written since,
  * and only if it is still read in the same way. */
 static void plan_written(struct part part) {
-    while (tracked_next < tracked_count && tracked[tracked_next].end <= part.start)
-        tracked_next++;
-    for (size_t i = tracked_next; i < tracked_count && part.start < part.end; i++) {
-        const struct part *known = &tracked[i];
-        if (known->start >= part.end)
-            break;
+    uintptr_t end = part.end;
+    const struct part *known = tracked_behind(part.start, end);
+    for (; known; known = tracked_next(known, end)) {
         struct part common = between(part, known->start > part.start ? known->start : part.start,
-                                     known->end < part.end ? known->end : part.end);
+                                     known->end < end ? known->end : end);
         plan_whole(between(part, part.start, common.start));
         if (known->mode != part.mode || known->private_only != part.private_only ||
             !dirty_peek_any(common.start, common.end, part.private_only, add_pages, &common))
@@ -226,19 +216,6 @@ bool plan_end(void) {
     ask_together();
     for (size_t i = 0; i < unread_count; i++)
         read_unread(unread[i]);
+    unread_count = 0;
     return complete;
-}
-
-bool roots_plan_written(void) {
-    bool added = true;
-    for (size_t i = 0; i < tracked_count && added; i++) {
-        const struct part *part = &tracked[i];
-        added = jobs_add((struct job){part->start, part->end, JOB_WRITTEN_ROOTS, part->mode});
-    }
-    return added;
-}
-
-void roots_relax(void) {
-    for (size_t i = 0; i < tracked_count; i++)
-        dirty_relax(tracked[i].start, tracked[i].end);
 }

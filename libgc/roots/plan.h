@@ -39,8 +39,8 @@ void plan_part(struct part part);
 void plan_whole(struct part part);
 void plan_unasked(struct part part);
 
-/* After the last part. False when not all jobs could be added; unknown_reason tells what cannot be
- * read. */
+/* After the last part, or the last of some that come late. False when not all jobs could be added;
+ * unknown_reason tells what cannot be read. */
 bool plan_end(void);
 
 /* Bytes that jobs were added for. */

@@ -41,6 +41,10 @@ bool roots_make_room(unsigned threads);
  * roots could not all be known, for unknown_reason: then nothing may be concluded from the mark. */
 bool roots_plan(struct marker *marker, enum roots_scope scope);
 
+/* In a stop, after what was planned has been read: plans what the reading met that came since the
+ * mark began. False as above. */
+bool roots_plan_late(struct marker *marker);
+
 /* The last plan of a stop has been read: what it opened is closed again. Before the world starts.
  */
 void roots_close(void);

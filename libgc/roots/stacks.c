@@ -104,6 +104,14 @@ bool stacks_hold_pointer(uintptr_t start, uintptr_t end) {
     return is_overfull || (below < pointer_count && pointers[below] < end);
 }
 
+bool stacks_each_pointer(uintptr_t start, uintptr_t end,
+                         void (*visit)(uintptr_t pointer, void *context), void *context) {
+    size_t i = count_below(pointers, pointer_count, sizeof *pointers, start);
+    for (; i < pointer_count && pointers[i] < end; i++)
+        visit(pointers[i], context);
+    return !is_overfull;
+}
+
 bool stacks_overlap(uintptr_t start, uintptr_t end) {
     size_t below = count_below(bounds, bounds_count, sizeof *bounds, end);
     return (below > 0 && bounds[below - 1].highest > start) || stacks_hold_pointer(start, end);

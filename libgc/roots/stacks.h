@@ -22,12 +22,16 @@ uintptr_t stack_live_start(const struct thread *thread);
 /* Room for what stacks_find notes of so many threads. Before a stop. False when out of memory. */
 bool stacks_make_room(unsigned threads);
 
-/* Looks where all stacks are. What the next three tell is as of then. */
+/* Looks where all stacks are. What the next ones tell is as of then. */
 void stacks_find(void);
 
 /* True if a thread's stack pointer lies in the range; if a thread's stack lies in it, too. */
 bool stacks_hold_pointer(uintptr_t start, uintptr_t end);
 bool stacks_overlap(uintptr_t start, uintptr_t end);
+
+/* Calls visit for the stack pointers in a range, in order. False when some may be unknown. */
+bool stacks_each_pointer(uintptr_t start, uintptr_t end,
+                         void (*visit)(uintptr_t pointer, void *context), void *context);
 
 /* Remembers the map of the main thread's stack, and tells where its live part begins: at the map's
  * start while the main thread is elsewhere. */

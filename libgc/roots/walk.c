@@ -1,5 +1,6 @@
 /* Walking the process's maps: which of them are roots, and how each is read; see roots.h. */
 #include "os/maps.h"
+#include "os/memory.h"
 #include "roots/added.h"
 #include "roots/exceptions.h"
 #include "roots/opened.h"
@@ -7,6 +8,7 @@
 #include "roots/ranges.h"
 #include "roots/roots.h"
 #include "roots/stacks.h"
+#include "roots/tracked.h"
 #include "roots/unknown.h"
 #include "thread/thread.h"
 
@@ -102,6 +104,8 @@ static void plan_up_to(struct part part, uintptr_t end) {
 }
 
 static void visit_map(const struct map *map, void *marker) {
+    if (scope == ROOTS_TRACKED)
+        tracked_map(map->start, map->end);
     if (map->requests && roots_beyond.visit)
         roots_beyond.visit(map, scope == ROOTS_TRACKED ? NULL : marker);
     if (!is_root(map))
@@ -139,14 +143,85 @@ static void scan_registers(struct marker *marker) {
             stack_scan_registers(marker, thread);
 }
 
-static bool walk(struct marker *marker) {
+/* Each map, or, for a program like libgc's, those that may be roots. */
+static bool list_all(struct marker *marker) {
+    return follows_libgc ? maps_each_writable(visit_map, marker) : maps_each(visit_map, marker);
+}
+
+/* Up to where all maps were visited; the next ones of two sorts; whether the kernel has answered.
+ */
+struct listing {
+    struct marker *marker;
+    uintptr_t at;
+    struct map with_file, executable;
+    bool known;
+};
+
+static void visit_anonymous(const struct map *map, void *marker) {
+    if (map->kind == MAP_KIND_MEMORY && !map->cached)
+        visit_map(map, marker);
+}
+
+static void visit_around(uintptr_t pointer, void *context) {
+    struct listing *listing = context;
+    listing->known &= maps_each_between(pointer, pointer + 1, visit_anonymous, listing->marker);
+}
+
+/* The next one may lie in a later stretch: all maps before it were looked at by then. */
+static void visit_sort(struct listing *listing, enum maps_sort sort, struct map *next,
+                       uintptr_t start, uintptr_t end,
+                       void (*visit)(const struct map *map, void *marker)) {
+    if (next->end <= start)
+        listing->known = listing->known && maps_next(start, sort, next);
+    while (listing->known && next->start < end) {
+        visit(next, listing->marker);
+        listing->known = maps_next(next->end, sort, next);
+    }
+}
+
+/* In a stretch the kernel is asked what was written. That tells nothing of pages which only the
+ * page cache has, of memory that has become code, and of stacks, which are read in other ways. */
+static void visit_stretch(uintptr_t start, uintptr_t end, void *context) {
+    struct listing *listing = context;
+    listing->known = listing->known &&
+                     maps_each_between(listing->at, start, visit_map, listing->marker) &&
+                     stacks_each_pointer(start, end, visit_around, listing);
+    visit_sort(listing, MAPS_WITH_FILE, &listing->with_file, start, end, visit_map);
+    visit_sort(listing, MAPS_EXECUTABLE, &listing->executable, start, end, visit_anonymous);
+    listing->at = end;
+}
+
+/* What somebody added is in the order of addresses, and so are the maps that cover it. */
+static bool can_pass_over_stretches(void) {
+    return scope == ROOTS_WRITTEN && !follows_libgc && ranges_added.count == 0 &&
+           memory_reads_closed() && maps_can_be_asked();
+}
+
+static bool list_besides_stretches(struct marker *marker) {
+    struct listing listing = {.marker = marker, .known = tracked_plan_stretches()};
+    tracked_each_stretch(visit_stretch, &listing);
+    return listing.known && maps_each_between(listing.at, UINTPTR_MAX, visit_map, marker);
+}
+
+static bool list(struct marker *marker) {
+    return (can_pass_over_stretches() && list_besides_stretches(marker)) || list_all(marker);
+}
+
+static bool walk(struct marker *marker, bool (*lists)(struct marker *marker)) {
     if (roots_beyond.begin)
         roots_beyond.begin();
-    bool listed =
-        follows_libgc ? maps_each_writable(visit_map, marker) : maps_each(visit_map, marker);
+    bool listed = lists(marker);
     if (roots_beyond.end)
         roots_beyond.end(scope == ROOTS_TRACKED ? NULL : marker);
     return listed;
+}
+
+static bool is_known(bool listed, bool planned) {
+    if (!listed)
+        roots_cannot_know("the list of maps cannot be read");
+    if (!planned)
+        roots_cannot_know("out of memory for the list of roots");
+    return unknown_reason() == NULL;
 }
 
 bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
@@ -158,16 +233,34 @@ bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
     exceptions_find(scope != ROOTS_TRACKED);
     if (scope != ROOTS_TRACKED)
         scan_registers(marker);
-    bool known = walk(marker);
+    bool known = walk(marker, list);
     added_plan_rest();
     bool planned = plan_end();
     if (scope != ROOTS_WRITTEN)
         found_bytes = plan_bytes();
-    if (!known)
-        roots_cannot_know("the list of maps cannot be read");
-    if (!planned)
-        roots_cannot_know("out of memory for the list of roots");
-    return unknown_reason() == NULL;
+    return is_known(known, planned);
+}
+
+static void visit_late(const struct map *map, void *context) {
+    struct listing *listing = context;
+    visit_anonymous(map, listing->marker);
+    listing->at = map->end;
+}
+
+/* Of several places in one map the first one sees to all of it. */
+static void visit_unknown(uintptr_t start, uintptr_t end, void *context) {
+    struct listing *listing = context;
+    if (end <= listing->at)
+        return;
+    start = start > listing->at ? start : listing->at;
+    listing->known &= maps_each_between(start, end, visit_late, listing);
+}
+
+bool roots_plan_late(struct marker *marker) {
+    struct listing listing = {.marker = marker, .known = true};
+    if (!tracked_each_unknown(visit_unknown, &listing))
+        listing.known = walk(marker, list_all);
+    return is_known(listing.known, plan_end());
 }
 
 void roots_close(void) { opened_end(); }
