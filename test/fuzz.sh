@@ -10,7 +10,7 @@ source=$(cd "$(dirname "$0")/.." && pwd)
 seconds=3 seed=1 nightly='' names=()
 while [ $# -gt 0 ]; do
     case $1 in
-    --nightly) nightly=1 seconds=300 seed=$((RANDOM * 32768 + RANDOM + 1)) ;;
+    --nightly) nightly=1 seconds=120 seed=$((RANDOM * 32768 + RANDOM + 1)) ;;
     --seconds) seconds=$2 && shift ;;
     --seed) seed=$2 && shift ;;
     *) names+=("$1") ;;
@@ -52,6 +52,12 @@ compile() {
         -DPAGE_DIRECTORY='""' "$source/test/fuzz/$name.c" "$@" -o "$work/$name"
 }
 
+# What the fuzzer puts before memcmp and its like notes what these read, in the program's data: when the
+# collector calls them in a stop, what they note there are roots that come too late for its mark.
+plain() {
+    compile "$@" -fsanitize=fuzzer-no-link "$(clang -print-runtime-dir)/libclang_rt.fuzzer-$(uname -m).a" -lstdc++
+}
+
 sanitized() {
     compile "$@" -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 }
@@ -61,6 +67,7 @@ run() {
     local name=$1 title=$2 status=0
     shift 2
     mkdir -p "$work/corpus/$name"
+    rm -f "$work/$name.log"
     (cd "$work" && timeout $((seconds * 2 + 400)) env "$@" "./$name" -seed="$seed" -max_total_time="$seconds" \
         -timeout=60 -close_fd_mask=2 -max_len=2000 -artifact_prefix="$work/$name-" \
         "$work/corpus/$name" "$source/test/fuzz/corpus/$name") >"$log" 2>&1 || status=$?
@@ -69,6 +76,7 @@ run() {
     [ "$status" = 0 ] && return
     failed=$((failed + 1))
     tail -n 40 "$log"
+    [ ! -f "$work/$name.log" ] || tail -n 5 "$work/$name.log"
     echo "FAIL $title, status $status; again: $* $work/$name INPUT, where INPUT is what was written to $work/$name-*"
 }
 
@@ -89,16 +97,16 @@ fuzz() {
         sanitized check_file "$source/test/fuzz/no_names.c" "${reports[@]}" -lz -lm && run check_file check_file
         ;;
     blocks)
-        compile blocks -fsanitize=fuzzer -lpthread &&
+        plain blocks -lpthread &&
             for options in "${configurations[@]}"; do
-                run blocks "blocks $options" "TITHE_OPTIONS=$options" LD_PRELOAD="$libraries/libtithe.so"
+                run blocks "blocks $options" "TITHE_OPTIONS=$options:log=$work/$1.log" LD_PRELOAD="$libraries/libtithe.so"
             done
         ;;
     collector)
-        compile collector -fsanitize=fuzzer -L"$libraries" -lgc &&
+        plain collector -L"$libraries" -lgc &&
             for options in "${configurations[@]}"; do
-                run collector "collector $options" "TITHE_OPTIONS=$options" LD_LIBRARY_PATH="$libraries"
-                run collector "collector $options, preloaded" "TITHE_OPTIONS=$options" \
+                run collector "collector $options" "TITHE_OPTIONS=$options:log=$work/$1.log" LD_LIBRARY_PATH="$libraries"
+                run collector "collector $options, preloaded" "TITHE_OPTIONS=$options:log=$work/$1.log" \
                     LD_LIBRARY_PATH="$libraries" LD_PRELOAD="$libraries/libtithe.so"
             done
         ;;
