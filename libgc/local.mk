@@ -51,6 +51,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/heap/span.c libgc/heap/span.h \
 	libgc/heap/sweep.c libgc/heap/sweep.h \
 	libgc/thread/thread.c libgc/thread/thread.h \
+	libgc/thread/adopt.c libgc/thread/adopt.h \
 	libgc/thread/reach.c libgc/thread/reach.h \
 	libgc/thread/world.c libgc/thread/world.h \
 	libgc/mark/drain.c libgc/mark/drain.h \
@@ -79,6 +80,8 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/cycle/cycle.c libgc/cycle/cycle.h \
 	libgc/cycle/pace.c libgc/cycle/pace.h \
 	libgc/cycle/phase.c libgc/cycle/phase.h \
+	libgc/cycle/colours.c libgc/cycle/colours.h \
+	libgc/cycle/stop.c libgc/cycle/stop.h \
 	libgc/cycle/patience.c libgc/cycle/patience.h \
 	libgc/cycle/relax.c libgc/cycle/relax.h \
 	libgc/cycle/report.c libgc/cycle/report.h \

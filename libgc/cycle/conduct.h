@@ -27,11 +27,6 @@ bool conduct_was_cancelled(unsigned cycle);
 /* An assist has found a round complete. Any thread. */
 void conduct_count_completion(void);
 
-/* The locks that nobody may hold in a stop or a fork, from the outermost: the registry, the sets,
- * the pages. Unlocking forgets the threads that were found gone meanwhile. */
-void conduct_lock_heap(void);
-void conduct_unlock_heap(void);
-
 /* In the child of a fork, with those locks held: the cycle that went on in the parent is given up.
  */
 void conduct_after_fork(void);

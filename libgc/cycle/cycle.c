@@ -3,6 +3,7 @@
 #include "cycle/cycle.h"
 
 #include "cycle/assist.h"
+#include "cycle/colours.h"
 #include "cycle/conduct.h"
 #include "cycle/credit.h"
 #include "cycle/pace.h"
@@ -464,13 +465,13 @@ static void take_locks(void) {
     lock_take(&cycle_lock);
     if (cycle_hooks.lock)
         cycle_hooks.lock();
-    conduct_lock_heap();
+    colours_lock_heap();
     shape_lock();
 }
 
 static void give_locks(void) {
     shape_unlock();
-    conduct_unlock_heap();
+    colours_unlock_heap();
     if (cycle_hooks.unlock)
         cycle_hooks.unlock();
     lock_give(&cycle_lock);

@@ -142,4 +142,11 @@ bool cycle_suspend(uintptr_t handle);
 void cycle_before_fork(void);
 void cycle_after_fork(bool child);
 
+/* Calls a hook that is set. */
+#define TELL(hook, ...)                                                                            \
+    do {                                                                                           \
+        if (cycle_hooks.hook)                                                                      \
+            cycle_hooks.hook(__VA_ARGS__);                                                         \
+    } while (0)
+
 #endif

@@ -20,6 +20,7 @@
 #include "os/signal.h"
 #include "os/syscall.h"
 #include "os/tasks.h"
+#include "thread/adopt.h"
 #include "thread/reach.h"
 #include "thread/thread.h"
 
@@ -316,63 +317,22 @@ static enum world_answer wait_for_all(long long limit) {
     return answer;
 }
 
-/* What one look at the kernel's list has found: threads that nobody knew, and the dead, among which
- * are the kernel's own. */
-struct adoption {
-    unsigned adopted, dead;
-    unsigned long dead_sum; /* of their ids */
-};
-
-static bool adopt_unknown(int tid, void *context) {
-    struct adoption *adoption = context;
-    if (thread_by_id(tid))
-        return true;
-    if (tasks_needs_no_stop(tid)) {
-        adoption->dead++;
-        adoption->dead_sum += tid;
-        return true;
-    }
-    adoption->adopted++;
-    return thread_adopt(tid) != NULL;
-}
-
-static bool are_same_dead(const struct adoption *one, const struct adoption *other) {
-    return one->dead == other->dead && one->dead_sum == other->dead_sum;
-}
-
-static unsigned count_present(void) {
-    unsigned present = 0;
-    for (struct thread *thread = thread_first(); thread; thread = thread->next)
-        present += thread_state(thread) != THREAD_GONE && thread->tid != 0;
-    return present;
-}
-
-/* The main thread is counted by the kernel until the last one ends. */
-static bool main_is_dead(void) {
-    return !thread_by_id(tasks_process()) && tasks_is_gone(tasks_process());
-}
-
-/* Stops everybody known, then looks whether the kernel knows more, until it does not. Dead threads
- * count if two looks have found the same: one that was alive a moment ago may have left a new one
- * behind that takes its place in the number. */
+/* Stops everybody known, then looks whether the kernel knows more, until it does not. */
 static enum world_answer stop_everybody(long long limit) {
-    struct adoption last = {0};
-    unsigned main_dead = main_is_dead(), dead = main_dead;
+    struct adoption adoption;
+    adopt_begin(&adoption);
     for (int round = 0; round < MOST_ROUNDS; round++) {
         enum world_answer answer = stop_known() ? wait_for_all(limit) : WORLD_OUT_OF_REACH;
         if (answer != WORLD_STOPPED)
             return answer;
-        int count = tasks_count();
-        if (count >= 0 && (unsigned)count == count_present() + dead)
+        switch (adopt_missing(&adoption)) {
+        case ADOPT_COMPLETE:
             return WORLD_STOPPED;
-        struct adoption adoption = {0};
-        if (!tasks_each(adopt_unknown, &adoption))
+        case ADOPT_FAILED:
             return WORLD_OUT_OF_REACH;
-        bool settled = adoption.adopted == 0 && round > 0 && are_same_dead(&adoption, &last);
-        dead = settled ? adoption.dead : main_dead;
-        last = adoption;
-        if (count < 0 && settled)
-            return WORLD_STOPPED;
+        case ADOPT_AGAIN:
+            break;
+        }
     }
     return WORLD_LATE;
 }
