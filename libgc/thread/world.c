@@ -388,7 +388,7 @@ void world_ask_stacks(bool all) {
             continue;
         thread->outruns = false;
         AO_int_store_full(&thread->stack_due, 1);
-        if (state == THREAD_RUNNING)
+        if (state == THREAD_RUNNING && !thread->unreachable)
             send_signal(thread);
     }
 }

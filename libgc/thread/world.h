@@ -73,8 +73,9 @@ void world_thaw(struct thread *thread);
 
 /* Asks every thread of the program, or only those that outrun the mark or owe it from the last
  * time, to scan its own stack soon: sets stack_due and sends a signal, upon which the hook below is
- * called in that thread. One that is frozen gets no signal and is to look before it thaws. With the
- * registry's lock. */
+ * called in that thread. One that is frozen gets no signal and is to look before it thaws, and one
+ * that was out of reach gets none: it would wait for it with the others. With the registry's lock.
+ */
 void world_ask_stacks(bool all);
 
 /* Whether any that got a signal has not answered yet. Takes the registry's lock. */
