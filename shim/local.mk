@@ -11,6 +11,7 @@ libtithe_la_SOURCES = \
 	shim/bare_calls.c shim/bare_calls.h \
 	shim/beyond.c shim/beyond.h \
 	shim/blocking.c \
+	shim/chosen.c shim/chosen.h \
 	shim/connect.c \
 	shim/deadly.c shim/deadly.h \
 	shim/dismiss.c shim/dismiss.h \

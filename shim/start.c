@@ -8,6 +8,7 @@
 
 #include "altstack.h"
 #include "beyond.h"
+#include "chosen.h"
 #include "deadly.h"
 #include "fork.h"
 #include "ioctl.h"
@@ -143,10 +144,20 @@ static void say_last(const void *context) {
     say_faults();
 }
 
+/* malloc is served from the same heap, since it has been already. */
+static void leave_alone(void) {
+    options.collect = options.stats = options.trial = false;
+    options.summary = 0;
+    options.leaks[0] = 0;
+    memcpy(options.quarantine, "off", sizeof "off");
+}
+
 __attribute__((constructor)) static void start(void) {
     real_find_all();
     libc_names_replace();
     start_read_options();
+    if (!chosen_is_this_program())
+        leave_alone();
     record_decide();
     if (options.trial)
         prepare_trial();

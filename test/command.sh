@@ -27,6 +27,15 @@ check summary 0 '^tithe: true\[[0-9]+\]: allocated .* in 0 cycles' "$tithe" run 
 check one-summary 0 '^1$' sh -c "'$tithe' run sh -c 'true; (true); sh -c true' 2>&1 | grep -c ^tithe:"
 check statistics 0 'cycle 1 \(paced\): trigger' "$tithe" run -s -o gc_every=64K \
     bash -c 'for i in {1..100000}; do x=$i; done' # long enough for a whole cycle
+# Which programs: only the one that is meant says its line.
+lines() { TITHE_OPTIONS=stats=1:$1 LD_PRELOAD=$TITHE_BUILD/.libs/libtithe.so bash -c 'ls / >/dev/null; true' 2>&1 | sed -n 's/^tithe: \([a-z]*\)\[.*allocated.*/\1/p' | sort | tr '\n' ' '; }
+check all-programs 0 '^bash ls $' lines 'log='
+check only-one 0 '^ls $' lines only=ls
+check only-several 0 '^bash ls $' lines 'only=bash,l?'
+check only-path 0 '^ls $' lines "only=$(realpath "$(command -v ls)")"
+check only-other-path 0 '^$' lines 'only=/nowhere/ls'
+check never-one 0 '^bash $' lines never=ls
+check never-wins 0 '^bash $' lines 'only=*:never=ls'
 check unknown-option 0 "unknown option 'nosuch' ignored" "$tithe" run -q -o nosuch=1 true
 check bad-value 0 'has no valid value' "$tithe" run -q -o percent=x true
 check not-found 127 'command not found' "$tithe" run nosuchprogram

@@ -44,7 +44,7 @@ struct option {
     enum option_type type;
     void *value;
     size_t lowest, highest; /* of a size; the highest is also the room of a text */
-    const char *choices;    /* words between spaces */
+    const char *choices;    /* words between spaces; of a text what it is */
 };
 
 static const struct option table[] = {
@@ -71,6 +71,8 @@ static const struct option table[] = {
     {"verify", OPTION_SWITCH, &options.verify, 0, 0, NULL},
     {"collect", OPTION_SWITCH, &options.collect, 0, 0, NULL},
     {"quarantine", OPTION_CHOICE, options.quarantine, 0, sizeof options.quarantine, "off on fill"},
+    {"only", OPTION_TEXT, options.only, 0, sizeof options.only, "names or paths between commas"},
+    {"never", OPTION_TEXT, options.never, 0, sizeof options.never, "names or paths between commas"},
     {"leaks", OPTION_TEXT, options.leaks, 0, sizeof options.leaks, NULL},
     {"trial", OPTION_SWITCH, &options.trial, 0, 0, NULL},
     {"depth", OPTION_SIZE, &options.depth, 1, 64, NULL},
@@ -180,7 +182,8 @@ static const char *option_values(const struct option *option, char text[128]) {
     case OPTION_FAULT:
         return "count, CALL/N/ERRNO, CALL/N+/ERRNO";
     case OPTION_TEXT:
-        snprintf(text, 128, "a path of at most %zu characters", option->highest - 1);
+        snprintf(text, 128, "%s, at most %zu characters",
+                 option->choices ? option->choices : "a path", option->highest - 1);
         return text;
     default:
         snprintf(text, 128, "%s%s %s%s%s", option->type == OPTION_SIZE_OR_0 ? "0, or " : "",

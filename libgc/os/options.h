@@ -37,6 +37,8 @@ struct options {
     bool verify;    /* verify: each mark is looked over when it ends */
     bool collect;   /* collect: off never collects; free still works */
     char quarantine[8];  /* quarantine: freed blocks wait for a mark: "off", "on", "fill" */
+    char only[256];      /* only: programs that are collected; none: all */
+    char never[256];     /* never: programs that are not */
     char leaks[256];     /* leaks: the directory check files are written to; hunts leaks */
     bool trial;          /* trial: nothing is collected, and what comes back is told */
     size_t depth;        /* depth: how many frames of an allocation stack are kept */
