@@ -182,7 +182,7 @@ static const char *option_values(const struct option *option, char text[128]) {
     case OPTION_FAULT:
         return "count, CALL/N/ERRNO, CALL/N+/ERRNO";
     case OPTION_TEXT:
-        snprintf(text, 128, "%s, at most %zu characters",
+        snprintf(text, 128, "%s of at most %zu characters",
                  option->choices ? option->choices : "a path", option->highest - 1);
         return text;
     default:
