@@ -80,6 +80,8 @@ static void plan(enum roots_scope scope) {
     unknown_begin();
     lock_take(&thread_registry_lock);
     ck_assert(roots_make_room(thread_count()));
+    if (scope == ROOTS_TRACKED)
+        roots_look(scope);
     ck_assert(roots_plan(&marker, scope));
     take_jobs();
     if (scope != ROOTS_TRACKED)

@@ -130,15 +130,18 @@ static void keep_open_for_stacks(struct thread *self) {
 static bool open_first_round(struct thread *self) {
     struct marker none = {0};
     lock_take(&thread_registry_lock);
-    bool known = stop_make_room() && roots_plan(&none, ROOTS_TRACKED);
-    if (known) {
-        phase_open(true);
-        world_ask_stacks(true);
-    }
-    lock_give(&thread_registry_lock);
+    bool known = stop_make_room();
     if (known)
-        keep_open_for_stacks(self);
-    return known;
+        roots_look(ROOTS_TRACKED);
+    lock_give(&thread_registry_lock);
+    if (!known || !roots_plan(&none, ROOTS_TRACKED))
+        return false;
+    lock_take(&thread_registry_lock);
+    phase_open(true);
+    world_ask_stacks(true);
+    lock_give(&thread_registry_lock);
+    keep_open_for_stacks(self);
+    return true;
 }
 
 static void stop_and_end(void);

@@ -37,6 +37,11 @@ bool roots_follow_libgc(void);
  * metadata. False when out of memory. */
 bool roots_make_room(unsigned threads);
 
+/* Before ROOTS_TRACKED is planned: looks where stacks are, with the registry's lock. The plan needs
+ * none, because with many maps it takes a while, in which threads come and go; where they were
+ * matters only for what is passed over now and read in the stop. */
+void roots_look(enum roots_scope scope);
+
 /* Adds jobs for the memory in scope; registers and stacks are scanned by the marker. False when the
  * roots could not all be known, for unknown_reason: then nothing may be concluded from the mark. */
 bool roots_plan(struct marker *marker, enum roots_scope scope);

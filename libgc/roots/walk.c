@@ -224,13 +224,18 @@ static bool is_known(bool listed, bool planned) {
     return unknown_reason() == NULL;
 }
 
-bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
+void roots_look(enum roots_scope new_scope) {
     scope = new_scope;
+    stacks_find();
+    exceptions_find(scope != ROOTS_TRACKED);
+}
+
+bool roots_plan(struct marker *marker, enum roots_scope new_scope) {
+    if (new_scope != ROOTS_TRACKED)
+        roots_look(new_scope);
     data_end = 0;
     plan_begin(scope);
     added_begin();
-    stacks_find();
-    exceptions_find(scope != ROOTS_TRACKED);
     if (scope != ROOTS_TRACKED)
         scan_registers(marker);
     bool known = walk(marker, list);
