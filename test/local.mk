@@ -25,10 +25,10 @@ test_libgc_hidden_preload_SOURCES = test/libgc_hidden.c
 test_libgc_hidden_preload_LDADD = libgc.la
 test_stress_preload_SOURCES = test/stress.c
 test_stress_preload_LDADD = -lpthread
-EXTRA_DIST += test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
+EXTRA_DIST += test/readme.sh test/readme.py test/headers.sh test/headers/compare.py test/headers/calls.c test/headers/classes.cc test/headers/cords.c
 EXTRA_DIST += test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/install \
 	test/libgc_programs.sh test/libgc-programs
-TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/storms.sh test/faults.sh test/fuzz.sh test/documented.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
+TESTS += test/leaker.sh test/command.sh test/headers.sh test/libgc_symbols.sh test/libgc_abi.sh test/libgc_install.sh test/storms.sh test/faults.sh test/fuzz.sh test/documented.sh test/readme.sh test/stress.preload test/libgc_hidden.preload test/programs.sh test/libgc_programs.sh test/models.sh
 
 if HAVE_SECCOMP
 check_PROGRAMS += test/filtered
