@@ -196,6 +196,26 @@ static int exit_status_of(const struct watched *watched, int status,
     return WEXITSTATUS(status) == 0 && lost ? watched->exit_status : WEXITSTATUS(status);
 }
 
+static const char *to_be_removed; /* when a signal ends the report; or NULL */
+
+static void end_report(int number) {
+    if (to_be_removed && fork() == 0) {
+        execl("/bin/rm", "rm", "-rf", "--", to_be_removed, (char *)NULL);
+        _exit(1);
+    }
+    wait(NULL);
+    _exit(128 + number);
+}
+
+/* The program has ended, so these are for us: who does not want the report need not wait for it. */
+static void let_report_be_ended(const struct watched *watched) {
+    static const int numbers[] = {SIGINT, SIGQUIT, SIGTERM, SIGHUP};
+    struct sigaction action = {.sa_handler = end_report};
+    to_be_removed = watched->keep ? NULL : watched->directory;
+    for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
+        sigaction(numbers[i], &action, NULL);
+}
+
 int watched_run(struct watched *watched, char **arguments) {
     char path[PATH_MAX];
     sigset_t all, before;
@@ -213,6 +233,7 @@ int watched_run(struct watched *watched, char **arguments) {
     sigprocmask(SIG_SETMASK, &before, NULL);
     int status = await_program();
     await_rest(watched, status);
+    let_report_be_ended(watched);
     watched->report.process = watched->children || watched->others ? 0 : child;
     watched->report.program = child;
     bool was_checked = has_check(watched, child);

@@ -12,6 +12,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 OPTIONS = None
@@ -121,6 +122,20 @@ class Ends(unittest.TestCase):
             self.assertEqual(os.listdir(directory), ["all.txt"])
             with open(f"{directory}/all.txt", encoding="utf-8") as file:
                 self.assertEqual(file.read().count("LEAKS  "), 3)
+
+    def test_the_report_can_be_ended(self):
+        """By a second Ctrl-C, and nothing is left behind. A page of pipes nobody reads never ends."""
+        with tempfile.TemporaryDirectory() as directory:
+            os.mkfifo(f"{directory}/report")
+            process = subprocess.Popen([OPTIONS.tithe, "leaks", f"--output={directory}/report",
+                                        OPTIONS.program, "0"], env=os.environ | {"TMPDIR": directory})
+            while not any(name.endswith(".check") for _, _, names in os.walk(directory)
+                          for name in names):
+                time.sleep(0.01)
+            time.sleep(0.3)
+            process.send_signal(signal.SIGINT)
+            self.assertEqual(process.wait(timeout=20), 130)
+            self.assertEqual(os.listdir(directory), ["report"])
 
     def test_unwritable_output(self):
         """It is told before the program runs."""
