@@ -16,6 +16,8 @@ import sys
 # processors were busy with anything else meanwhile.
 Run = collections.namedtuple("Run", "said complained wall cpu peak_mib others")
 
+PICTURE_BYTES = 60000
+
 
 class RunFailed(Exception):
     """Says in a few words why a run gave no figures."""
@@ -152,6 +154,16 @@ def describe_environment():
 def describe_library(name, library):
     package = package_of(library)
     return f"- {name}: {library}{f' ({package})' if package else ''}"
+
+
+def draw(script, path):
+    """Has gnuplot draw a picture into a file, by lines in which OUTPUT is that file."""
+    drawn = subprocess.run(["gnuplot"], input="\n".join([f"OUTPUT = '{path}'", *script]) + "\n",
+                           capture_output=True, text=True, check=False)
+    if drawn.returncode != 0:
+        sys.exit(f"{os.path.basename(sys.argv[0])}: gnuplot failed: {drawn.stderr.strip()}")
+    if os.path.getsize(path) > PICTURE_BYTES:
+        say(f"{path} has {os.path.getsize(path)} bytes, more than {PICTURE_BYTES}")
 
 
 def write_report(report, path):

@@ -1,7 +1,8 @@
 # The allocator benchmarks. Not part of "make all": "make bench" builds them and compares the
-# allocators, "make bench-pause" the latencies, "make bench-overshoot" the heap with its goal, "make
-# bench-leaks" what hunting leaks costs, "make bench-libgc" libgc's programs on ours, "make bench-server"
-# much live memory with gc.h; BENCH_OPTIONS goes to the script that compares.
+# allocators, "make bench-pause" the latencies, "make bench-stops" stops by threads and maps, "make
+# bench-overshoot" the heap with its goal, "make bench-leaks" what hunting leaks costs, "make
+# bench-libgc" libgc's programs on ours, "make bench-server" much live memory with gc.h;
+# BENCH_OPTIONS goes to the script that compares.
 
 bench_programs = \
 	bench/crossfree \
@@ -11,6 +12,7 @@ bench_programs = \
 	bench/pause \
 	bench/realloc \
 	bench/smallobjects \
+	bench/stops \
 	bench/tree
 
 # With our headers, linked to the system's libgc: the loader finds one library or the other.
@@ -23,10 +25,10 @@ bench_libgc_programs = \
 # By its file, because -lgc makes libtool take the libgc.la that it finds in the build's folder.
 system_libgc = -l:libgc.so.1
 
-EXTRA_PROGRAMS += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
-CLEANFILES += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc
+EXTRA_PROGRAMS += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc bench/stops-libgc
+CLEANFILES += $(bench_programs) $(bench_libgc_programs) bench/pause-libgc bench/stops-libgc
 EXTRA_DIST += bench/README.md bench/leaks.md bench/leaks-cost.md bench/leaks-programs.md bench/overshoot.md bench/libgc.md bench/results.md bench/leaks-side-by-side bench/leaks-workloads/objects.py bench/leaks-workloads/words.pl bench/comparison.py bench/side-by-side \
-	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side bench/server-side-by-side bench/server.md
+	bench/pause-side-by-side bench/overshoot-side-by-side bench/libgc-side-by-side bench/server-side-by-side bench/server.md bench/stops-side-by-side bench/stops.md
 
 bench_allocation_SOURCES = bench/allocation.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
@@ -59,6 +61,12 @@ bench_pause_libgc_SOURCES = $(bench_pause_SOURCES)
 bench_pause_libgc_CPPFLAGS = -D_GNU_SOURCE -DBENCH_LIBGC
 bench_pause_libgc_LDADD = $(system_libgc) -lpthread
 
+bench_stops_SOURCES = bench/stops.c bench/arguments.h bench/check.h bench/clock.h bench/object_memory.h
+bench_stops_LDADD = -lpthread
+bench_stops_libgc_SOURCES = $(bench_stops_SOURCES)
+bench_stops_libgc_CPPFLAGS = -D_GNU_SOURCE -DBENCH_LIBGC
+bench_stops_libgc_LDADD = $(system_libgc) -lpthread
+
 bench_realloc_SOURCES = bench/realloc.c bench/arguments.h bench/check.h bench/clock.h \
 	bench/random.h
 bench_server_SOURCES = bench/server.c bench/arguments.h bench/check.h bench/clock.h \
@@ -88,6 +96,11 @@ bench-leaks: all
 .PHONY: bench-libgc
 bench-libgc: all bench/measure $(bench_libgc_programs)
 	$(srcdir)/bench/libgc-side-by-side --binaries bench --libgc .libs $(BENCH_OPTIONS)
+
+.PHONY: bench-stops
+bench-stops: all bench/measure bench/stops bench/stops-libgc
+	$(srcdir)/bench/stops-side-by-side --binaries bench --library .libs/libtithe.so \
+		$(BENCH_OPTIONS)
 
 .PHONY: bench-overshoot
 bench-overshoot: all bench/measure bench/overshoot
