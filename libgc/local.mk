@@ -22,6 +22,7 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/os/memory.c libgc/os/memory.h \
 	libgc/os/options.c libgc/os/options.h \
 	libgc/os/pagemap.c libgc/os/pagemap.h \
+	libgc/os/recovery.c libgc/os/recovery.h \
 	libgc/os/park.c libgc/os/park.h \
 	libgc/os/permitted.c libgc/os/permitted.h \
 	libgc/os/processors.c libgc/os/processors.h \

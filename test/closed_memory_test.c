@@ -195,6 +195,10 @@ static int protect_by_number(void *page, size_t bytes, int protection) {
     return syscall(SYS_mprotect, page, bytes, protection);
 }
 
+static int protect_bare(void *page, size_t bytes, int protection) {
+    return syscall_raw(SYS_mprotect, (long)page, bytes, protection, 0, 0, 0) == 0 ? 0 : -1;
+}
+
 static int (*flip_by)(void *page, size_t bytes, int protection) = mprotect;
 
 static void *flip_pages(void *memory) {
@@ -469,9 +473,32 @@ START_TEST(blocks_with_guards_come_back_usable) {
 }
 END_TEST
 
+/* By bare calls in the middle of marks, the first of which comes before anything is known of such:
+ * a marker that runs into one of these pages makes its mark void. */
+START_TEST(a_bare_call_may_come_in_the_middle_of_a_mark) {
+    static char *blocks[WITNESSES];
+    for (int round = 0; round < 6; round++) {
+        for (int i = 0; i < WITNESSES; i++) {
+            blocks[i] = block_make(BLOCK);
+            *(void **)(blocks[i] + PAGE * 9) = witness_make(&witnesses, i);
+            if (!close_page(blocks[i] + PAGE * 2 * (i % 4), _i ? BY_BARE_NONE_MAP : BY_BARE_GUARD))
+                return;
+            lose(300);
+        }
+        for (int i = 0; i < WITNESSES; i++)
+            syscall_raw(_i ? SYS_mprotect : SYS_madvise, (long)blocks[i], BLOCK,
+                        _i ? PROT_READ | PROT_WRITE : GUARD_REMOVE, 0, 0, 0);
+        ck_assert_uint_eq(witness_intact(&witnesses), WITNESSES);
+        for (int i = 0; i < WITNESSES; i++)
+            free(blocks[i]);
+    }
+}
+END_TEST
+
 /* Wrapped calls wait for markers. */
 START_TEST(a_block_may_be_closed_and_opened_while_it_is_marked) {
-    flip_by = _i ? protect_by_number : mprotect;
+    static int (*const ways[])(void *, size_t, int) = {mprotect, protect_by_number, protect_bare};
+    flip_by = ways[_i];
     require_kept_while_flipping(kept = block_make(BYTES));
 }
 END_TEST
@@ -522,7 +549,8 @@ static int run_all(void) {
         {pages_may_be_closed_one_by_one, SORTS},
         {memory_may_be_closed_and_opened_while_it_is_marked, SORTS},
         {what_is_behind_a_protection_key_is_kept, SORTS},
-        {a_block_may_be_closed_and_opened_while_it_is_marked, 2},
+        {a_block_may_be_closed_and_opened_while_it_is_marked, 3},
+        {a_bare_call_may_come_in_the_middle_of_a_mark, 2},
         {a_block_may_have_guards, WAYS},
         {blocks_with_guards_come_back_usable, WAYS},
     };

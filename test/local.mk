@@ -147,7 +147,8 @@ room_suites = test/os_test test/sizes_test test/heap_test test/thread_test test/
 	test/scale_test test/stretches_test
 preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_test.preload \
 	test/rings_test.preload test/kernel_held_test.preload \
-	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload
+	test/workers_test.preload test/fork_test.preload test/closed_memory_test.preload \
+	test/recovery_test.preload
 preload_suites += test/double_free_test.preload test/section_test.preload test/bare_waits_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
 preload_suites += test/lookalikes.preload
@@ -234,6 +235,9 @@ test_workers_test_preload_SOURCES = test/workers_test.c
 test_workers_test_preload_CFLAGS = $(suite_cflags)
 test_workers_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 
+test_recovery_test_preload_SOURCES = test/recovery_test.c
+test_recovery_test_preload_CFLAGS = $(suite_cflags)
+test_recovery_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_closed_memory_test_preload_SOURCES = test/closed_memory_test.c test/witness.c
 test_closed_memory_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_closed_memory_test_preload_LDADD = $(CHECK_LIBS) -lpthread

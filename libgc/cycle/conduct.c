@@ -14,6 +14,7 @@
 #include "heap/layout.h"
 #include "heap/pages.h"
 #include "heap/sweep.h"
+#include "mark/drain.h"
 #include "mark/evidence.h"
 #include "mark/jobs.h"
 #include "mark/queue.h"
@@ -25,6 +26,7 @@
 #include "os/maps.h"
 #include "os/memory.h"
 #include "os/options.h"
+#include "os/recovery.h"
 #include "os/tasks.h"
 #include "roots/heap_pages.h"
 #include "roots/roots.h"
@@ -55,6 +57,7 @@ unsigned conduct_ended(void) { return AO_int_load_acquire(&ended); }
 bool conduct_was_cancelled(unsigned cycle) { return AO_int_load(&last_cancelled) == cycle; }
 
 static void close(bool done) {
+    recovery_disarm();
     if (!done)
         AO_int_store(&last_cancelled, AO_int_load(&begun));
     report_cycle(&current, done);
@@ -178,6 +181,9 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
         give_up(unknown_reason());
         return;
     }
+    drain_take_failure();
+    if (!roots_follow_libgc())
+        recovery_arm(heap.objects.start, heap.objects.start + heap.objects.reserved);
     if (!current.concurrent) {
         stop_and_end();
         return;
@@ -241,7 +247,10 @@ static bool has_fallen_behind(void) {
 void conduct_advance(struct thread *self) {
     bool retries = patience_try();
     current.rounds += !retries;
-    if (retries || wants_round() || has_fallen_behind()) {
+    const char *failure = drain_take_failure();
+    if (failure) {
+        give_up(failure);
+    } else if (retries || wants_round() || has_fallen_behind()) {
         if (!open_round(self))
             give_up("out of memory for the list of written pages");
     } else if (is_outrun()) {
@@ -292,6 +301,7 @@ static void stop_and_end(void) {
 
 void conduct_after_fork(void) {
     bool marking = AO_char_load(&heap.marking);
+    recovery_after_fork();
     jobs_clear();
     queue_clear();
     queue_after_fork();

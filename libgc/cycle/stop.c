@@ -110,6 +110,9 @@ static bool mark_stopped(struct cycle *cycle, struct marker *marker) {
     drain_with_helpers(marker);
     known &= roots_plan_late(marker);
     drain_stopped(marker);
+    const char *failure = drain_take_failure();
+    if (failure)
+        roots_cannot_know(failure);
     if (memory_is_refused())
         roots_cannot_know("the kernel refuses to read memory: a filter of the program's");
     known &= unknown_reason() == NULL;

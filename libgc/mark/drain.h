@@ -11,6 +11,10 @@
  * bytes scanned. */
 size_t drain(struct marker *marker, size_t quota);
 
+/* Why the mark is void, once, if a marker ran into memory of the heap that the program had closed
+ * unseen: then not all was marked that is alive. NULL if none did. */
+const char *drain_take_failure(void);
+
 /* Marks all there is to mark, procedures of the program's included. The world is stopped and nobody
  * else marks. */
 void drain_stopped(struct marker *marker);

@@ -255,6 +255,12 @@ void scan_give_back(struct marker *marker) {
     marker->taken_next = marker->taken_count = 0;
 }
 
+void scan_drop(struct marker *marker) {
+    marker->address_count = marker->weak_count = marker->unread_count = 0;
+    marker->claimed_count = marker->taken_next = marker->taken_count = 0;
+    marker->restriction = 0;
+}
+
 static struct object unread_take(struct marker *marker) {
     return marker->unread[--marker->unread_count];
 }

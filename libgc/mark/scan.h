@@ -125,4 +125,7 @@ bool scan_next_span(struct marker *marker);
 /* Queues whatever the marker holds. */
 void scan_give_back(struct marker *marker);
 
+/* Forgets whatever the marker holds; the mark is void. */
+void scan_drop(struct marker *marker);
+
 #endif

@@ -2,6 +2,7 @@
 #include "os/handler.h"
 
 #include "os/handler_entry.h"
+#include "os/recovery.h"
 #include "os/signal.h"
 #include "os/syscall.h"
 
@@ -103,6 +104,7 @@ int handler_install(int number, const struct sigaction *action, struct sigaction
     }
     if (old) {
         handler_entry_show(&found);
+        recovery_show(number, &found);
         memset(old, 0, sizeof *old);
         old->sa_sigaction = found.handler;
         old->sa_flags = (int)found.flags;

@@ -44,13 +44,18 @@ int signal_choose(int below) {
  * broke, or another thread will take it. Written before the first is sent. */
 static signal_set ours;
 
-bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
-    struct signal_action action = {
+void signal_describe(struct signal_action *action, void (*handler)(int, siginfo_t *, void *)) {
+    *action = (struct signal_action){
         .handler = handler,
         .flags = SA_SIGINFO | SA_RESTART | SA_ONSTACK | RESTORER_FLAG,
         .restorer = signal_restorer,
         .mask = ~(signal_set)0,
     };
+}
+
+bool signal_install(int number, void (*handler)(int, siginfo_t *, void *)) {
+    struct signal_action action;
+    signal_describe(&action, handler);
     ours |= (signal_set)1 << (number - 1);
     return system_call(SYS_rt_sigaction, number, &action, 0, sizeof action.mask) == 0;
 }

@@ -34,8 +34,12 @@ int signal_choose(int below);
 /* True while the kernel's disposition of the signal is the default one. */
 bool signal_is_default(int number);
 
-/* Installs handler: on the alternate stack if there is one, restarting calls, all signals masked.
+/* A handler that runs on the alternate stack if there is one, restarts calls, and masks all
+ * signals.
  */
+void signal_describe(struct signal_action *action, void (*handler)(int, siginfo_t *, void *));
+
+/* Installs such a handler. */
 bool signal_install(int number, void (*handler)(int, siginfo_t *, void *));
 
 /* True for signals that the kernel sends for what the thread itself did wrong; where it goes on as
