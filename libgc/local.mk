@@ -78,7 +78,8 @@ libgc_libtithe_core_la_SOURCES = \
 	libgc/cycle/assist.c libgc/cycle/assist.h \
 	libgc/cycle/conduct.c libgc/cycle/conduct.h \
 	libgc/cycle/credit.c libgc/cycle/credit.h \
-	libgc/cycle/cycle.c libgc/cycle/cycle.h \
+	libgc/cycle/cycle.c libgc/cycle/cycle.h libgc/cycle/demand.c libgc/cycle/hold.c \
+	libgc/cycle/steps.c libgc/cycle/steps.h libgc/cycle/turns.c libgc/cycle/turns.h \
 	libgc/cycle/pace.c libgc/cycle/pace.h \
 	libgc/cycle/phase.c libgc/cycle/phase.h \
 	libgc/cycle/colours.c libgc/cycle/colours.h \
