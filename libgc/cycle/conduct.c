@@ -123,8 +123,11 @@ static void keep_open_for_stacks(struct thread *self) {
         return;
     if (self)
         assist_scan_own_stack(self);
-    for (int naps = 0; naps < STACK_NAPS && world_waits_for_stacks(); naps++)
+    int naps = 0;
+    for (; naps < STACK_NAPS && world_waits_for_stacks(); naps++)
         clock_nap(STACK_NAP);
+    if (naps == STACK_NAPS)
+        world_look_at_silent();
     if (phase_leave())
         queue_stir(CREW_BESIDE);
 }

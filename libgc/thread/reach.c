@@ -16,9 +16,13 @@ static bool blocks(const struct task_look *look, int signal) {
     return look->blocked >> (signal - 1) & 1;
 }
 
+static bool is_pending(const struct task_look *look, int signal) {
+    return look->pending >> (signal - 1) & 1;
+}
+
 /* One that blocks it and has taken it is about to answer. */
 static bool holds_back(const struct task_look *look, int signal) {
-    return blocks(look, signal) && (look->pending >> (signal - 1) & 1);
+    return blocks(look, signal) && is_pending(look, signal);
 }
 
 static bool is_out_of_reach(const struct task_look *look, const struct reach_looks *looks) {
@@ -56,6 +60,14 @@ enum reach reach_look(struct thread *thread, int signal, bool was_sent, struct r
     thread->unreachable = true;
     thread->switches = look.switches;
     return REACH_NONE;
+}
+
+void reach_glance(struct thread *thread, int signal) {
+    struct task_look look;
+    if (!tasks_look(thread->tid, &look) || look.state == 'R' || !is_pending(&look, signal))
+        return;
+    thread->unreachable = true;
+    thread->switches = look.switches;
 }
 
 /* A thread that has not run since is where it was. */

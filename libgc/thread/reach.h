@@ -28,6 +28,10 @@ struct reach_looks {
  * decides what its sleep means. */
 enum reach reach_look(struct thread *thread, int signal, bool was_sent, struct reach_looks *looks);
 
+/* Looks at a thread of which something else was asked by the signal, and that has not done it. If
+ * it stands still with the signal waiting, it is out of reach until it is seen to have run. */
+void reach_glance(struct thread *thread, int signal);
+
 /* Asked before anybody is stopped of a thread that was out of reach: false while it still is. */
 bool reach_again(struct thread *thread, int signal);
 

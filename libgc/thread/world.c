@@ -31,7 +31,8 @@
 enum {
     HOLD_PATIENCE_MILLISECONDS = 200,
     LOOK = 3000000, /* nanoseconds without any answer until the awaited thread is looked at */
-    MOST_ROUNDS = 1000
+    MOST_ROUNDS = 1000,
+    MOST_LOOKS = 16 /* at silent threads, of which there may be thousands, with a lock held */
 };
 
 void (*world_foreign_signal_hook)(int number, void *info, void *context);
@@ -411,6 +412,18 @@ static bool outruns(const struct thread *thread) { return thread->outruns; }
 
 /* Nobody knows who has taken a signal without a word, and not all that were asked got one. */
 bool world_waits_for_stacks(void) { return !queue_is_full && any_thread(is_waited_for); }
+void world_look_at_silent(void) {
+    int looks = 0;
+    lock_take(&thread_registry_lock);
+    for (struct thread *thread = thread_first(); thread && looks < MOST_LOOKS;
+         thread = thread->next)
+        if (is_waited_for(thread)) {
+            reach_glance(thread, installed_signal);
+            looks++;
+        }
+    lock_give(&thread_registry_lock);
+}
+
 bool world_is_outrun(void) { return any_thread(outruns); }
 
 void world_suspend(struct thread *thread) {

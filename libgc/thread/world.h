@@ -81,6 +81,10 @@ void world_ask_stacks(bool all);
 /* Whether any that got a signal has not answered yet. Takes the registry's lock. */
 bool world_waits_for_stacks(void);
 
+/* Those that have waited in vain look at some of the threads that did not answer: who stands still
+ * is not waited for again before it has run. Takes the registry's lock. */
+void world_look_at_silent(void);
+
 /* Whether any thread has outrun the mark since it was asked. Takes the registry's lock. */
 bool world_is_outrun(void);
 
