@@ -298,6 +298,32 @@ START_TEST(what_the_program_excludes_is_not_read) {
 }
 END_TEST
 
+/* What could not be read while the program ran, because a part of it had gone. */
+static void read_in_vain(uintptr_t start, uintptr_t end) {
+    static unsigned char copy[SCAN_COPY_BYTES];
+    struct marker marker = {.copy = copy};
+    rescan_run(&marker, &(struct job){start, end, JOB_ROOTS, SCAN_WORDS});
+}
+
+START_TEST(what_could_not_be_read_is_read_in_the_stop_and_nothing_else) {
+    if (!begin_mark())
+        return;
+    rescan_forget_missed();
+    read_in_vain(slot_at(CHANGED), hole_at(CHANGED) + PAGE);
+    ck_assert(rescan_take_missed(roots_distrust));
+    plan(ROOTS_WRITTEN);
+    ck_assert_uint_gt(times_read(slot_at(CHANGED)), 0);
+    ck_assert_uint_eq(times_read(slot_at(CHANGED + 1)), 0);
+    plan(ROOTS_TRACKED);
+    plan(ROOTS_WRITTEN);
+    ck_assert_uint_eq(times_read(slot_at(CHANGED)), 0);
+    for (size_t i = 0; i < SLOTS / 4; i++)
+        read_in_vain(hole_at(i), hole_at(i) + PAGE);
+    ck_assert(!rescan_take_missed(roots_distrust));
+    ck_assert(rescan_take_missed(roots_distrust));
+}
+END_TEST
+
 /* In the next mark, pages that were protected in this one are read, written or not. */
 START_TEST(each_mark_reads_all_of_it) {
     if (!begin_mark())
@@ -328,6 +354,7 @@ int main(void) {
         a_stack_is_read_as_one_though_nothing_was_written,
         the_dead_part_of_a_stack_is_not_read,
         what_the_program_excludes_is_not_read,
+        what_could_not_be_read_is_read_in_the_stop_and_nothing_else,
         each_mark_reads_all_of_it,
     };
     return SUITE_RUN("stretches", tests, 120);

@@ -191,7 +191,7 @@ void conduct_begin(struct thread *self, enum cycle_trigger trigger) {
         stop_and_end();
         return;
     }
-    rescan_take_missed();
+    rescan_forget_missed();
     colours_lock_swept_heap();
     colours_change(&current);
     colours_unlock_heap();

@@ -92,7 +92,7 @@ static bool plan_written_heap(void) {
  * the queue; while it looks for roots it is a marker at work, and helpers already ask for written
  * pages of the heap. */
 static bool mark_stopped(struct cycle *cycle, struct marker *marker) {
-    bool whole = rescan_take_missed() || !cycle->concurrent;
+    bool whole = !cycle->concurrent || !rescan_take_missed(roots_distrust);
     bool known = heap_pages_look(true) && heap_pages_open();
     known = known && unknown_ask(true) == NULL && (!cycle->concurrent || plan_written_heap());
     scan_world_stopped(true);

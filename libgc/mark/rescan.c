@@ -11,11 +11,16 @@ enum {
     STOPPED_CHUNK = 32 << 20, /* bytes in one job */
     CHUNK = 4 << 20,          /* the same while the program runs: a job in which every page was
                                  written takes an assist some milliseconds */
-    WORTH_ASKING = 128 << 10  /* bytes of written pages, whether they are there at all */
+    MOST_MISSED = 256,
+    WORTH_ASKING = 128 << 10 /* bytes of written pages, whether they are there at all */
 };
 
-static volatile AO_t written;    /* bytes; any marker adds */
-static volatile unsigned missed; /* 1 after a read that failed; any marker sets */
+static volatile AO_t written; /* bytes; any marker adds */
+
+/* Root memory that could not be read; any marker adds, and there may be more than there is room
+ * for. */
+static struct { uintptr_t start, end; } missed[MOST_MISSED];
+static volatile AO_t missed_count;
 
 void (*rescan_stretch_hook)(const struct job *job);
 
@@ -39,11 +44,27 @@ bool rescan_is_behind(size_t bytes) {
            dirty_peek_any(start, end, false, count_pages, &waiting) && waiting > bytes;
 }
 
-bool rescan_take_missed(void) { return AO_int_compare_and_swap_full(&missed, 1, 0); }
+void rescan_forget_missed(void) { AO_store(&missed_count, 0); }
+
+bool rescan_take_missed(void (*visit)(uintptr_t start, uintptr_t end)) {
+    size_t count = AO_load(&missed_count);
+    for (size_t i = 0; i < count && count <= MOST_MISSED; i++)
+        visit(missed[i].start, missed[i].end);
+    rescan_forget_missed();
+    return count <= MOST_MISSED;
+}
+
+static void note_missed(uintptr_t start, uintptr_t end) {
+    AO_t index = AO_fetch_and_add1_full(&missed_count);
+    if (index >= MOST_MISSED)
+        return;
+    missed[index].start = start;
+    missed[index].end = end;
+}
 
 static void scan_roots(struct marker *marker, uintptr_t start, uintptr_t end, enum scan_mode mode) {
     if (!scan_foreign(marker, start, end, mode))
-        AO_int_store_full(&missed, 1);
+        note_missed(start, end);
 }
 
 struct heap_plan {

@@ -15,9 +15,12 @@ bool rescan_plan_heap(bool stopped);
 /* Runs a job of any kind. */
 void rescan_run(struct marker *marker, const struct job *job);
 
-/* True when some root memory could not be read since the last call: it was closed to us or had
- * gone. It may be open again, unwritten, when the world is stopped, and must then be read. */
-bool rescan_take_missed(void);
+/* Calls visit for root memory that could not be read since it was last asked or told to forget: it
+ * was closed to us or had gone. It may be open again, unwritten, when the world is stopped, and
+ * must then be read. False when there was too much of it to remember. While no marker is at work.
+ */
+bool rescan_take_missed(void (*visit)(uintptr_t start, uintptr_t end));
+void rescan_forget_missed(void);
 
 /* Runs a job about a stretch of maps, which is the roots' to know. Set before there are such jobs.
  */

@@ -156,7 +156,8 @@ static void plan_written(struct part part) {
         struct part common = between(part, known->start > part.start ? known->start : part.start,
                                      known->end < end ? known->end : end);
         plan_whole(between(part, part.start, common.start));
-        if (known->mode != part.mode || known->private_only != part.private_only ||
+        if (known->distrusted || known->mode != part.mode ||
+            known->private_only != part.private_only ||
             !dirty_peek_any(common.start, common.end, part.private_only, add_pages, &common))
             plan_whole(common);
         part.start = common.end;

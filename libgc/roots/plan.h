@@ -23,6 +23,7 @@ struct part {
     bool closed;          /* to reads of the program's */
     bool secret;          /* nobody reads it but our own loads, and these only in the stop */
     int protection;       /* of a closed part, as in mprotect(2) */
+    bool distrusted;      /* tracked, but not all of it could be read */
     bool tried, readable; /* a closed part was tried, and memory_read reads it */
 };
 

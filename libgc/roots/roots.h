@@ -69,6 +69,10 @@ extern struct roots_beyond roots_beyond;
 /* Adds jobs for what was written of the memory that the last ROOTS_TRACKED found. */
 bool roots_plan_written(void);
 
+/* Of what the last ROOTS_TRACKED found, some was not read: the next plan has all of it read,
+ * written or not. */
+void roots_distrust(uintptr_t start, uintptr_t end);
+
 /* What the last ROOTS_TRACKED found is not asked for any more; see dirty_relax. */
 void roots_relax(void);
 

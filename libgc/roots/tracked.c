@@ -29,6 +29,7 @@ struct entry {
 /* The list grows by doubling; what it outgrows is not used again. */
 static struct entry *entries;
 static size_t room, count;
+static bool any_distrusted;
 
 /* The map that parts are now added of. */
 static struct {
@@ -48,7 +49,7 @@ void tracked_begin(bool anew) {
     if (!anew)
         return;
     count = 0;
-    map.is_member = false;
+    any_distrusted = map.is_member = false;
 }
 
 void tracked_map(uintptr_t start, uintptr_t end) {
@@ -108,6 +109,22 @@ const struct part *tracked_behind(uintptr_t start, uintptr_t end) {
 
 const struct part *tracked_next(const struct part *part, uintptr_t end) {
     return at((const struct entry *)part - entries + 1, end);
+}
+
+void roots_distrust(uintptr_t start, uintptr_t end) {
+    const struct part *part = tracked_behind(start, end);
+    for (; part; part = tracked_next(part, end)) {
+        entries[(const struct entry *)part - entries].part.distrusted = true;
+        any_distrusted = true;
+    }
+}
+
+void tracked_each_distrusted(uintptr_t start, uintptr_t end,
+                             void (*visit)(const struct part *part, void *context), void *context) {
+    const struct part *part = any_distrusted ? tracked_behind(start, end) : NULL;
+    for (; part; part = tracked_next(part, end))
+        if (part->distrusted)
+            visit(part, context);
 }
 
 /* One past the last entry of the stretch that begins with one. */

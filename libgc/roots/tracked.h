@@ -29,6 +29,10 @@ bool tracked_add(const struct part *part);
 const struct part *tracked_behind(uintptr_t start, uintptr_t end);
 const struct part *tracked_next(const struct part *part, uintptr_t end);
 
+/* The same for those that roots_distrust has named. */
+void tracked_each_distrusted(uintptr_t start, uintptr_t end,
+                             void (*visit)(const struct part *part, void *context), void *context);
+
 /* Calls visit for each stretch, in the order of addresses. */
 void tracked_each_stretch(void (*visit)(uintptr_t start, uintptr_t end, void *context),
                           void *context);

@@ -167,6 +167,11 @@ static void visit_around(uintptr_t pointer, void *context) {
     listing->known &= maps_each_between(pointer, pointer + 1, visit_anonymous, listing->marker);
 }
 
+static void visit_distrusted(const struct part *part, void *context) {
+    struct listing *listing = context;
+    listing->known &= maps_each_between(part->start, part->end, visit_anonymous, listing->marker);
+}
+
 /* The next one may lie in a later stretch: all maps before it were looked at by then. */
 static void visit_sort(struct listing *listing, enum maps_sort sort, struct map *next,
                        uintptr_t start, uintptr_t end,
@@ -186,6 +191,7 @@ static void visit_stretch(uintptr_t start, uintptr_t end, void *context) {
     listing->known = listing->known &&
                      maps_each_between(listing->at, start, visit_map, listing->marker) &&
                      stacks_each_pointer(start, end, visit_around, listing);
+    tracked_each_distrusted(start, end, visit_distrusted, listing);
     visit_sort(listing, MAPS_WITH_FILE, &listing->with_file, start, end, visit_map);
     visit_sort(listing, MAPS_EXECUTABLE, &listing->executable, start, end, visit_anonymous);
     listing->at = end;
