@@ -87,6 +87,14 @@ static bool plan_written_heap(void) {
     return false;
 }
 
+/* A marker ran into a page that was closed. What the hooks below do after that is undone by nobody,
+ * but nothing is freed. */
+static void notice_failure(void) {
+    const char *failure = drain_take_failure();
+    if (failure)
+        roots_cannot_know(failure);
+}
+
 /* What the program does when it is asked for roots is done before anybody reads a page, and
  * before its mark procedures run, which push as well. What the conductor finds then has to go to
  * the queue; while it looks for roots it is a marker at work, and helpers already ask for written
@@ -110,9 +118,7 @@ static bool mark_stopped(struct cycle *cycle, struct marker *marker) {
     drain_with_helpers(marker);
     known &= roots_plan_late(marker);
     drain_stopped(marker);
-    const char *failure = drain_take_failure();
-    if (failure)
-        roots_cannot_know(failure);
+    notice_failure();
     if (memory_is_refused())
         roots_cannot_know("the kernel refuses to read memory: a filter of the program's");
     known &= unknown_reason() == NULL;
@@ -124,6 +130,7 @@ static bool mark_stopped(struct cycle *cycle, struct marker *marker) {
         TELL(marked, marker);
     if (known && cycle_watcher.marked)
         cycle_watcher.marked(marker);
+    notice_failure();
     assist_count_marked(marker);
     scan_world_stopped(false);
     roots_close();
