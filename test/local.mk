@@ -151,7 +151,7 @@ preload_suites = test/roots.preload test/shim_test.preload test/shim_hazards_tes
 	test/recovery_test.preload
 preload_suites += test/double_free_test.preload test/section_test.preload test/bare_waits_test.preload
 preload_suites += test/identity_test.preload test/hazards_test.preload
-preload_suites += test/lookalikes.preload
+preload_suites += test/lookalikes.preload test/filter_threads_test.preload
 if HAVE_RANKS
 room_suites += test/ranks_test
 endif
@@ -217,6 +217,9 @@ test_sparse_test_preload_SOURCES = test/sparse_test.c
 test_sparse_test_preload_CFLAGS = $(suite_cflags) -fno-builtin
 test_sparse_test_preload_LDADD = $(CHECK_LIBS) -lpthread -lrt
 
+test_filter_threads_test_preload_SOURCES = test/filter_threads_test.c
+test_filter_threads_test_preload_CFLAGS = $(suite_cflags)
+test_filter_threads_test_preload_LDADD = $(CHECK_LIBS) -lpthread
 test_shim_hazards_test_preload_SOURCES = test/shim_hazards_test.c
 test_shim_hazards_test_preload_CFLAGS = $(suite_cflags) -Wno-address
 test_shim_hazards_test_preload_LDADD = $(CHECK_LIBS) -ldl -lpthread -lrt

@@ -38,7 +38,7 @@ static bool relieve(enum relief *step) {
     bool collects = pace_has_grown();
     if (*step == RELIEF_LOOK) {
         *step = RELIEF_COLLECT;
-        if (pace_look_for_room())
+        if (!cycle_is_ended() && pace_look_for_room())
             return true;
     }
     if (*step == RELIEF_COLLECT) {

@@ -99,14 +99,24 @@ static bool is_allowed(void) {
 
 static void relax_piece(struct thread *thread) {
     (void)thread;
-    relax_share();
+    if (steps_enabled) /* which whoever ends cycles clears before it waits for the frozen */
+        relax_share();
+}
+
+/* Where somebody has the lock the look is taken next time: on its own stack nobody waits for it. */
+static void look(void) {
+    if (!lock_try(&steps_lock))
+        return;
+    if (steps_enabled)
+        pace_look();
+    lock_give(&steps_lock);
 }
 
 void cycle_poll(size_t bytes) {
     if (!steps_enabled || __builtin_expect(thread_self->program_locks, 0))
         return;
     if (__builtin_expect(pace_wants_look(bytes), 0) && thread_in_own_process())
-        pace_look();
+        look();
     prepare_for_stop();
     if (!patience_is_due())
         return;

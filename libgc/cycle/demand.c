@@ -13,10 +13,12 @@
 #include "os/maps.h"
 #include "os/tasks.h"
 #include "thread/thread.h"
+#include "thread/world.h"
 
 enum {
     HELP_QUOTA = 4 << 20, /* by a thread that waits for a cycle, between two looks for signals */
-    HELP_NAP = 200000     /* nanoseconds, when only others have work */
+    HELP_NAP = 200000,    /* nanoseconds, when only others have work */
+    END_NAPS = 5000       /* of these, when cycles end for good */
 };
 
 struct look {
@@ -156,18 +158,6 @@ bool cycle_help(void) {
     return phase_now() != PHASE_OFF;
 }
 
-void cycle_disable(void) {
-    if (steps_are_possible() && phase_now() != PHASE_OFF)
-        await(thread_self, conduct_begun(), never);
-    lock_take(&steps_lock);
-    steps_enabled = false;
-    maps_after_fork();
-    tasks_after_fork();
-    dirty_after_fork();
-    thread_end_stops();
-    lock_give(&steps_lock);
-}
-
 void cycle_while_idle(void (*function)(void *context), void *context) {
     for (;;) {
         if (steps_are_possible() && phase_now() != PHASE_OFF)
@@ -180,4 +170,32 @@ void cycle_while_idle(void (*function)(void *context), void *context) {
         if (idle)
             return;
     }
+}
+
+static void disable(void *unused) {
+    (void)unused;
+    steps_enabled = false;
+    maps_after_fork();
+    tasks_after_fork();
+    dirty_after_fork();
+    thread_end_stops();
+}
+
+static bool is_another_frozen(void) {
+    bool found = false;
+    lock_take(&thread_registry_lock);
+    for (struct thread *thread = thread_first(); thread && !found; thread = thread->next)
+        found = thread != thread_self && thread_state(thread) == THREAD_FROZEN &&
+                !world_is_suspended(thread);
+    lock_give(&thread_registry_lock);
+    return found;
+}
+
+/* A thread that is frozen may have begun something for a cycle before it could see that there are
+ * none any more. Nothing of that takes long. */
+void cycle_disable(void) {
+    cycle_while_idle(disable, NULL);
+    AO_nop_full(); /* pairs with that of freezing, which comes before the look at steps_enabled */
+    for (int naps = 0; naps < END_NAPS && is_another_frozen(); naps++)
+        clock_nap(HELP_NAP);
 }

@@ -92,25 +92,36 @@ static bool worker_turn(struct marker *marker) {
     return phase_now() == PHASE_OFF && (relax_some() || sweep_some());
 }
 
-void turns_prepare(struct thread *thread) {
-    (void)thread;
-    lock_take(&steps_lock);
+static void prepare(bool with_workers) {
     if (phase_now() == PHASE_OFF) {
         permitted_find_out();
         maps_open();
         dirty_open();
         tasks_open();
     }
-    lock_give(&steps_lock);
     pace_look();
     relax_prepare();
     if (pace_is_small() && conduct_begun() % CYCLES_A_LOOK == 0)
         pace_note_process(limits_resident(), thread_count_of_program());
-    if (pace_wants_workers())
+    if (with_workers || pace_wants_workers())
         worker_start((struct worker_turns){worker_turn, helper_mark});
 }
 
+/* All of it with the lock: who ends cycles for good makes sure that none of these calls is made
+ * afterwards. */
+static void prepare_unless_ended(bool with_workers) {
+    lock_take(&steps_lock);
+    if (steps_enabled)
+        prepare(with_workers);
+    lock_give(&steps_lock);
+}
+
+void turns_prepare(struct thread *thread) {
+    (void)thread;
+    prepare_unless_ended(false);
+}
+
 void turns_prepare_whole(struct thread *thread) {
-    turns_prepare(thread);
-    worker_start((struct worker_turns){worker_turn, helper_mark});
+    (void)thread;
+    prepare_unless_ended(true);
 }
